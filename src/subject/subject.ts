@@ -1,0 +1,87 @@
+/**
+ * Subjects and filters. A subject is tokens joined by `.`; in a filter a token `*` stands for any one token and a last token
+ * `>` for one or more. `foo*` and `f>o` are literal tokens. Nothing here allocates when given bytes.
+ */
+export const DOT = 0x2e;
+export const STAR = 0x2a;
+export const GREATER = 0x3e;
+
+/** Whether `bytes[start, end)` is a subject one may publish to: no empty token, no white space, no wildcard token. */
+export function isLiteralSubjectBytes(bytes: Uint8Array, start: number, end: number): boolean {
+  let tokenStart = start;
+  for (let i = start; i <= end; i++) {
+    const byte = i === end ? DOT : bytes[i];
+    if (byte === DOT) {
+      if (i === tokenStart) return false;
+      if (i - tokenStart === 1 && (bytes[tokenStart] === STAR || bytes[tokenStart] === GREATER)) return false;
+      tokenStart = i + 1;
+    } else if (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d) || byte === 0) {
+      return false;
+    }
+  }
+  return end > start;
+}
+
+/** Whether `bytes[start, end)` is a valid filter: no empty token, no white space, `>` only as the last token. */
+export function isFilterBytes(bytes: Uint8Array, start: number, end: number): boolean {
+  let tokenStart = start;
+  let closed = false;
+  for (let i = start; i <= end; i++) {
+    const byte = i === end ? DOT : bytes[i];
+    if (byte === DOT) {
+      if (i === tokenStart || closed) return false;
+      if (i - tokenStart === 1 && bytes[tokenStart] === GREATER) closed = true;
+      tokenStart = i + 1;
+    } else if (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)) {
+      return false;
+    }
+  }
+  return end > start;
+}
+
+/** Whether the text is a subject one may publish to. */
+export function isLiteralSubject(text: string): boolean {
+  return isFilter(text) && !hasWildcard(text);
+}
+
+/** Whether the text is a valid filter. */
+export function isFilter(text: string): boolean {
+  if (text === '' || /[\s\0]/.test(text)) return false;
+  const tokens = text.split('.');
+  return tokens.every((token, index) => token !== '' && (token !== '>' || index === tokens.length - 1));
+}
+
+/** Whether a token of the filter is `*` or `>`. */
+export function hasWildcard(filter: string): boolean {
+  return filter.split('.').some((token) => token === '*' || token === '>');
+}
+
+/**
+ * Whether every subject that `inner` matches is matched by `outer`. With a literal `inner` this is: does the filter match
+ * the subject.
+ */
+export function filterCovers(outer: string, inner: string): boolean {
+  const outerTokens = outer.split('.');
+  const innerTokens = inner.split('.');
+  for (let i = 0; i < outerTokens.length; i++) {
+    const token = outerTokens[i];
+    if (token === '>') return i < innerTokens.length;
+    if (i >= innerTokens.length || innerTokens[i] === '>') return false;
+    if (token !== '*' && token !== innerTokens[i]) return false;
+  }
+  return outerTokens.length === innerTokens.length;
+}
+
+/** Whether some subject is matched by both filters. */
+export function filtersOverlap(one: string, other: string): boolean {
+  const oneTokens = one.split('.');
+  const otherTokens = other.split('.');
+  const shared = Math.min(oneTokens.length, otherTokens.length);
+  for (let i = 0; i < shared; i++) {
+    const a = oneTokens[i];
+    const b = otherTokens[i];
+    if (a === '>' || b === '>') return true;
+    if (a !== '*' && b !== '*' && a !== b) return false;
+  }
+  return oneTokens.length === otherTokens.length;
+}
