@@ -1,0 +1,53 @@
+import { fstatSync } from 'node:fs';
+import type { Logger } from '../base/logger.js';
+import { LogFile } from './log-file.js';
+import { type LogSink, StderrSink } from './log-sink.js';
+import { TextLogger } from './log-text.js';
+
+export interface LogOptions {
+  format: 'text' | 'json';
+  /** A file instead of stderr; empty = stderr. */
+  file: string;
+  sizeBytesMax: number;
+  filesMax: number;
+  debug: boolean;
+  trace: boolean;
+  timestamps: boolean;
+  utc: boolean;
+}
+
+/** A logger and the output behind it. Whoever opened it closes it. */
+export interface Log {
+  logger: Logger;
+  sink: LogSink;
+}
+
+function stderrIsTerminal(): boolean {
+  try {
+    return fstatSync(2).isCharacterDevice();
+  } catch {
+    return false; // stderr is closed: nothing to colour
+  }
+}
+
+async function openLogger(options: LogOptions, sink: LogSink): Promise<Logger> {
+  if (options.format === 'text') {
+    const colors = options.file === '' && stderrIsTerminal();
+    return new TextLogger({ ...options, sink, colors });
+  }
+  const { openJsonLogger } = await import('./log-json.js');
+  return openJsonLogger({ ...options, sink });
+}
+
+/** Opens the server's log. Rejects with a Failure `log_file` when its file cannot be opened. */
+export async function openLog(options: LogOptions): Promise<Log> {
+  const { file, sizeBytesMax, filesMax } = options;
+  if (file === '') {
+    const sink = new StderrSink();
+    return { logger: await openLogger(options, sink), sink };
+  }
+  const sink = new LogFile({ path: file, sizeBytesMax, filesMax });
+  const logger = await openLogger(options, sink);
+  sink.report = (level, text) => logger[level](text);
+  return { logger, sink };
+}
