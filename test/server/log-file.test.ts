@@ -28,14 +28,14 @@ describe('the log file', () => {
   });
 
   it('is put aside when it is larger than its limit', async () => {
-    const { logger, sink } = await open(100);
-    logger.info('x'.repeat(120));
+    const { logger, sink } = await open(400);
+    logger.info('x'.repeat(420));
     logger.info('after');
     sink.close();
     const backups = readdirSync(folder).filter((name) => name !== 'weir.log');
     expect(backups).toHaveLength(1);
     expect(backups[0]).toMatch(/^weir\.log\.\d{4}\.\d\d\.\d\d\.\d\d\.\d\d\.\d\d\.\d{9}$/);
-    expect(readFileSync(join(folder, backups[0]!), 'utf8')).toContain('x'.repeat(120));
+    expect(readFileSync(join(folder, backups[0]!), 'utf8')).toContain('x'.repeat(420));
     expect(readFileSync(file, 'utf8')).toBe(
       `[${process.pid}] [INF] Rotated log, backup saved as "${join(folder, backups[0]!)}"\n[${process.pid}] [INF] after\n`,
     );
