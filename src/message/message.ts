@@ -3,17 +3,20 @@
  * absent part is an empty range.
  *
  * ```text
- * bytes  … s u b j e c t … r e p l y … N A T S / 1 . 0 … p a y l o a d …
- *          ^subjectStart   ^replyStart ^headersStart    ^payloadStart  ^payloadEnd
+ * bytes  … s u b j e c t … r e p l y … N A T S / 1 . 0 … p a y l o a d \r \n
+ *          ^subjectStart   ^replyStart ^headersStart     ^payloadStart ^payloadEnd
+ *                          └──────────── tail: [reply ]sizes\r\n headers payload \r\n ──────┘
  * ```
  *
  * The bytes belong to whoever made the message and are valid until the call that handed it over returns: whoever keeps
  * them copies them. The object itself is reused for the next message, so it is never kept either.
  */
 export class Message {
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = NO_BYTES;
   subjectStart = 0;
   subjectEnd = 0;
+  /** `hashSubject` of the subject, so that the parser's pass over the bytes is the only one. */
+  subjectHash = 0;
   replyStart = 0;
   replyEnd = 0;
   /** The raw `NATS/1.0…\r\n\r\n` block; it ends where the payload starts. */
@@ -26,14 +29,54 @@ export class Message {
    */
   tailStart = -1;
   tailEnd = -1;
+  /** A view of the tail, made once for all receivers of this message; null until the first one asks. */
+  tail: Uint8Array | null = null;
   /** How many plugins' emits led to this message. */
   hops = 0;
+}
 
-  get headersBytes(): number {
-    return this.payloadStart - this.headersStart;
-  }
+/** Bytes of nothing. */
+export const NO_BYTES: Uint8Array = new Uint8Array(0);
 
-  get payloadBytes(): number {
-    return this.payloadEnd - this.payloadStart;
-  }
+/** The parts that a message is made of; `null` is absent. */
+export interface MessageParts {
+  subject: Uint8Array;
+  reply: Uint8Array | null;
+  headers: Uint8Array | null;
+  payload: Uint8Array;
+}
+
+/** Lays the parts next to each other in bytes of their own: a message that may be kept. */
+export function composeMessage(parts: MessageParts, hops = 0): Message {
+  const { subject, reply, headers, payload } = parts;
+  const replyBytes = reply?.length ?? 0;
+  const headersBytes = headers?.length ?? 0;
+  const bytes = new Uint8Array(subject.length + replyBytes + headersBytes + payload.length);
+  const message = new Message();
+  message.bytes = bytes;
+  message.subjectEnd = subject.length;
+  message.replyStart = message.subjectEnd;
+  message.replyEnd = message.replyStart + replyBytes;
+  message.headersStart = message.replyEnd;
+  message.payloadStart = message.headersStart + headersBytes;
+  message.payloadEnd = bytes.length;
+  message.subjectHash = hashSubject(subject, 0, subject.length);
+  message.hops = hops;
+  bytes.set(subject, 0);
+  if (reply !== null) bytes.set(reply, message.replyStart);
+  if (headers !== null) bytes.set(headers, message.headersStart);
+  bytes.set(payload, message.payloadStart);
+  return message;
+}
+
+/** Where every subject hash starts. The parser computes the same hash while it scans: keep the two alike. */
+export const SUBJECT_HASH_SEED = 0x811c9dc5 | 0;
+/** The multiplier of each step: `hash = imul(hash ^ byte, SUBJECT_HASH_PRIME)` (FNV-1a). */
+export const SUBJECT_HASH_PRIME = 0x01000193;
+
+/** The 32-bit FNV-1a hash of `bytes[start, end)`. */
+export function hashSubject(bytes: Uint8Array, start: number, end: number): number {
+  let hash = SUBJECT_HASH_SEED;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], SUBJECT_HASH_PRIME);
+  return hash;
 }

@@ -1,0 +1,5 @@
+/** The nats-server release whose client protocol this server speaks: clients read it as a NATS version. */
+export const VERSION = '2.12.0';
+
+/** Weir's own version. */
+export const WEIR_VERSION = '0.1.0';

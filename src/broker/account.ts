@@ -1,0 +1,226 @@
+import { composeMessage, hashSubject, type Message } from '../message/message.js';
+import { ChainOutcome } from '../host/chain.js';
+import type { AttachmentSet } from '../host/attachment-set.js';
+import type { EmitQueue } from '../host/emit-queue.js';
+import { filterCovers, hasWildcard, isLiteralSubjectBytes } from '../subject/subject.js';
+import { SubjectTrie } from '../subject/trie.js';
+import { textOf, utf8 } from '../base/bytes.js';
+import { Leg, Route } from './route.js';
+import { RouteCache } from './route-cache.js';
+import type { Publisher, Subscription } from './subscription.js';
+
+/** A plugin dropped the message, or rejected it and the publisher was told; otherwise publishing answers the number of receivers. */
+export const PUBLISH_CONSUMED = -1;
+
+/** What plugins do in an account: where chains come from and where what they emit waits. */
+export interface AccountPlugins {
+  readonly attachments: AttachmentSet;
+  readonly emits: EmitQueue;
+}
+
+/** A room of subjects of its own: interest, routes and plugins. Messages never leave it. */
+export class Account {
+  readonly name: string;
+  private readonly interest = new SubjectTrie<Subscription>();
+  private readonly routes = new RouteCache();
+  private readonly plugins: AccountPlugins | null;
+  private readonly found: Subscription[] = [];
+  private readonly random: () => number;
+  private draining = false;
+
+  constructor(name: string, plugins: AccountPlugins | null, random: () => number) {
+    this.name = name;
+    this.plugins = plugins;
+    this.random = random;
+    plugins?.attachments.onChange(() => this.routes.clear());
+  }
+
+  /** Subscriptions at present. */
+  get subscriptions(): number {
+    return this.interest.size;
+  }
+
+  /** Routes cached at present. */
+  get cachedRoutes(): number {
+    return this.routes.size;
+  }
+
+  forEachSubscription(visit: (subscription: Subscription) => void): void {
+    this.interest.forEach(visit);
+  }
+
+  subscribe(subscription: Subscription): void {
+    this.interest.insert(subscription.filterBytes, subscription);
+    this.interestChanged(subscription);
+  }
+
+  unsubscribe(subscription: Subscription): void {
+    if (this.interest.remove(subscription.filterBytes, subscription)) this.interestChanged(subscription);
+  }
+
+  /** Whether any subscription matches the subject. */
+  hasInterest(subject: string): boolean {
+    const bytes = utf8(subject);
+    this.found.length = 0;
+    this.interest.match(bytes, 0, bytes.length, this.found);
+    const any = this.found.length > 0;
+    this.found.length = 0;
+    return any;
+  }
+
+  /** The route of the message's subject: from the cache, or made now. */
+  routeOf(message: Message): Route {
+    return this.routes.lookup(message) ?? this.makeRoute(message);
+  }
+
+  /** Publishes one of the house's own messages: plugins, then delivery. Answers as `publishOn`. */
+  publish(message: Message): number {
+    return this.publishOn(this.routeOf(message), message, null);
+  }
+
+  /**
+   * Plugins, then delivery, of a message whose route and permission were looked up. Answers how many receivers took it, or
+   * `PUBLISH_CONSUMED`.
+   */
+  publishOn(route: Route, message: Message, publisher: Publisher | null): number {
+    if (route.chain !== null) return this.publishThroughChain(route, message, publisher);
+    return this.deliver(route, message, publisher);
+  }
+
+  /** Publishes past the plugins: what the house itself has to say. */
+  publishDirect(message: Message): number {
+    return this.deliver(this.routeOf(message), message, null);
+  }
+
+  /** Whether the publisher may publish on this route; the last answer is kept with the route. */
+  permits(route: Route, message: Message, publisher: Publisher): boolean {
+    if (route.reserved) return false;
+    const permissions = publisher.permissions;
+    if (permissions === null) return true;
+    if (route.permissions !== permissions) {
+      route.permissions = permissions;
+      route.permitted = permissions.publishAllowed(message.bytes, message.subjectStart, message.subjectEnd);
+    }
+    return route.permitted || publisher.mayRespond(message);
+  }
+
+  private deliver(route: Route, message: Message, publisher: Publisher | null): number {
+    const legs = route.legs;
+    let delivered = 0;
+    for (let i = 0; i < legs.length; i++) {
+      const leg = legs[i];
+      if (leg.subscription.subscriber.deliver(leg, message, publisher)) delivered++;
+    }
+    const groups = route.groups;
+    for (let i = 0; i < groups.length; i++) if (this.deliverToOne(groups[i], message, publisher)) delivered++;
+    return delivered;
+  }
+
+  /** A random member, or the next one that takes it. */
+  private deliverToOne(members: Leg[], message: Message, publisher: Publisher | null): boolean {
+    const first = Math.floor(this.random() * members.length);
+    for (let i = 0; i < members.length; i++) {
+      const leg = members[(first + i) % members.length];
+      if (leg.subscription.subscriber.deliver(leg, message, publisher)) return true;
+    }
+    return false;
+  }
+
+  private publishThroughChain(route: Route, message: Message, publisher: Publisher | null): number {
+    const chain = route.chain!;
+    let delivered = PUBLISH_CONSUMED;
+    switch (chain.run(message)) {
+      case ChainOutcome.pass:
+        delivered = this.deliver(route, message, publisher);
+        break;
+      case ChainOutcome.replace:
+        delivered = this.deliver(this.routeOf(chain.replaced), chain.replaced, publisher);
+        break;
+      case ChainOutcome.reject:
+        this.reject(message, publisher, chain.rejectCode, chain.rejectText);
+        break;
+      default:
+        break; // drop: the message ends here.
+    }
+    this.drainEmits();
+    return delivered;
+  }
+
+  private reject(message: Message, publisher: Publisher | null, code: number, text: string): void {
+    if (message.replyEnd > message.replyStart) {
+      const subject = message.bytes.slice(message.replyStart, message.replyEnd);
+      const headers = utf8(`NATS/1.0 ${code} ${text.replace(/[\r\n]+/g, ' ')}\r\n\r\n`);
+      this.publishDirect(composeMessage({ subject, reply: null, headers, payload: new Uint8Array(0) }));
+      return;
+    }
+    publisher?.onRejected(message, code, text);
+  }
+
+  /** Publishes what plugins emitted, after the message that led to it; emits of emits follow in turn. */
+  drainEmits(): void {
+    const emits = this.plugins?.emits;
+    if (emits === undefined || this.draining || emits.length === 0) return;
+    this.draining = true;
+    try {
+      for (let entry = emits.shift(); entry !== undefined; entry = emits.shift()) {
+        if (entry.direct) this.publishDirect(entry.message);
+        else this.publish(entry.message);
+      }
+    } finally {
+      this.draining = false;
+    }
+  }
+
+  private makeRoute(message: Message): Route {
+    const subject = message.bytes.slice(message.subjectStart, message.subjectEnd);
+    const valid = isLiteralSubjectBytes(subject, 0, subject.length);
+    const found = this.found;
+    found.length = 0;
+    this.interest.match(subject, 0, subject.length, found);
+    const legs: Leg[] = [];
+    const groups = new Map<string, Leg[]>();
+    for (const subscription of found) {
+      const leg = new Leg(subscription, subject);
+      if (subscription.queue === null) legs.push(leg);
+      else addTo(groups, subscription.queue, leg);
+    }
+    found.length = 0;
+    const route = new Route({
+      subject,
+      hash: message.subjectHash,
+      legs,
+      groups: [...groups.values()],
+      chain: this.plugins?.attachments.chainFor(subject, 0, subject.length) ?? null,
+      reserved: isReserved(subject),
+      valid,
+    });
+    this.routes.insert(route);
+    return route;
+  }
+
+  private interestChanged(subscription: Subscription): void {
+    if (!hasWildcard(subscription.filter)) {
+      const bytes = subscription.filterBytes;
+      this.routes.forgetSubject(hashSubject(bytes, 0, bytes.length), bytes);
+    } else if (this.routes.size > SCANNED_ROUTES_MAX) this.routes.clear();
+    else if (this.routes.size > 0) {
+      const filter = subscription.filter;
+      this.routes.forget((route) => filterCovers(filter, textOf(route.subject)));
+    }
+  }
+}
+
+/** With more cached routes than this, a new wildcard subscription forgets them all instead of looking at each. */
+const SCANNED_ROUTES_MAX = 256;
+
+function addTo(groups: Map<string, Leg[]>, key: string, leg: Leg): void {
+  const members = groups.get(key);
+  if (members === undefined) groups.set(key, [leg]);
+  else members.push(leg);
+}
+
+const RESERVED = ['_GR_.', '$GR.', '$NRG.'].map(utf8);
+
+function isReserved(subject: Uint8Array): boolean {
+  return RESERVED.some((prefix) => subject.length >= prefix.length && prefix.every((byte, i) => subject[i] === byte));
+}

@@ -1,0 +1,110 @@
+import { rangesEqual } from '../base/bytes.js';
+import type { Message } from '../message/message.js';
+import type { Route } from './route.js';
+
+/** Places a subject's hash may be stored at. */
+const WAYS = 8;
+const SETS_MIN = 16;
+/** 65,536 routes at most. */
+const SETS_MAX = 8192;
+
+/**
+ * Routes by subject, a set-associative cache as in a processor: a subject's hash names a set of eight places, a lookup looks
+ * at those, and when all are taken the newcomer takes the place of one. Bounded, no string is made, and hostile
+ * subjects that share a hash cost eight comparisons.
+ *
+ * ```text
+ * hash -> set 0 | r | r | - | - | - | - | - | - |
+ *         set 1 | r | - | …
+ * ```
+ */
+export class RouteCache {
+  private places: (Route | null)[] = new Array(SETS_MIN * WAYS).fill(null);
+  private setMask = SETS_MIN - 1;
+  private victim = 0;
+  size = 0;
+
+  /** The route of the message's subject, or null. */
+  lookup(message: Message): Route | null {
+    const hash = message.subjectHash;
+    const start = message.subjectStart;
+    const length = message.subjectEnd - start;
+    const places = this.places;
+    const first = this.firstPlace(hash);
+    for (let i = first; i < first + WAYS; i++) {
+      const route = places[i];
+      if (route === null) return null;
+      if (route.hash !== hash || route.subject.length !== length) continue;
+      if (rangesEqual(route.subject, 0, message.bytes, start, length)) return route;
+    }
+    return null;
+  }
+
+  insert(route: Route): void {
+    if (this.size > this.places.length / 2 && this.setMask + 1 < SETS_MAX) this.grow();
+    const places = this.places;
+    const first = this.firstPlace(route.hash);
+    for (let i = first; i < first + WAYS; i++) {
+      if (places[i] === null) {
+        places[i] = route;
+        this.size++;
+        return;
+      }
+    }
+    this.victim = (this.victim + 1) % WAYS;
+    places[first + this.victim] = route;
+  }
+
+  /** Forgets every route for which `stale` holds. */
+  forget(stale: (route: Route) => boolean): void {
+    const places = this.places;
+    for (let first = 0; first < places.length; first += WAYS) {
+      let to = first;
+      for (let from = first; from < first + WAYS; from++) {
+        const route = places[from];
+        if (route === null) break;
+        if (stale(route)) this.size--;
+        else places[to++] = route;
+      }
+      while (to < first + WAYS && places[to] !== null) places[to++] = null;
+    }
+  }
+
+  /** Forgets the route of one subject. */
+  forgetSubject(hash: number, subject: Uint8Array): void {
+    const places = this.places;
+    const first = this.firstPlace(hash);
+    for (let i = first; i < first + WAYS; i++) {
+      const route = places[i];
+      if (route === null) return;
+      if (route.hash !== hash || route.subject.length !== subject.length) continue;
+      if (!rangesEqual(route.subject, 0, subject, 0, subject.length)) continue;
+      this.size--;
+      let last = i;
+      while (last + 1 < first + WAYS && places[last + 1] !== null) last++;
+      places[i] = places[last];
+      places[last] = null;
+      return;
+    }
+  }
+
+  clear(): void {
+    this.places = new Array(SETS_MIN * WAYS).fill(null);
+    this.setMask = SETS_MIN - 1;
+    this.size = 0;
+  }
+
+  private firstPlace(hash: number): number {
+    // FNV's low bits are its weakest: fold the high ones in.
+    return ((hash ^ (hash >>> 16)) & this.setMask) * WAYS;
+  }
+
+  private grow(): void {
+    const old = this.places;
+    const sets = (this.setMask + 1) * 4;
+    this.places = new Array(sets * WAYS).fill(null);
+    this.setMask = sets - 1;
+    this.size = 0;
+    for (const route of old) if (route !== null) this.insert(route);
+  }
+}

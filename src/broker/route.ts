@@ -1,0 +1,47 @@
+import type { Permissions } from '../auth/permissions.js';
+import type { Chain } from '../host/chain.js';
+import type { Subscription } from './subscription.js';
+
+/** One subscription as a route reaches it, with what the subscriber wants to remember for this subject. */
+export class Leg {
+  readonly subscription: Subscription;
+  /** The literal subject of the route. */
+  readonly subject: Uint8Array;
+  /** What the subscriber puts in front of each message: made at the second one, so that a subject seen once costs little. */
+  prefix: Uint8Array | null = null;
+  headerPrefix: Uint8Array | null = null;
+  used = false;
+
+  constructor(subscription: Subscription, subject: Uint8Array) {
+    this.subscription = subscription;
+    this.subject = subject;
+  }
+}
+
+/** Everything the broker knows about one literal subject in one account: cached, thrown away when interest changes. */
+export class Route {
+  readonly subject: Uint8Array;
+  readonly hash: number;
+  readonly legs: Leg[];
+  /** Each queue group's members: one of them gets the message. */
+  readonly groups: Leg[][];
+  /** The plugins that run on this subject, or null. */
+  readonly chain: Chain | null;
+  /** Begins with `_GR_.`, `$GR.` or `$NRG.`: not for clients. */
+  readonly reserved: boolean;
+  /** Empty tokens, white space: matches nothing and may be refused in pedantic mode. */
+  readonly valid: boolean;
+  /** The permissions that were asked last, and what they said. */
+  permissions: Permissions | null = null;
+  permitted = false;
+
+  constructor(parts: { subject: Uint8Array; hash: number; legs: Leg[]; groups: Leg[][]; chain: Chain | null; reserved: boolean; valid: boolean }) {
+    this.subject = parts.subject;
+    this.hash = parts.hash;
+    this.legs = parts.legs;
+    this.groups = parts.groups;
+    this.chain = parts.chain;
+    this.reserved = parts.reserved;
+    this.valid = parts.valid;
+  }
+}

@@ -1,0 +1,47 @@
+import { utf8 } from '../base/bytes.js';
+import type { Message } from '../message/message.js';
+import type { Permissions } from '../auth/permissions.js';
+import type { TrieValue } from '../subject/trie.js';
+import type { Leg } from './route.js';
+
+/** Whoever takes messages: a client session, a system listener; later a stream, a peer. */
+export interface Subscriber {
+  /**
+   * Takes one message, or says false: it is closed, or does not want this one. The message and its bytes are valid until the
+   * call returns. `publisher` is null for the house's own messages.
+   */
+  deliver(leg: Leg, message: Message, publisher: Publisher | null): boolean;
+}
+
+/** Whoever gives messages to the broker. */
+export interface Publisher {
+  /** What it may publish; null is everything. */
+  readonly permissions: Permissions | null;
+  /** Whether a message to this reply subject answers one that it was sent (`allow_responses`). */
+  mayRespond(message: Message): boolean;
+  /** A plugin refused its message. Only called within `publish`, when the message had no reply subject to answer to. */
+  onRejected(message: Message, code: number, text: string): void;
+}
+
+/** One subject filter of one subscriber. */
+export class Subscription implements TrieValue {
+  readonly subscriber: Subscriber;
+  readonly filter: string;
+  readonly filterBytes: Uint8Array;
+  readonly queue: string | null;
+  /** The subscriber's own name for it. */
+  readonly sid: Uint8Array;
+  trieSlot = 0;
+  /** Messages delivered so far, and how many may be in all; 0 is no limit. */
+  delivered = 0;
+  deliveredMax = 0;
+  closed = false;
+
+  constructor(subscriber: Subscriber, filter: string, queue: string | null, sid: Uint8Array) {
+    this.subscriber = subscriber;
+    this.filter = filter;
+    this.filterBytes = utf8(filter);
+    this.queue = queue;
+    this.sid = sid;
+  }
+}

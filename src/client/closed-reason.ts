@@ -1,0 +1,25 @@
+/** Why a connection ended, in nats-server's words: `/connz` and the log show them. */
+export const ClosedReason = {
+  clientClosed: 'Client Closed',
+  authenticationTimeout: 'Authentication Timeout',
+  authenticationViolation: 'Authentication Failure',
+  tlsHandshake: 'TLS Handshake Failure',
+  slowConsumerPendingBytes: 'Slow Consumer (Pending Bytes)',
+  slowConsumerWriteDeadline: 'Slow Consumer (Write Deadline)',
+  writeError: 'Write Error',
+  readError: 'Read Error',
+  parseError: 'Parse Error',
+  staleConnection: 'Stale Connection',
+  protocolViolation: 'Protocol Violation',
+  badClientProtocolVersion: 'Bad Client Protocol Version',
+  maximumConnections: 'Maximum Connections Exceeded',
+  maximumPayload: 'Maximum Message Payload Exceeded',
+  maximumControlLine: 'Maximum Control Line Exceeded',
+  maximumSubscriptions: 'Maximum Subscriptions Exceeded',
+  serverShutdown: 'Server Shutdown',
+  authenticationExpired: 'Authentication Expired',
+  credentialsRevoked: 'Credentials Revoked',
+  messageHeaderViolation: 'Message Header Violation',
+  noRespondersRequiresHeaders: 'No Responders Requires Headers',
+} as const;
+export type ClosedReason = (typeof ClosedReason)[keyof typeof ClosedReason];

@@ -1,0 +1,54 @@
+import type { Clock, Timer } from '../base/clock.js';
+import type { Publisher } from '../broker/subscription.js';
+import type { ClientSession } from './session.js';
+
+/** A publisher is held back no longer than this at a time, however slow its receivers. */
+const STALL_MS_MAX = 10;
+
+/**
+ * Slows publishers down when a receiver of theirs falls behind: their sockets are not read until the receiver has caught
+ * up, or for `STALL_MS_MAX` per chunk read, whichever is less. A receiver that never catches up ends as a slow consumer.
+ */
+export class Congestion {
+  /** Whether a receiver fell behind in the chunk at hand. */
+  any = false;
+  private readonly clock: Clock;
+  private readonly enabled: () => boolean;
+  private receiver: ClientSession | null = null;
+  private readonly stalled = new Map<ClientSession, { receiver: ClientSession; timer: Timer }>();
+
+  constructor(clock: Clock, enabled: () => boolean) {
+    this.clock = clock;
+    this.enabled = enabled;
+  }
+
+  /** `receiver` has too much waiting after a message of `publisher`. */
+  note(receiver: ClientSession, publisher: Publisher | null): void {
+    if (publisher === null || publisher === receiver) return;
+    this.any = true;
+    this.receiver = receiver;
+  }
+
+  /** Stops reading from `publisher`, whose chunk led to `note`. */
+  stall(publisher: ClientSession): void {
+    const receiver = this.receiver;
+    this.any = false;
+    this.receiver = null;
+    if (receiver === null || publisher.closedReason !== null || !this.enabled() || this.stalled.has(publisher)) return;
+    publisher.stalls++;
+    publisher.transport.pause();
+    const timer = this.clock.after(STALL_MS_MAX, () => this.resume(publisher));
+    this.stalled.set(publisher, { receiver, timer });
+  }
+
+  /** `receiver` has caught up, or is gone. */
+  relieve(receiver: ClientSession): void {
+    for (const [publisher, stall] of this.stalled) if (stall.receiver === receiver) this.resume(publisher);
+  }
+
+  private resume(publisher: ClientSession): void {
+    this.stalled.get(publisher)?.timer.cancel();
+    this.stalled.delete(publisher);
+    if (publisher.closedReason === null) publisher.transport.resume();
+  }
+}

@@ -1,0 +1,79 @@
+import { textOf } from '../base/bytes.js';
+import type { ClientSession } from './session.js';
+
+/** What is known of one connection, open or closed: plain values, nothing that lives on. */
+export interface ConnectionRecord {
+  id: number;
+  kind: 'tcp' | 'tls' | 'websocket';
+  ip: string;
+  port: number;
+  startedMs: number;
+  lastActivityMs: number;
+  stoppedMs: number | null;
+  reason: string | null;
+  rttNs: number;
+  pendingBytes: number;
+  inMessages: number;
+  inBytes: number;
+  outMessages: number;
+  outBytes: number;
+  stalls: number;
+  name: string;
+  language: string;
+  version: string;
+  user: string;
+  account: string;
+  subscriptionCount: number;
+  subscriptions: SubscriptionRecord[];
+}
+
+export interface SubscriptionRecord {
+  account: string;
+  filter: string;
+  queue: string | null;
+  sid: string;
+  delivered: number;
+  deliveredMax: number;
+  connectionId: number;
+}
+
+/** `stoppedMs` is null for an open connection. */
+export function recordOf(session: ClientSession, stoppedMs: number | null): ConnectionRecord {
+  const { transport, options } = session;
+  return {
+    id: session.id,
+    kind: transport.kind,
+    ip: session.remoteHost,
+    port: transport.remotePort,
+    startedMs: session.startedMs,
+    lastActivityMs: session.lastActivityMs,
+    stoppedMs,
+    reason: session.closedReason,
+    rttNs: session.keepAlive.rttNs,
+    pendingBytes: session.outbound.pendingBytes,
+    inMessages: session.inMessages,
+    inBytes: session.inBytes,
+    outMessages: session.outMessages,
+    outBytes: session.outBytes,
+    stalls: session.stalls,
+    name: options.name,
+    language: options.language,
+    version: options.version,
+    user: session.identity?.userName ?? '',
+    account: session.account.name,
+    subscriptionCount: session.subscriptions.size,
+    subscriptions: subscriptionsOf(session),
+  };
+}
+
+function subscriptionsOf(session: ClientSession): SubscriptionRecord[] {
+  return Array.from(session.subscriptions.values(), (subscription) => ({
+    account: session.account.name,
+    filter: subscription.filter,
+    queue: subscription.queue,
+    sid: textOf(subscription.sid),
+    delivered: subscription.delivered,
+    deliveredMax: subscription.deliveredMax,
+    connectionId: session.id,
+  }));
+}

@@ -1,0 +1,157 @@
+import type { Authenticator } from '../auth/authenticator.js';
+import type { Identity } from '../auth/identity.js';
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { Account } from '../broker/account.js';
+import type { FlushQueue } from '../net/outbound.js';
+import type { Transport } from '../net/transport.js';
+import { ErrorText } from '../wire/nats/errors.js';
+import { ClosedConnections } from './closed-connections.js';
+import { ClosedReason } from './closed-reason.js';
+import { recordOf } from './connection-record.js';
+import { Congestion } from './congestion.js';
+import type { InfoBuilder } from './info.js';
+import type { ClientLimits } from './limits.js';
+import { ClientSession } from './session.js';
+
+/** What the door needs of the house. */
+export interface ClientHouse {
+  clock: Clock;
+  logger: Logger;
+  /** Uniform in [0, 1). */
+  random: () => number;
+  flushQueue: FlushQueue;
+  account: Account;
+  authenticator: Authenticator;
+  info: InfoBuilder;
+  limits: ClientLimits;
+  /** Bytes of a message that a protocol trace prints at most. */
+  tracedBytesMax: number;
+}
+
+/** Sums over connections, also over those that are gone. */
+export interface Traffic {
+  inMessages: number;
+  inBytes: number;
+  outMessages: number;
+  outBytes: number;
+  stalls: number;
+}
+
+/** Lets clients in, keeps the sessions, and sees them out. */
+export class ClientDoor {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly flushQueue: FlushQueue;
+  readonly account: Account;
+  readonly info: InfoBuilder;
+  readonly limits: ClientLimits;
+  readonly tracedBytesMax: number;
+  readonly congestion: Congestion;
+  readonly sessions = new Map<number, ClientSession>();
+  readonly closedConnections: ClosedConnections;
+  authenticator: Authenticator;
+  totalConnections = 0;
+  slowConsumers = 0;
+  staleConnections = 0;
+  private readonly gone: Traffic = { inMessages: 0, inBytes: 0, outMessages: 0, outBytes: 0, stalls: 0 };
+  private lastId = 0;
+  private sweeping = false;
+
+  constructor(house: ClientHouse) {
+    this.clock = house.clock;
+    this.logger = house.logger;
+    this.random = house.random;
+    this.flushQueue = house.flushQueue;
+    this.account = house.account;
+    this.authenticator = house.authenticator;
+    this.info = house.info;
+    this.limits = house.limits;
+    this.tracedBytesMax = house.tracedBytesMax;
+    this.congestion = new Congestion(house.clock, () => !this.limits.noProducerStall);
+    this.closedConnections = new ClosedConnections(house.limits.closedClientsMax);
+  }
+
+  /** A new connection. */
+  accept(transport: Transport): void {
+    const session = new ClientSession(++this.lastId, transport, this);
+    this.totalConnections++;
+    const full = this.sessions.size >= this.limits.connectionsMax;
+    this.sessions.set(session.id, session);
+    this.logger.debug(`${session.label} - Client connection created`);
+    session.open();
+    if (full) {
+      this.logger.error(`${session.label} - ${ErrorText.maximumConnections}`);
+      session.close(ClosedReason.maximumConnections, ErrorText.maximumConnections);
+      return;
+    }
+    this.sweepSoon();
+  }
+
+  /** Who the session's client is, by what it said in CONNECT; null is nobody. */
+  authenticate(session: ClientSession): Identity | null | Promise<Identity | null> {
+    const { user, password, token, nkey, jwt, signature } = session.options;
+    const kind = session.transport.kind === 'websocket' ? 'websocket' : 'client';
+    return this.authenticator.authenticate({ user, password, token, nkey, jwt, signature }, { kind });
+  }
+
+  /** A session ended. */
+  remove(session: ClientSession): void {
+    if (!this.sessions.delete(session.id)) return;
+    const { gone } = this;
+    gone.inMessages += session.inMessages;
+    gone.inBytes += session.inBytes;
+    gone.outMessages += session.outMessages;
+    gone.outBytes += session.outBytes;
+    gone.stalls += session.stalls;
+    this.closedConnections.add(recordOf(session, this.clock.nowMs()));
+    session.subscriptions.clear();
+  }
+
+  /** Sums over all connections there are and were. */
+  traffic(): Traffic {
+    const sum = { ...this.gone };
+    for (const session of this.sessions.values()) {
+      sum.inMessages += session.inMessages;
+      sum.inBytes += session.inBytes;
+      sum.outMessages += session.outMessages;
+      sum.outBytes += session.outBytes;
+      sum.stalls += session.stalls;
+    }
+    return sum;
+  }
+
+  /** Tells every client that asked for it what changed. */
+  announceInfo(): void {
+    for (const session of this.sessions.values()) session.sendInfo();
+  }
+
+  closeAll(reason: ClosedReason): void {
+    for (const session of [...this.sessions.values()]) session.close(reason);
+  }
+
+  /** While there are connections, looks for ones whose peer does not take what is sent. */
+  private sweepSoon(): void {
+    if (this.sweeping || this.sessions.size === 0) return;
+    this.sweeping = true;
+    const intervalMs = Math.max(50, Math.min(1000, this.limits.writeDeadlineMs / 4));
+    this.clock.after(intervalMs, () => {
+      this.sweeping = false;
+      this.sweep();
+      this.sweepSoon();
+    });
+  }
+
+  private sweep(): void {
+    const deadlineNs = this.clock.monotonicNs() - this.limits.writeDeadlineMs * 1e6;
+    for (const session of this.sessions.values()) {
+      const sinceNs = session.outbound.sendingSinceNs;
+      if (sinceNs === 0 || sinceNs > deadlineNs) continue;
+      this.slowConsumers++;
+      const { writeDeadlineMs } = this.limits;
+      this.logger.info(`${session.label} - Slow Consumer Detected: WriteDeadline of ${writeDeadlineMs}ms exceeded`);
+      session.close(ClosedReason.slowConsumerWriteDeadline);
+    }
+  }
+}

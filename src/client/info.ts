@@ -1,0 +1,76 @@
+import { VERSION } from '../base/version.js';
+import type { ClientSession } from './session.js';
+
+/** What INFO says about the server and never changes while it runs. */
+export interface ServerIdentity {
+  /** A 56-character nkey that starts with `N`. */
+  id: string;
+  name: string;
+  host: string;
+  port: number;
+}
+
+/** What INFO says about the server and may change. */
+export interface InfoState {
+  authRequired(): boolean;
+  tlsRequired(): boolean;
+  tlsAvailable(): boolean;
+  payloadBytesMax(): number;
+  headers(): boolean;
+  /** `host:port` of every server that clients may connect to. */
+  connectUrls(): readonly string[];
+  websocketConnectUrls(): readonly string[];
+  lameDuck(): boolean;
+}
+
+/** Makes INFO objects, keys in nats-server's order. */
+export class InfoBuilder {
+  readonly identity: ServerIdentity;
+  private readonly state: InfoState;
+
+  constructor(identity: ServerIdentity, state: InfoState) {
+    this.identity = identity;
+    this.state = state;
+  }
+
+  /** The first line of every connection. */
+  first(session: ClientSession): object {
+    return this.build(session, {});
+  }
+
+  /** The second INFO, after the first PONG: what became of the CONNECT. */
+  connected(session: ClientSession): object {
+    return this.build(session, { connect_info: true, remote_account: session.account.name, acc_is_sys: undefined });
+  }
+
+  /** An INFO in between: addresses changed, or the server is about to go. */
+  changed(session: ClientSession): object {
+    return this.build(session, {});
+  }
+
+  private build(session: ClientSession, last: object): object {
+    const { identity, state } = this;
+    const websocket = session.transport.kind === 'websocket';
+    const urls = websocket ? state.websocketConnectUrls() : state.connectUrls();
+    return {
+      server_id: identity.id,
+      server_name: identity.name,
+      version: VERSION,
+      proto: 1,
+      go: `node${process.versions.node}`,
+      host: identity.host,
+      port: identity.port,
+      headers: state.headers(),
+      auth_required: state.authRequired() || undefined,
+      tls_required: (!websocket && state.tlsRequired()) || undefined,
+      tls_available: (!websocket && state.tlsAvailable()) || undefined,
+      max_payload: state.payloadBytesMax(),
+      client_id: session.id,
+      client_ip: session.remoteHost,
+      nonce: session.nonce ?? undefined,
+      connect_urls: urls.length > 0 ? urls : undefined,
+      ldm: state.lameDuck() || undefined,
+      ...last,
+    };
+  }
+}
