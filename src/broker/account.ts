@@ -1,10 +1,10 @@
-import { composeMessage, hashSubject, type Message } from '../message/message.js';
-import { ChainOutcome } from '../host/chain.js';
+import { textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
+import { ChainOutcome } from '../host/chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
+import { composeMessage, hashSubject, type Message } from '../message/message.js';
 import { filterCovers, hasWildcard, isLiteralSubjectBytes } from '../subject/subject.js';
 import { SubjectTrie } from '../subject/trie.js';
-import { textOf, utf8 } from '../base/bytes.js';
 import { Leg, Route } from './route.js';
 import { RouteCache } from './route-cache.js';
 import type { Publisher, Subscription } from './subscription.js';

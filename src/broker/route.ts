@@ -35,7 +35,15 @@ export class Route {
   permissions: Permissions | null = null;
   permitted = false;
 
-  constructor(parts: { subject: Uint8Array; hash: number; legs: Leg[]; groups: Leg[][]; chain: Chain | null; reserved: boolean; valid: boolean }) {
+  constructor(parts: {
+    subject: Uint8Array;
+    hash: number;
+    legs: Leg[];
+    groups: Leg[][];
+    chain: Chain | null;
+    reserved: boolean;
+    valid: boolean;
+  }) {
     this.subject = parts.subject;
     this.hash = parts.hash;
     this.legs = parts.legs;

@@ -1,6 +1,6 @@
+import type { Permissions } from '../auth/permissions.js';
 import { utf8 } from '../base/bytes.js';
 import type { Message } from '../message/message.js';
-import type { Permissions } from '../auth/permissions.js';
 import type { TrieValue } from '../subject/trie.js';
 import type { Leg } from './route.js';
 

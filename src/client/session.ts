@@ -8,8 +8,22 @@ import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { Outbound, type OutboundOwner } from '../net/outbound.js';
 import type { Transport, TransportReceiver } from '../net/transport.js';
 import { isFilter, isLiteralSubjectBytes } from '../subject/subject.js';
-import { deliveryPrefix, encodeTail, encodeTailWithoutHeaders, errorLine, infoLine, OK_LINE, PONG_LINE } from '../wire/nats/encoder.js';
-import { ErrorText, publishViolation, replyViolation, subscriptionViolation, tooManyTokensViolation } from '../wire/nats/errors.js';
+import {
+  deliveryPrefix,
+  encodeTail,
+  encodeTailWithoutHeaders,
+  errorLine,
+  infoLine,
+  OK_LINE,
+  PONG_LINE,
+} from '../wire/nats/encoder.js';
+import {
+  ErrorText,
+  publishViolation,
+  replyViolation,
+  subscriptionViolation,
+  tooManyTokensViolation,
+} from '../wire/nats/errors.js';
 import { type Operations, Violation } from '../wire/nats/operations.js';
 import { Parser } from '../wire/nats/parser.js';
 import { ClosedReason } from './closed-reason.js';
@@ -199,7 +213,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
       );
       return subscriptionViolation(filter, queue);
     }
-    if (subscriptionTokensMax > 0 && filter.split('.').length > subscriptionTokensMax) return tooManyTokensViolation(filter);
+    if (subscriptionTokensMax > 0 && filter.split('.').length > subscriptionTokensMax)
+      return tooManyTokensViolation(filter);
     if (subscriptionsMax > 0 && this.subscriptions.size >= subscriptionsMax) return ErrorText.maximumSubscriptions;
     if (!isFilter(filter)) return ErrorText.invalidSubject;
     return null;
@@ -288,7 +303,9 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     }
     const options = this.options;
     if (options.account !== '') {
-      this.door.logger.error(`${this.label} - a client cannot choose its account: CONNECT asked for ${JSON.stringify(options.account)}`);
+      this.door.logger.error(
+        `${this.label} - a client cannot choose its account: CONNECT asked for ${JSON.stringify(options.account)}`,
+      );
       this.refuseAuthentication();
       return;
     }
@@ -322,7 +339,9 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   refuseAuthentication(): void {
-    this.door.logger.error(`${this.label} - authentication error${this.options.user ? ` - User ${JSON.stringify(this.options.user)}` : ''}`);
+    this.door.logger.error(
+      `${this.label} - authentication error${this.options.user ? ` - User ${JSON.stringify(this.options.user)}` : ''}`,
+    );
     this.close(ClosedReason.authenticationViolation, ErrorText.authorizationViolation);
   }
 
@@ -439,7 +458,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
       subscription.closed = true;
       this.account.unsubscribe(subscription);
     }
-    const cutOff = reason === ClosedReason.slowConsumerPendingBytes || reason === ClosedReason.slowConsumerWriteDeadline;
+    const cutOff =
+      reason === ClosedReason.slowConsumerPendingBytes || reason === ClosedReason.slowConsumerWriteDeadline;
     this.outbound.close(!cutOff);
     this.door.logger.debug(`${this.label} - Client connection closed: ${reason}`);
     this.door.remove(this);
@@ -486,7 +506,8 @@ function prefixOf(leg: Leg): Uint8Array {
 }
 
 function tailOf(message: Message): Uint8Array {
-  message.tail = message.tailStart >= 0 ? message.bytes.subarray(message.tailStart, message.tailEnd) : encodeTail(message);
+  message.tail =
+    message.tailStart >= 0 ? message.bytes.subarray(message.tailStart, message.tailEnd) : encodeTail(message);
   return message.tail;
 }
 

@@ -343,7 +343,8 @@ function verbAt(bytes: Uint8Array, at: number, end: number): number {
   for (const index of candidates ?? []) {
     const { letters, blank } = VERBS[index];
     let matched = 0;
-    while (matched < letters.length && at + matched < end && lowerCase(bytes[at + matched]) === letters[matched]) matched++;
+    while (matched < letters.length && at + matched < end && lowerCase(bytes[at + matched]) === letters[matched])
+      matched++;
     const behind = at + letters.length;
     if (matched < letters.length) {
       if (at + matched >= end) result = INCOMPLETE;
