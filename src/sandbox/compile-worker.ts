@@ -1,0 +1,30 @@
+// A worker thread that prepares modules: what takes long, or blows up, does so here and not on the event loop.
+import { parentPort } from 'node:worker_threads';
+import { describe, Failure } from '../base/failure.js';
+import { DEFAULT_BUDGET } from './budget.js';
+import type { CompileAnswer, CompileRequest } from './compiler.js';
+import { Instance } from './instance.js';
+import { type PreparedModule, prepareModule } from './prepare.js';
+
+const WARM_UP_CALLS = 64;
+
+/** Calls the module until its code is compiled: the compiled code is shared with the module that is posted back. */
+function warmUp(prepared: PreparedModule, memoryBytesMax: number): void {
+  const instance = Instance.create(prepared, { ...DEFAULT_BUDGET, memoryBytesMax }, '{}');
+  if (!(instance instanceof Instance)) return;
+  const frame = Buffer.from('warm.up{"value":1}');
+  for (let i = 0; i < WARM_UP_CALLS && !instance.poisoned; i++) instance.call(frame, 0, 7, 7, 7, 7, 7, frame.length, 0);
+}
+
+parentPort?.on('message', ({ id, wasm, memoryBytesMax }: CompileRequest) => {
+  let answer: CompileAnswer;
+  try {
+    const prepared = prepareModule(wasm, memoryBytesMax);
+    warmUp(prepared, memoryBytesMax);
+    answer = { id, prepared };
+  } catch (error) {
+    const code = error instanceof Failure ? error.code : 'module-invalid';
+    answer = { id, code, text: describe(error) };
+  }
+  parentPort?.postMessage(answer);
+});

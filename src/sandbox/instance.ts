@@ -1,0 +1,309 @@
+import { describe } from '../base/failure.js';
+import { ABI_VERSION, CONTROL_BYTES, ControlWord, Verdict } from './abi.js';
+import { type Budget, FUEL_MAX } from './budget.js';
+import type { Fault, FaultCause } from './fault.js';
+import { Outbox } from './outbox.js';
+import type { PreparedModule } from './prepare.js';
+import { HostExport } from './rewrite.js';
+
+/** What `call` answers when there is a fault. */
+export const FAULT = -1;
+
+/** The first inbox and outbox. */
+const INBOX_BYTES = 64 * 1024;
+const OUTBOX_BYTES = 64 * 1024;
+/** Frames up to this many bytes are copied by a loop: making a view of them costs more (bench/micro/sandbox.ts). */
+const LOOP_BYTES_MAX = 32;
+
+type MessageFunction = (
+  fuel: number,
+  subject: number,
+  subjectBytes: number,
+  reply: number,
+  replyBytes: number,
+  headers: number,
+  headersBytes: number,
+  payload: number,
+  payloadBytes: number,
+  timestampMs: number,
+  flags: number,
+) => number;
+
+interface GuestExports {
+  memory: WebAssembly.Memory;
+  weir_abi(): number;
+  weir_open(inboxBytes: number, outboxBytes: number): number;
+  weir_init?(bytes: number): number;
+  [HostExport.message]: MessageFunction;
+  [HostExport.refuel](fuel: number): void;
+  [HostExport.fuel](): number;
+  [HostExport.start]?(): void;
+}
+
+/**
+ * A running plugin. Every failure is a value: `call` answers `FAULT` and `fault` says why. After a trap the guest's memory may be in any
+ * state: `poisoned` is set and the owner makes a new instance.
+ */
+export class Instance {
+  readonly fault: Fault = { cause: 'trap', text: '' };
+  readonly outbox = new Outbox();
+  poisoned = false;
+  /** Fuel that the last call used; its whole budget when it ran out. */
+  fuelUsed = 0;
+  private readonly prepared: PreparedModule;
+  private readonly exports: GuestExports;
+  private readonly message: MessageFunction;
+  private budget: Budget;
+  private memory = new Uint8Array(0);
+  private control = new Int32Array(0);
+  private controlAt = 0;
+  private inboxAt = 0;
+  private inboxCapacity = 0;
+  private outboxAt = 0;
+  private outboxCapacity = 0;
+
+  private constructor(prepared: PreparedModule, budget: Budget) {
+    this.prepared = prepared;
+    this.budget = budget;
+    const instance = new WebAssembly.Instance(prepared.module, {});
+    this.exports = instance.exports as unknown as GuestExports;
+    this.message = this.exports[HostExport.message];
+  }
+
+  /** Instantiates, runs the start function, opens inbox and outbox, and hands over the configuration (JSON text). */
+  static create(prepared: PreparedModule, budget: Budget, config: string): Instance | Fault {
+    let instance: Instance;
+    try {
+      instance = new Instance(prepared, budget);
+    } catch (error) {
+      return { cause: 'memory', text: `cannot instantiate: ${describe(error)}` };
+    }
+    const ready =
+      instance.start() && instance.checkAbi() && instance.open(INBOX_BYTES, OUTBOX_BYTES) && instance.init(config);
+    return ready ? instance : instance.fault;
+  }
+
+  /** Takes effect with the next call. */
+  setBudget(budget: Budget): void {
+    this.budget = budget;
+  }
+
+  /** Bytes of linear memory at present. */
+  get memoryBytes(): number {
+    return this.exports.memory.buffer.byteLength;
+  }
+
+  /**
+   * One message. `bytes[subjectStart, payloadEnd)` holds its parts; an absent part has the same start and end; headers end where the payload
+   * starts. Returns the verdict, or `FAULT`. What the call wrote is in `outbox` until the next call.
+   */
+  call(
+    bytes: Uint8Array,
+    subjectStart: number,
+    subjectEnd: number,
+    replyStart: number,
+    replyEnd: number,
+    headersStart: number,
+    payloadStart: number,
+    payloadEnd: number,
+    timestampMs: number,
+  ): number {
+    const frameBytes = payloadEnd - subjectStart;
+    if (frameBytes > this.inboxCapacity && !this.enlarge(frameBytes)) return FAULT;
+    const inbox = this.inboxAt;
+    const memory = this.memory;
+    if (frameBytes <= LOOP_BYTES_MAX) {
+      for (let i = 0; i < frameBytes; i++) memory[inbox + i] = bytes[subjectStart + i];
+    } else memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + subjectStart, frameBytes), inbox);
+    const control = this.control;
+    control[ControlWord.outboxLength] = 0;
+    control[ControlWord.code] = 0;
+    const shift = inbox - subjectStart;
+    const fuel = this.budget.fuelPerMessage;
+    let verdict: number;
+    try {
+      verdict = this.message(
+        fuel,
+        inbox,
+        subjectEnd - subjectStart,
+        replyStart + shift,
+        replyEnd - replyStart,
+        headersStart + shift,
+        payloadStart - headersStart,
+        payloadStart + shift,
+        payloadEnd - payloadStart,
+        timestampMs,
+        0,
+      );
+    } catch (error) {
+      this.fuelUsed = this.fuelSince(fuel);
+      return this.trapped(error, 'weir_message');
+    }
+    this.fuelUsed = fuel - this.exports[HostExport.fuel]();
+    if (this.control.length === 0) this.renewViews();
+    const output = this.control[ControlWord.outboxLength] >>> 0;
+    if (output === 0) this.outbox.clear();
+    else if (!this.readOutbox(output)) return FAULT;
+    if (verdict >= Verdict.pass && verdict <= Verdict.replace) return verdict;
+    return this.lessUsual(verdict);
+  }
+
+  private lessUsual(verdict: number): number {
+    if (verdict === Verdict.reject) {
+      const code = this.control[ControlWord.code] >>> 0;
+      this.outbox.code = code === 0 ? 400 : code;
+      if (this.outbox.code >= 400 && this.outbox.code <= 599) return verdict;
+      return this.fail('guest-error', `weir_message rejected with the code ${code}; 400 to 599 are allowed`);
+    }
+    if (verdict < 0) {
+      return this.fail(
+        'guest-error',
+        `weir_message answered ${verdict}${this.outbox.error === '' ? '' : `: ${this.outbox.error}`}`,
+      );
+    }
+    return this.fail('guest-error', `weir_message answered ${verdict}; verdicts are 0 to 3, and negative for an error`);
+  }
+
+  private start(): boolean {
+    const start = this.exports[HostExport.start];
+    return start === undefined || this.guarded('the start function', () => start()) !== null;
+  }
+
+  private checkAbi(): boolean {
+    const abi = this.guarded('weir_abi', () => this.exports.weir_abi());
+    if (abi === null) return false;
+    if (abi === ABI_VERSION) return true;
+    this.fail('init', `weir_abi answered ${abi}; this host speaks version ${ABI_VERSION}`);
+    return false;
+  }
+
+  /** Makes room for larger frames, and for what such a frame may lead to. */
+  private enlarge(frameBytes: number): boolean {
+    const inbox = Math.ceil(frameBytes / 65536) * 65536;
+    const outbox = Math.min(inbox * 2 + OUTBOX_BYTES, Math.max(OUTBOX_BYTES, this.budget.outputBytesMax));
+    return this.open(inbox, outbox);
+  }
+
+  private open(inboxBytes: number, outboxBytes: number): boolean {
+    const at = this.guarded('weir_open', () => this.exports.weir_open(inboxBytes, outboxBytes));
+    if (at === null) return false;
+    this.controlAt = at >>> 0;
+    if (this.controlAt === 0) {
+      this.fail('memory', `weir_open(${inboxBytes}, ${outboxBytes}) answered 0: the guest has no room for them`);
+      return false;
+    }
+    const memoryBytes = this.memoryBytes;
+    if (this.controlAt % 4 !== 0 || this.controlAt > memoryBytes - CONTROL_BYTES) {
+      this.fail(
+        'output',
+        `weir_open answered the address ${this.controlAt}, which is not aligned or outside the memory of ${memoryBytes} bytes`,
+      );
+      this.poisoned = true;
+      return false;
+    }
+    this.renewViews();
+    const word = (index: number) => this.control[index] >>> 0;
+    this.inboxAt = word(ControlWord.inbox);
+    this.inboxCapacity = word(ControlWord.inboxCapacity);
+    this.outboxAt = word(ControlWord.outbox);
+    this.outboxCapacity = word(ControlWord.outboxCapacity);
+    const problem = this.whyBadControl(inboxBytes, outboxBytes, memoryBytes);
+    if (problem === null) return true;
+    this.fail('output', `after weir_open(${inboxBytes}, ${outboxBytes}) ${problem}`);
+    this.poisoned = true;
+    this.inboxCapacity = 0;
+    return false;
+  }
+
+  private whyBadControl(inboxBytes: number, outboxBytes: number, memoryBytes: number): string | null {
+    const { inboxAt, inboxCapacity, outboxAt, outboxCapacity } = this;
+    if (inboxCapacity < inboxBytes || outboxCapacity < outboxBytes) {
+      return `the control block says capacities ${inboxCapacity} and ${outboxCapacity}, less than asked for`;
+    }
+    if (inboxAt + inboxCapacity > memoryBytes)
+      return `the inbox (${inboxAt}, ${inboxCapacity} bytes) lies outside the memory`;
+    if (outboxAt + outboxCapacity > memoryBytes)
+      return `the outbox (${outboxAt}, ${outboxCapacity} bytes) lies outside the memory`;
+    return outboxAt % 4 === 0 ? null : `the outbox address ${outboxAt} is not a multiple of 4`;
+  }
+
+  private init(config: string): boolean {
+    if (!this.prepared.hasInit) return true;
+    const bytes = Buffer.from(config, 'utf8');
+    if (bytes.length > this.inboxCapacity && !this.enlarge(bytes.length)) return false;
+    this.memory.set(bytes, this.inboxAt);
+    this.control[ControlWord.outboxLength] = 0;
+    const answer = this.guarded('weir_init', () => this.exports.weir_init!(bytes.length));
+    if (answer === null) return false;
+    if (this.control.length === 0) this.renewViews();
+    const output = this.control[ControlWord.outboxLength] >>> 0;
+    if (output === 0) this.outbox.clear();
+    else if (!this.readOutbox(output)) return false;
+    if (answer === 0) return true;
+    this.fail('init', `the configuration was refused: ${this.outbox.error || `weir_init answered ${answer}`}`);
+    return false;
+  }
+
+  /** Runs a call that is not on the message path under the budget for initialisation; null after a fault. */
+  private guarded<T>(what: string, run: () => T): T | null {
+    const fuel = Math.min(this.budget.fuelForInit, FUEL_MAX);
+    try {
+      this.exports[HostExport.refuel](fuel);
+      const answer = run();
+      this.fuelUsed = this.fuelSince(fuel);
+      return answer;
+    } catch (error) {
+      this.fuelUsed = this.fuelSince(fuel);
+      this.trapped(error, what);
+      return null;
+    }
+  }
+
+  private fuelSince(fuel: number): number {
+    return Math.min(fuel, fuel - this.exports[HostExport.fuel]());
+  }
+
+  private readOutbox(length: number): boolean {
+    this.outbox.clear();
+    const allowed = Math.min(this.outboxCapacity, this.budget.outputBytesMax);
+    if (length > allowed) {
+      this.fail('output', `the outbox holds ${length} bytes; at most ${allowed} are allowed`);
+      return false;
+    }
+    const problem = this.outbox.read(this.memory, this.outboxAt, this.outboxAt + length);
+    if (problem === null) return true;
+    this.fail('output', problem);
+    return false;
+  }
+
+  /** `memory.grow` detaches every view of the memory. */
+  private renewViews(): void {
+    const { buffer } = this.exports.memory;
+    this.memory = new Uint8Array(buffer);
+    this.control = new Int32Array(buffer, this.controlAt, CONTROL_BYTES / 4);
+  }
+
+  private trapped(error: unknown, what: string): number {
+    this.poisoned = true;
+    if (this.exports[HostExport.fuel]() < 0) {
+      return this.fail('fuel', `${what} used up its fuel (${this.fuelUsed})${this.whereIn(error)}`);
+    }
+    const text = error instanceof RangeError ? 'stack overflow' : describe(error);
+    return this.fail('trap', `${what} trapped: ${text}${this.whereIn(error)}`);
+  }
+
+  /** The innermost guest functions of a trap, by name. */
+  private whereIn(error: unknown): string {
+    const stack = error instanceof Error ? (error.stack ?? '') : '';
+    const frames = [...stack.matchAll(/wasm-function\[(\d+)\]/g)].slice(0, 4);
+    if (frames.length === 0) return '';
+    const names = frames.map(([, index]) => this.prepared.functionNames.get(Number(index)) ?? `function ${index}`);
+    return `, in ${names.join(' < ')}`;
+  }
+
+  private fail(cause: FaultCause, text: string): number {
+    this.fault.cause = cause;
+    this.fault.text = text;
+    return FAULT;
+  }
+}

@@ -1,0 +1,215 @@
+import { ByteReader } from './byte-reader.js';
+import type { ByteWriter } from './byte-writer.js';
+import type { Span } from './decode.js';
+import { Misc, Op, skipImmediates } from './opcodes.js';
+
+/**
+ * Where fuel is charged in one function body.
+ *
+ * A function or loop is a *region*: between two passes of its header each of its instructions runs at most once, since only loops jump back. So
+ * its small blocks are charged together at the header (an upper bound), and large blocks on their own where they
+ * begin, so that a long branch that is not taken costs nothing.
+ *
+ * ```text
+ * func ──► charge 12        entry, and the small blocks up to the loop and behind it
+ *   loop ──► charge 7       each pass
+ *     if … (55 instructions) ──► charge 55   only when taken
+ * ```
+ */
+interface ChargePoint {
+  at: number;
+  cost: number;
+}
+
+/** An instruction whose work depends on the number on top of the stack. */
+interface LengthCharge {
+  at: number;
+  weight: LengthWeight;
+}
+
+/** Fuel for a length n: `base + ((n & mask) >>> shiftRight << shiftLeft)`. A length beyond the mask traps without doing the work. */
+interface LengthWeight {
+  base: number;
+  mask: number;
+  shiftRight: number;
+  shiftLeft: number;
+}
+
+/** Measured: one unit is at most about 4 ns. */
+const GROW: LengthWeight = { base: 300, mask: 0x1ffff, shiftRight: 0, shiftLeft: 9 };
+const MEMORY_BULK: LengthWeight = { base: 4, mask: -1, shiftRight: 3, shiftLeft: 0 };
+const TABLE_FILL: LengthWeight = { base: 30, mask: 0xffff, shiftRight: 0, shiftLeft: 5 };
+const TABLE_COPY: LengthWeight = { base: 30, mask: 0xffff, shiftRight: 0, shiftLeft: 7 };
+
+const MISC_WEIGHTS: Record<number, LengthWeight> = {
+  [Misc.memoryInit]: MEMORY_BULK,
+  [Misc.memoryCopy]: MEMORY_BULK,
+  [Misc.memoryFill]: MEMORY_BULK,
+  [Misc.tableInit]: TABLE_COPY,
+  [Misc.tableCopy]: TABLE_COPY,
+  [Misc.tableGrow]: TABLE_FILL,
+  [Misc.tableFill]: TABLE_FILL,
+};
+
+const OWN_CHARGE_FROM = 40;
+const FOLDED_MAX = 120;
+
+interface Region {
+  header: ChargePoint;
+  folded: number;
+}
+
+/** Walks one body and finds its charges. */
+class BodyWalk {
+  readonly points: ChargePoint[] = [];
+  readonly lengths: LengthCharge[] = [];
+  private region: Region;
+  private block: ChargePoint;
+  /** For each open block: the region around it when it is a loop, else null. */
+  private readonly open: (Region | null)[] = [null];
+
+  constructor(at: number) {
+    this.region = this.newRegion(at);
+    this.block = this.region.header;
+  }
+
+  walk(reader: ByteReader): void {
+    while (this.open.length > 0) {
+      const at = reader.at;
+      const op = reader.byte();
+      const sub = skipImmediates(reader, op, 'a function');
+      this.instruction(op, sub, at, reader.at);
+    }
+  }
+
+  private instruction(op: number, sub: number, at: number, next: number): void {
+    this.block.cost += costOf(op);
+    if (op === Op.memoryGrow) this.lengths.push({ at, weight: GROW });
+    else if (op === Op.prefixMisc && MISC_WEIGHTS[sub] !== undefined)
+      this.lengths.push({ at, weight: MISC_WEIGHTS[sub] });
+    switch (op) {
+      case Op.block:
+        this.open.push(null);
+        return;
+      case Op.loop:
+        this.closeBlock();
+        this.open.push(this.region);
+        this.region = this.newRegion(next);
+        this.block = this.region.header;
+        return;
+      case Op.end: {
+        this.closeBlock();
+        const around = this.open.pop() ?? null;
+        if (around !== null) this.region = around;
+        this.block = { at: next, cost: 0 };
+        return;
+      }
+      case Op.if:
+        this.open.push(null);
+        this.nextBlock(next);
+        return;
+      case Op.else:
+      case Op.br:
+      case Op.brIf:
+      case Op.brTable:
+      case Op.return:
+      case Op.unreachable:
+      case Op.returnCall:
+      case Op.returnCallIndirect:
+        this.nextBlock(next);
+        return;
+      default:
+        return;
+    }
+  }
+
+  private nextBlock(at: number): void {
+    this.closeBlock();
+    this.block = { at, cost: 0 };
+  }
+
+  private closeBlock(): void {
+    const { block, region } = this;
+    if (block === region.header) return;
+    if (block.cost >= OWN_CHARGE_FROM || region.folded >= FOLDED_MAX) {
+      if (block.cost > 0) this.points.push(block);
+      return;
+    }
+    region.folded += block.cost;
+    region.header.cost += block.cost;
+  }
+
+  private newRegion(at: number): Region {
+    const region = { header: { at, cost: 1 }, folded: 0 };
+    this.points.push(region.header);
+    return region;
+  }
+}
+
+function costOf(op: number): number {
+  if (op === Op.call || op === Op.returnCall) return 2;
+  if (op === Op.callIndirect || op === Op.returnCallIndirect) return 4;
+  if (op === Op.tableSet) return 30;
+  return 1;
+}
+
+/** The indexes that the charging code uses. */
+export interface MeterIndexes {
+  fuelGlobal: number;
+  /** Parameters of the function: its own locals follow them. */
+  params: number;
+}
+
+/** Writes the body `span` of `bytes` again, with its charges, without its length. */
+export function meterBody(writer: ByteWriter, bytes: Uint8Array, span: Span, indexes: MeterIndexes): void {
+  const reader = new ByteReader(bytes, span.start, span.end);
+  const groups = reader.u32();
+  const groupsAt = reader.at;
+  let locals = 0;
+  for (let i = 0; i < groups; i++) {
+    locals += reader.u32();
+    reader.byte();
+  }
+  // Two more locals: the fuel that is left, and a length.
+  writer
+    .u32(groups + 1)
+    .raw(bytes.subarray(groupsAt, reader.at))
+    .u32(2)
+    .byte(0x7f);
+  const fuelLocal = indexes.params + locals;
+  const walk = new BodyWalk(reader.at);
+  let copied = reader.at;
+  walk.walk(reader);
+  const inserts = [...walk.points, ...walk.lengths].sort((a, b) => a.at - b.at);
+  for (const insert of inserts) {
+    writer.raw(bytes.subarray(copied, insert.at));
+    copied = insert.at;
+    if ('cost' in insert) writeCharge(writer, indexes.fuelGlobal, fuelLocal, insert.cost);
+    else writeLengthCharge(writer, indexes.fuelGlobal, fuelLocal, insert.weight);
+  }
+  writer.raw(bytes.subarray(copied, span.end));
+}
+
+function writeCharge(writer: ByteWriter, fuelGlobal: number, fuelLocal: number, cost: number): void {
+  writer.byte(Op.globalGet).u32(fuelGlobal).byte(Op.i32Const).i32(cost).byte(Op.i32Sub);
+  writeCheck(writer, fuelGlobal, fuelLocal);
+}
+
+/** The length stays on the stack. */
+function writeLengthCharge(writer: ByteWriter, fuelGlobal: number, fuelLocal: number, weight: LengthWeight): void {
+  const lengthLocal = fuelLocal + 1;
+  writer.byte(Op.localTee).u32(lengthLocal);
+  writer.byte(Op.globalGet).u32(fuelGlobal).byte(Op.localGet).u32(lengthLocal);
+  writer.byte(Op.i32Const).i32(weight.mask).byte(Op.i32And);
+  writer.byte(Op.i32Const).i32(weight.shiftRight).byte(Op.i32ShrU);
+  writer.byte(Op.i32Const).i32(weight.shiftLeft).byte(Op.i32Shl).byte(Op.i32Sub);
+  writer.byte(Op.i32Const).i32(weight.base).byte(Op.i32Sub);
+  writeCheck(writer, fuelGlobal, fuelLocal);
+}
+
+/** Takes the new fuel from the stack, keeps it, and traps when it is below zero. */
+function writeCheck(writer: ByteWriter, fuelGlobal: number, fuelLocal: number): void {
+  writer.byte(Op.localTee).u32(fuelLocal).byte(Op.globalSet).u32(fuelGlobal);
+  writer.byte(Op.localGet).u32(fuelLocal).byte(Op.i32Const).i32(0).byte(Op.i32LtS);
+  writer.byte(Op.if).byte(0x40).byte(Op.unreachable).byte(Op.end);
+}

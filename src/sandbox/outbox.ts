@@ -1,0 +1,151 @@
+import { RECORD_HEAD_BYTES, RecordKind } from './abi.js';
+
+/** A half-open range of `Outbox.bytes`. */
+export interface Range {
+  start: number;
+  end: number;
+}
+
+export interface EmitRecord {
+  subject: Range;
+  reply: Range;
+  headers: Range;
+  payload: Range;
+}
+
+export interface LogRecord {
+  /** 0 debug, 1 info, 2 warn, 3 error. */
+  level: number;
+  text: string;
+}
+
+export interface MetricRecord {
+  /** 0 counter, 1 gauge, 2 histogram. */
+  type: number;
+  name: string;
+  value: number;
+}
+
+const NO_EMITS: readonly EmitRecord[] = [];
+const NO_LOGS: readonly LogRecord[] = [];
+const NO_METRICS: readonly MetricRecord[] = [];
+
+/**
+ * The records of one call. Ranges point into the guest's memory and hold until its next call: whoever keeps bytes copies
+ * them.
+ */
+export class Outbox {
+  bytes: Uint8Array = new Uint8Array(0);
+  subject: Range | null = null;
+  reply: Range | null = null;
+  headers: Range | null = null;
+  payload: Range | null = null;
+  /** Text of a reject, a guest error or a refused configuration. */
+  error = '';
+  /** Status code of a reject. */
+  code = 0;
+  emits: readonly EmitRecord[] = NO_EMITS;
+  logs: readonly LogRecord[] = NO_LOGS;
+  metrics: readonly MetricRecord[] = NO_METRICS;
+
+  clear(): void {
+    this.subject = null;
+    this.reply = null;
+    this.headers = null;
+    this.payload = null;
+    this.error = '';
+    this.code = 0;
+    this.emits = NO_EMITS;
+    this.logs = NO_LOGS;
+    this.metrics = NO_METRICS;
+  }
+
+  /** Reads the records in `bytes[start, end)`, `start` a multiple of 4. Returns what is wrong, or null. */
+  read(bytes: Uint8Array, start: number, end: number): string | null {
+    this.bytes = bytes;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = start;
+    while (at < end) {
+      if (end - at < RECORD_HEAD_BYTES) return `a record's head at byte ${at - start} of the outbox is cut off`;
+      const kind = view.getUint32(at, true);
+      const length = view.getUint32(at + 4, true);
+      const body = at + RECORD_HEAD_BYTES;
+      if (length > end - body) return `a record of kind ${kind} has ${length} bytes and ends behind the outbox length`;
+      const problem = this.record(view, kind, body, body + length);
+      if (problem !== null) return problem;
+      at = (body + length + 3) & ~3;
+    }
+    return null;
+  }
+
+  private record(view: DataView, kind: number, start: number, end: number): string | null {
+    switch (kind) {
+      case RecordKind.payload:
+        if (this.payload !== null) return repeated('payload');
+        this.payload = { start, end };
+        return null;
+      case RecordKind.subject:
+        if (this.subject !== null) return repeated('subject');
+        this.subject = { start, end };
+        return null;
+      case RecordKind.headers:
+        if (this.headers !== null) return repeated('headers');
+        this.headers = { start, end };
+        return null;
+      case RecordKind.reply:
+        if (this.reply !== null) return repeated('reply');
+        this.reply = { start, end };
+        return null;
+      case RecordKind.error:
+        if (this.error !== '') return repeated('error');
+        this.error = this.text(start, end) || 'no text';
+        return null;
+      case RecordKind.emit:
+        return this.emit(view, start, end);
+      case RecordKind.log:
+        return this.log(view, start, end);
+      case RecordKind.metric:
+        return this.metric(view, start, end);
+      default:
+        return `a record has the kind ${kind}; kinds 1 to 8 are allowed`;
+    }
+  }
+
+  private emit(view: DataView, start: number, end: number): string | null {
+    if (end - start < 16) return 'an emit record is shorter than its four lengths';
+    const lengths = [0, 4, 8, 12].map((offset) => view.getUint32(start + offset, true));
+    const total = lengths.reduce((sum, length) => sum + length, 16);
+    if (total > end - start) return `an emit record promises ${total} bytes and has ${end - start}`;
+    let at = start + 16;
+    const [subject, reply, headers, payload] = lengths.map((length) => ({ start: at, end: (at += length) }));
+    this.emits = [...this.emits, { subject, reply, headers, payload }];
+    return null;
+  }
+
+  private log(view: DataView, start: number, end: number): string | null {
+    if (end - start < 4) return 'a log record is shorter than its level';
+    const level = view.getUint32(start, true);
+    if (level > 3) return `a log record has the level ${level}; 0 to 3 are allowed`;
+    this.logs = [...this.logs, { level, text: this.text(start + 4, end) }];
+    return null;
+  }
+
+  private metric(view: DataView, start: number, end: number): string | null {
+    if (end - start < 12) return 'a metric record is shorter than its type and value';
+    const type = view.getUint32(start, true);
+    if (type > 2) return `a metric record has the type ${type}; 0 to 2 are allowed`;
+    const value = view.getFloat64(start + 4, true);
+    this.metrics = [...this.metrics, { type, name: this.text(start + 12, end), value }];
+    return null;
+  }
+
+  /** A range as text; invalid UTF-8 becomes U+FFFD. */
+  text(start: number, end: number): string {
+    const { bytes } = this;
+    return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+  }
+}
+
+function repeated(what: string): string {
+  return `the outbox has a second ${what} record`;
+}
