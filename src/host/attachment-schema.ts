@@ -1,0 +1,69 @@
+import * as v from 'valibot';
+import { Failure } from '../base/failure.js';
+import { FAULT_CAUSES } from '../sandbox/fault.js';
+import { type AttachmentDeclaration, FAILURE_ACTIONS, PHASES } from './declarations.js';
+
+const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+
+const attachment = v.strictObject({
+  plugin: v.string(),
+  version: v.optional(whole(1, 2 ** 31)),
+  subject: v.string(),
+  phase: v.optional(v.picklist(PHASES)),
+  order: v.optional(v.number()),
+  config: v.optional(v.unknown()),
+  budget: v.optional(
+    v.strictObject({
+      fuel_per_message: v.optional(whole(1_000, 1_000_000_000)),
+      memory_bytes: v.optional(whole(65536, 256 * 1024 * 1024)),
+      output_bytes: v.optional(whole(0, 64 * 1024 * 1024)),
+    }),
+  ),
+  grants: v.optional(
+    v.strictObject({
+      emit: v.optional(v.array(v.string())),
+      log: v.optional(v.boolean()),
+      metric: v.optional(v.boolean()),
+    }),
+  ),
+  failure: v.optional(v.record(v.picklist([...FAULT_CAUSES, 'default'] as const), v.picklist(FAILURE_ACTIONS))),
+  force: v.optional(v.boolean()),
+  replace: v.optional(v.boolean()),
+});
+
+const CONFIG_BYTES_MAX = 64 * 1024;
+
+/** Checks one attachment as an operator wrote it. Throws a `Failure` that names the field, what was found and what was expected. */
+export function checkAttachment(
+  name: string,
+  value: unknown,
+): { declaration: AttachmentDeclaration; replace: boolean } {
+  const result = v.safeParse(attachment, value);
+  if (!result.success) {
+    const texts = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'the definition'}: ${issue.message}`);
+    throw new Failure('request-invalid', `attachment ${JSON.stringify(name)}: ${texts.join('; ')}`);
+  }
+  const { replace = false, ...rest } = result.output;
+  const configBytes = Buffer.byteLength(JSON.stringify(rest.config ?? {}));
+  if (configBytes > CONFIG_BYTES_MAX) {
+    throw new Failure(
+      'request-invalid',
+      `attachment ${JSON.stringify(name)}: config has ${configBytes} bytes; at most ${CONFIG_BYTES_MAX} are allowed`,
+    );
+  }
+  return { declaration: { name, ...rest } as AttachmentDeclaration, replace };
+}
+
+/** The same, from JSON text. */
+export function readAttachment(name: string, json: string): { declaration: AttachmentDeclaration; replace: boolean } {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new Failure(
+      'request-invalid',
+      `attachment ${JSON.stringify(name)}: the request is not JSON: ${(error as Error).message}`,
+    );
+  }
+  return checkAttachment(name, value);
+}

@@ -1,0 +1,191 @@
+import type { Clock } from '../base/clock.js';
+import { Failure } from '../base/failure.js';
+import type { Message } from '../message/message.js';
+import { type Budget, DEFAULT_BUDGET, FUEL_MAX } from '../sandbox/budget.js';
+import type { Fault, FaultCause } from '../sandbox/fault.js';
+import { FAULT, Instance } from '../sandbox/instance.js';
+import { isFilter } from '../subject/subject.js';
+import { Breaker } from './breaker.js';
+import { type AttachmentDeclaration, type FailureAction, PHASES, type Phase } from './declarations.js';
+import type { PluginVersion } from './registry.js';
+
+/** Calls by verdict, and what they cost. */
+export interface AttachmentCounters {
+  calls: number;
+  passed: number;
+  dropped: number;
+  replaced: number;
+  rejected: number;
+  faults: Partial<Record<FaultCause, number>>;
+  /** Fuel units over all calls. */
+  fuel: number;
+  /** Nanoseconds over the calls that were timed, and how many those were. */
+  timedNs: number;
+  timedCalls: number;
+  bytesIn: number;
+  bytesOut: number;
+  emits: number;
+  logs: number;
+  logsDropped: number;
+  renewals: number;
+  metrics: Record<string, number>;
+}
+
+/** One call in so many is timed. */
+const TIMED_EVERY = 64;
+
+/** A plugin version at work on a subject filter. The instance is made at the first message and renewed after a trap. */
+export class Attachment {
+  readonly name: string;
+  readonly declaration: AttachmentDeclaration;
+  readonly version: PluginVersion;
+  readonly phase: Phase;
+  readonly order: number;
+  readonly counters: AttachmentCounters = noCounters();
+  readonly breaker: Breaker;
+  /** The instance of the last call: its outbox holds what the call wrote. */
+  instance: Instance | null = null;
+  fault: Fault = { cause: 'trap', text: '' };
+  private budget: Budget;
+  private readonly config: string;
+  private readonly clock: Clock;
+
+  constructor(declaration: AttachmentDeclaration, version: PluginVersion, clock: Clock) {
+    this.name = declaration.name;
+    this.declaration = declaration;
+    this.version = version;
+    this.phase = declaration.phase ?? 'transform';
+    this.order = declaration.order ?? 0;
+    this.config = JSON.stringify(declaration.config ?? {});
+    this.clock = clock;
+    this.budget = budgetOf(declaration);
+    this.breaker = new Breaker(clock);
+    checkDeclaration(declaration, this.phase);
+  }
+
+  /** Runs the plugin on one message: its verdict, or `FAULT` with `fault` set. */
+  call(message: Message): number {
+    if (!this.breaker.admits())
+      return this.fail({ cause: 'unavailable', text: 'the attachment is quarantined after repeated faults' });
+    const instance = this.instance ?? this.renew();
+    if (instance === null) {
+      this.breaker.onFault();
+      return this.fail(this.fault);
+    }
+    const counters = this.counters;
+    const timed = counters.calls % TIMED_EVERY === 0;
+    const startedNs = timed ? this.clock.monotonicNs() : 0;
+    const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
+    const nowMs = this.clock.nowMs();
+    const verdict = instance.call(
+      bytes,
+      subjectStart,
+      subjectEnd,
+      replyStart,
+      replyEnd,
+      headersStart,
+      payloadStart,
+      payloadEnd,
+      nowMs,
+    );
+    if (timed) {
+      counters.timedNs += this.clock.monotonicNs() - startedNs;
+      counters.timedCalls++;
+    }
+    counters.calls++;
+    counters.fuel += instance.fuelUsed;
+    counters.bytesIn += payloadEnd - subjectStart;
+    if (verdict === FAULT) {
+      this.breaker.onFault();
+      if (instance.poisoned) this.instance = null;
+      return this.fail({ ...instance.fault });
+    }
+    if (this.breaker.quarantined) this.breaker.onSuccess();
+    return verdict;
+  }
+
+  /** Notes a fault that the host found in what the plugin wrote. */
+  fail(fault: Fault): number {
+    this.fault = fault;
+    this.counters.faults[fault.cause] = (this.counters.faults[fault.cause] ?? 0) + 1;
+    return FAULT;
+  }
+
+  /** What is done with a message after the present fault. */
+  failureAction(message: Message): FailureAction {
+    const policy = this.declaration.failure ?? {};
+    const chosen = policy[this.fault.cause] ?? policy.default;
+    if (chosen !== undefined) return chosen;
+    if (this.phase === 'observe') return 'pass';
+    // Fail closed: tell the publisher where it listens, else keep the message.
+    return message.replyEnd > message.replyStart ? 'reject' : 'dead-letter';
+  }
+
+  /** Changes budgets while running. */
+  setBudget(request: NonNullable<AttachmentDeclaration['budget']>): void {
+    this.declaration.budget = request;
+    this.budget = budgetOf(this.declaration);
+    this.instance?.setBudget(this.budget);
+  }
+
+  /** Makes the instance now, so that a configuration that the plugin refuses is known before the first message. */
+  checkConfig(): Fault | null {
+    return this.renew() === null ? this.fault : null;
+  }
+
+  private renew(): Instance | null {
+    const made = Instance.create(this.version.prepared, this.budget, this.config);
+    this.counters.renewals++;
+    if (made instanceof Instance) {
+      this.instance = made;
+      return made;
+    }
+    this.fault = made;
+    return null;
+  }
+}
+
+function budgetOf(declaration: AttachmentDeclaration): Budget {
+  const { fuel_per_message, memory_bytes, output_bytes } = declaration.budget ?? {};
+  return {
+    fuelPerMessage: Math.min(fuel_per_message ?? DEFAULT_BUDGET.fuelPerMessage, FUEL_MAX),
+    fuelForInit: DEFAULT_BUDGET.fuelForInit,
+    memoryBytesMax: memory_bytes ?? DEFAULT_BUDGET.memoryBytesMax,
+    outputBytesMax: output_bytes ?? DEFAULT_BUDGET.outputBytesMax,
+  };
+}
+
+function checkDeclaration(declaration: AttachmentDeclaration, phase: Phase): void {
+  const { name, subject, failure, force } = declaration;
+  const refuse = (text: string) => new Failure('attachment-invalid', `attachment ${JSON.stringify(name)}: ${text}`);
+  if (!isFilter(subject)) throw refuse(`${JSON.stringify(subject)} is not a valid subject filter`);
+  if (!PHASES.includes(phase))
+    throw refuse(`the phase is ${JSON.stringify(phase)}, expected one of ${PHASES.join(', ')}`);
+  const passes = Object.values(failure ?? {}).some((action) => action === 'pass' || action === 'bypass-chain');
+  if (passes && !force && (phase === 'authorize' || phase === 'validate')) {
+    throw refuse(
+      `a plugin of the phase ${phase} would let through what it is there to stop; add "force": true to insist`,
+    );
+  }
+}
+
+function noCounters(): AttachmentCounters {
+  return {
+    calls: 0,
+    passed: 0,
+    dropped: 0,
+    replaced: 0,
+    rejected: 0,
+    faults: {},
+    fuel: 0,
+    timedNs: 0,
+    timedCalls: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    emits: 0,
+    logs: 0,
+    logsDropped: 0,
+    renewals: 0,
+    metrics: {},
+  };
+}

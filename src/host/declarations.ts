@@ -1,0 +1,53 @@
+import type { FaultCause } from '../sandbox/fault.js';
+
+/** When a plugin of a chain runs. Within a phase, by `order`, then by name. */
+export const PHASES = ['authorize', 'validate', 'transform', 'enrich', 'observe'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** What is done with a message whose plugin failed. */
+export const FAILURE_ACTIONS = ['reject', 'dead-letter', 'drop', 'pass', 'bypass-chain'] as const;
+export type FailureAction = (typeof FAILURE_ACTIONS)[number];
+
+/** Fault causes that have an action of their own; `default` is for the others. */
+export type FailurePolicy = Partial<Record<FaultCause | 'default', FailureAction>>;
+
+/** Budgets as an attachment asks for them; what is left out has the default. */
+export interface BudgetRequest {
+  fuel_per_message?: number;
+  memory_bytes?: number;
+  output_bytes?: number;
+}
+
+/** Effects that an attachment may have. */
+export interface Grants {
+  /** Subject filters that it may emit to. */
+  emit?: string[];
+  log?: boolean;
+  metric?: boolean;
+}
+
+/** An attachment as an operator writes it, in the configuration file or as JSON. */
+export interface AttachmentDeclaration {
+  name: string;
+  plugin: string;
+  /** A version number; the newest at the time of attaching when left out. */
+  version?: number;
+  /** The subject filter it is attached to. */
+  subject: string;
+  phase?: Phase;
+  order?: number;
+  /** Handed to the plugin as JSON. */
+  config?: unknown;
+  budget?: BudgetRequest;
+  grants?: Grants;
+  failure?: FailurePolicy;
+  /** Allows `pass` on failure where it would let through what a plugin was there to stop. */
+  force?: boolean;
+}
+
+/** What the configuration file declares in `plugins { … }`. */
+export interface PluginDeclarations {
+  enabled: boolean;
+  modules: { name: string; file: string }[];
+  attachments: AttachmentDeclaration[];
+}

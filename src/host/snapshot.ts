@@ -1,0 +1,64 @@
+import type { Attachment, AttachmentCounters } from './attachment.js';
+import type { PluginHost } from './plugin-host.js';
+import type { PluginVersion } from './registry.js';
+
+/** A plugin version, for people and programs. */
+export interface VersionSnapshot {
+  version: number;
+  sha256: string;
+  bytes: number;
+  installed: string;
+}
+
+export interface PluginSnapshot {
+  name: string;
+  versions: VersionSnapshot[];
+}
+
+/** An attachment and what it did so far. */
+export interface AttachmentSnapshot {
+  name: string;
+  plugin: string;
+  version: number;
+  subject: string;
+  stage: 'publish';
+  phase: string;
+  order: number;
+  quarantined: boolean;
+  memory_bytes: number;
+  counters: AttachmentCounters;
+  /** Mean over the calls that were timed; null before the first. */
+  ns_per_call: number | null;
+  /** Mean over all calls; null before the first. */
+  fuel_per_call: number | null;
+  last_fault: { cause: string; text: string } | null;
+}
+
+export function snapshotOfVersion({ number, sha256, bytes, installedMs }: PluginVersion): VersionSnapshot {
+  return { version: number, sha256, bytes, installed: new Date(installedMs).toISOString() };
+}
+
+export function snapshotOfPlugin(host: PluginHost, name: string): PluginSnapshot {
+  return { name, versions: host.registry.versions(name).map(snapshotOfVersion) };
+}
+
+export function snapshotOfAttachment(attachment: Attachment): AttachmentSnapshot {
+  const { counters, declaration, version, breaker, fault } = attachment;
+  const { calls, timedCalls, timedNs, fuel } = counters;
+  const faulted = Object.keys(counters.faults).length > 0;
+  return {
+    name: attachment.name,
+    plugin: declaration.plugin,
+    version: version.number,
+    subject: declaration.subject,
+    stage: 'publish',
+    phase: attachment.phase,
+    order: attachment.order,
+    quarantined: breaker.quarantined,
+    memory_bytes: attachment.instance?.memoryBytes ?? 0,
+    counters: { ...counters, faults: { ...counters.faults }, metrics: { ...counters.metrics } },
+    ns_per_call: timedCalls === 0 ? null : Math.round(timedNs / timedCalls),
+    fuel_per_call: calls === 0 ? null : Math.round(fuel / calls),
+    last_fault: faulted ? { cause: fault.cause, text: fault.text } : null,
+  };
+}
