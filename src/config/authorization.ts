@@ -3,7 +3,19 @@ import type { PermissionRules, ResponseRules, SubjectRules } from '../auth/permi
 import { isFilter } from '../subject/subject.js';
 import { type ConfigMap, type ConfigValue, configError } from './grammar.js';
 import type { Options } from './options.js';
-import { durationMs, flag, type KeyTable, keys, map, maps, readBlock, text, texts, unsupported, whole } from './values.js';
+import {
+  durationMs,
+  flag,
+  type KeyTable,
+  keys,
+  map,
+  maps,
+  readBlock,
+  text,
+  texts,
+  unsupported,
+  whole,
+} from './values.js';
 
 interface Draft {
   user?: string;
@@ -19,7 +31,8 @@ const RESPONSES: ResponseRules = { max: 1, expiresMs: 120_000 };
 function filters(value: ConfigValue, key: string): string[] {
   const list = texts(value, key);
   for (const item of list) {
-    if (!isFilter(item.trim().split(/\s+/)[0])) throw configError(value.place, `subject ${JSON.stringify(item)} is not a valid subject`);
+    if (!isFilter(item.trim().split(/\s+/)[0]))
+      throw configError(value.place, `subject ${JSON.stringify(item)} is not a valid subject`);
   }
   return list;
 }
@@ -107,7 +120,8 @@ const authorizationTable: KeyTable<Draft> = {
       draft.defaults = permissions(value, key);
     },
     proxy_required: (_, value, key) => {
-      if (flag(value, key)) throw configError(value.place, `${JSON.stringify(key)} is not supported yet by this server`);
+      if (flag(value, key))
+        throw configError(value.place, `${JSON.stringify(key)} is not supported yet by this server`);
     },
   }),
   ...unsupported<Draft>('auth_callout auth_hook'),

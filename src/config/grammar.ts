@@ -69,7 +69,8 @@ class Parser {
     if (this.peek() === '{') {
       const value = this.map();
       this.skip();
-      if (this.at < this.text.length) throw configError(this.place(), `unexpected ${this.quoteNext()} after the closing "}"`);
+      if (this.at < this.text.length)
+        throw configError(this.place(), `unexpected ${this.quoteNext()} after the closing "}"`);
       return value;
     }
     const entries: Scope = new Map();
@@ -196,7 +197,10 @@ class Parser {
       this.at += digits;
       return String.fromCharCode(Number.parseInt(hex, 16));
     }
-    throw configError(place, `invalid escape "\\${letter ?? ''}" in a string; allowed are \\xXX, \\t, \\n, \\r, \\", \\\\`);
+    throw configError(
+      place,
+      `invalid escape "\\${letter ?? ''}" in a string; allowed are \\xXX, \\t, \\n, \\r, \\", \\\\`,
+    );
   }
 
   /** `( … )` over several lines, as it stands. */
@@ -217,7 +221,8 @@ class Parser {
 
   private bareKey(): string {
     const start = this.at;
-    while (this.at < this.text.length && !ENDS_BARE.has(this.text[this.at]) && !'=:'.includes(this.text[this.at])) this.at++;
+    while (this.at < this.text.length && !ENDS_BARE.has(this.text[this.at]) && !'=:'.includes(this.text[this.at]))
+      this.at++;
     return this.text.slice(start, this.at);
   }
 
@@ -229,7 +234,8 @@ class Parser {
 
   private bare(key: string, place: Place): ConfigValue {
     const text = this.bareText();
-    if (text === '') throw configError(place, `unexpected ${this.quoteNext()}, expected a value for ${JSON.stringify(key)}`);
+    if (text === '')
+      throw configError(place, `unexpected ${this.quoteNext()}, expected a value for ${JSON.stringify(key)}`);
     if (text.startsWith('$') && !/^\$2[abxy]\$/.test(text)) return this.variable(text.slice(1), place, 0);
     return typed(text, place);
   }
@@ -253,7 +259,13 @@ class Parser {
       if (letter === '\n') {
         this.at++;
         this.newLine();
-      } else if (letter === ' ' || letter === '\t' || letter === '\r' || (separators && (letter === ',' || letter === ';'))) this.at++;
+      } else if (
+        letter === ' ' ||
+        letter === '\t' ||
+        letter === '\r' ||
+        (separators && (letter === ',' || letter === ';'))
+      )
+        this.at++;
       else if (letter === '#' || (letter === '/' && this.text[this.at + 1] === '/')) {
         while (this.at < this.text.length && this.text[this.at] !== '\n') this.at++;
       } else return;
@@ -298,5 +310,8 @@ function typed(text: string, place: Place): ConfigValue {
 function sized([, digits, suffix, binary]: RegExpExecArray): number {
   if (suffix === undefined) return Number(digits);
   const decimal = SUFFIXES[suffix.toLowerCase()];
-  return Number(digits) * (binary === undefined ? decimal : 1024 ** (Object.keys(SUFFIXES).indexOf(suffix.toLowerCase()) + 1));
+  return (
+    Number(digits) *
+    (binary === undefined ? decimal : 1024 ** (Object.keys(SUFFIXES).indexOf(suffix.toLowerCase()) + 1))
+  );
 }

@@ -18,13 +18,16 @@ export const text: Read<string> = (value, key) => {
   return expected(value, key, 'a text');
 };
 
-export const flag: Read<boolean> = (value, key) => (value.kind === 'boolean' ? (value.value as boolean) : expected(value, key, 'true or false'));
+export const flag: Read<boolean> = (value, key) =>
+  value.kind === 'boolean' ? (value.value as boolean) : expected(value, key, 'true or false');
 
 /** A whole number from `min` to `max`, also one with a size suffix. */
 export function whole(min: number, max: number): Read<number> {
   return (value, key) => {
     const number = value.kind === 'number' ? (value.value as number) : Number.NaN;
-    return Number.isInteger(number) && number >= min && number <= max ? number : expected(value, key, `a whole number from ${min} to ${max}`);
+    return Number.isInteger(number) && number >= min && number <= max
+      ? number
+      : expected(value, key, `a whole number from ${min} to ${max}`);
   };
 }
 
@@ -35,14 +38,17 @@ export const durationMs: Read<number> = (value, key) => {
   if (value.kind === 'number') return (value.value as number) * 1000;
   const source = value.kind === 'string' ? (value.value as string) : '';
   const parts = [...source.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== source) return expected(value, key, 'a duration such as "2m" or "500ms"');
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== source)
+    return expected(value, key, 'a duration such as "2m" or "500ms"');
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * UNITS[unit], 0);
 };
 
 /** A text or an array of texts. */
-export const texts: Read<string[]> = (value, key) => (value.kind === 'array' ? value.items.map((item) => text(item, key)) : [text(value, key)]);
+export const texts: Read<string[]> = (value, key) =>
+  value.kind === 'array' ? value.items.map((item) => text(item, key)) : [text(value, key)];
 
-export const map: Read<ConfigMap> = (value, key) => (value.kind === 'map' ? value : expected(value, key, 'a map { … }'));
+export const map: Read<ConfigMap> = (value, key) =>
+  value.kind === 'map' ? value : expected(value, key, 'a map { … }');
 
 export const maps: Read<ConfigMap[]> = (value, key) =>
   value.kind === 'array' ? value.items.map((item) => map(item, key)) : expected(value, key, 'an array of maps');
@@ -66,7 +72,8 @@ export const port: Read<number> = (value, key) => Math.max(0, whole(-1, 65535)(v
 
 /** Plain JSON values, for what goes to plugins as it is. */
 export function plain(value: ConfigValue): unknown {
-  if (value.kind === 'map') return Object.fromEntries(Array.from(value.entries, ([key, entry]) => [key, plain(entry.value)]));
+  if (value.kind === 'map')
+    return Object.fromEntries(Array.from(value.entries, ([key, entry]) => [key, plain(entry.value)]));
   return value.kind === 'array' ? value.items.map(plain) : value.value;
 }
 
