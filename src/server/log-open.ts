@@ -1,20 +1,9 @@
 import { fstatSync } from 'node:fs';
 import type { Logger } from '../base/logger.js';
+import type { LogOptions } from '../config/options.js';
 import { LogFile } from './log-file.js';
 import { type LogSink, StderrSink } from './log-sink.js';
 import { TextLogger } from './log-text.js';
-
-export interface LogOptions {
-  format: 'text' | 'json';
-  /** A file instead of stderr; empty = stderr. */
-  file: string;
-  sizeBytesMax: number;
-  filesMax: number;
-  debug: boolean;
-  trace: boolean;
-  timestamps: boolean;
-  utc: boolean;
-}
 
 /** A logger and the output behind it. Whoever opened it closes it. */
 export interface Log {
@@ -33,7 +22,8 @@ function stderrIsTerminal(): boolean {
 async function openLogger(options: LogOptions, sink: LogSink): Promise<Logger> {
   if (options.format === 'text') {
     const colors = options.file === '' && stderrIsTerminal();
-    return new TextLogger({ ...options, sink, colors });
+    const { debug, trace, time, utc } = options;
+    return new TextLogger({ sink, debug, trace, timestamps: time, utc, colors });
   }
   const { openJsonLogger } = await import('./log-json.js');
   return openJsonLogger({ ...options, sink });

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { defaultOptions } from '../../src/config/options.js';
 import { openLog } from '../../src/server/log-open.js';
 
 let folder: string;
@@ -14,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function open(sizeBytesMax = 0, filesMax = 0, format: 'text' | 'json' = 'text') {
-  return openLog({ format, file, sizeBytesMax, filesMax, debug: false, trace: false, timestamps: false, utc: false });
+  return openLog({ ...defaultOptions().log, format, file, sizeBytesMax, filesMax, time: false });
 }
 
 describe('the log file', () => {

@@ -1,0 +1,85 @@
+import { Failure } from '../base/failure.js';
+import type { AttachmentDeclaration } from '../host/declarations.js';
+import type { AttachmentSnapshot } from '../host/snapshot.js';
+import { callApi } from './api-client.js';
+import { type ConnectionOptions, withOpenConnection } from './connection.js';
+import { parseJsonArgument } from './payload.js';
+import { printJson, printLine } from './print.js';
+
+export interface AttachOptions extends ConnectionOptions {
+  name?: string;
+  phase?: string;
+  order?: number;
+  config?: string;
+  fuel?: number;
+  memory?: number;
+  output?: number;
+  grantEmit: string[];
+  grantLog?: boolean;
+  grantMetric?: boolean;
+  /** `<action>` for all causes, or `<cause>=<action>`. */
+  onFault: string[];
+  force?: boolean;
+  replace?: boolean;
+  json?: boolean;
+}
+
+/** Drops what is undefined, so that the server's own defaults hold. */
+function given<T extends object>(values: T): T | undefined {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return entries.length === 0 ? undefined : (Object.fromEntries(entries) as T);
+}
+
+function parsePlugin(text: string): { plugin: string; version: number | undefined } {
+  const [plugin = '', version] = text.split('@');
+  if (version === undefined) return { plugin, version: undefined };
+  if (/^[1-9]\d*$/.test(version)) return { plugin, version: Number(version) };
+  throw new Failure('plugin_version', `invalid plugin "${text}": expected a name or name@version, such as threshold@2`);
+}
+
+function parseFaultActions(texts: readonly string[]): Record<string, string> | undefined {
+  const pairs = texts.map((text) => (text.includes('=') ? text.split('=', 2) : ['default', text]));
+  return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+}
+
+/** The definition that `$WEIR.API.ATTACHMENT.CREATE` takes; the server checks it. */
+export function attachmentDefinition(plugin: string, subject: string, options: AttachOptions): object {
+  return given({
+    ...parsePlugin(plugin),
+    subject,
+    phase: options.phase,
+    order: options.order,
+    config: options.config === undefined ? undefined : parseJsonArgument('--config', options.config),
+    budget: given({ fuel_per_message: options.fuel, memory_bytes: options.memory, output_bytes: options.output }),
+    grants: given({
+      emit: options.grantEmit.length > 0 ? options.grantEmit : undefined,
+      log: options.grantLog,
+      metric: options.grantMetric,
+    }),
+    failure: parseFaultActions(options.onFault),
+    force: options.force,
+    replace: options.replace,
+  })!;
+}
+
+export async function attach(plugin: string, subject: string, options: AttachOptions): Promise<void> {
+  const definition = attachmentDefinition(plugin, subject, options);
+  const name = options.name ?? parsePlugin(plugin).plugin;
+  const { attachment } = await withOpenConnection(options, (connection) =>
+    callApi<{ attachment: AttachmentSnapshot }>(connection, `ATTACHMENT.CREATE.${name}`, JSON.stringify(definition)),
+  );
+  if (options.json) printJson(attachment);
+  else printLine(`attached ${attachment.plugin} version ${attachment.version} to "${attachment.subject}" as ${name}`);
+}
+
+export async function detach(name: string, options: ConnectionOptions & { json?: boolean }): Promise<void> {
+  await withOpenConnection(options, (connection) => callApi(connection, `ATTACHMENT.DELETE.${name}`));
+  if (options.json) printJson({ detached: name });
+  else printLine(`detached ${name}`);
+}
+
+/** What `attachmentInfo` answers. */
+export interface AttachmentInfo {
+  attachment: AttachmentSnapshot;
+  definition: AttachmentDeclaration;
+}

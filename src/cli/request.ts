@@ -1,0 +1,58 @@
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { Failure } from '../base/failure.js';
+import { type ConnectionOptions, withOpenConnection } from './connection.js';
+import { headerLines, messageJson, parseHeaders, readPayload } from './payload.js';
+import { printLine } from './print.js';
+import { serverErrors } from './publish.js';
+
+export interface RequestOptions extends ConnectionOptions {
+  header: string[];
+  timeout: number;
+  headers?: boolean;
+  raw?: boolean;
+  json?: boolean;
+}
+
+function requestFailure(subject: string, error: Error, timeoutMs: number): Error {
+  if (error.name === 'NoRespondersError' || (error.cause as Error | undefined)?.name === 'NoRespondersError') {
+    return new Failure('no_responders', `no responders: nobody is subscribed to "${subject}"`, { cause: error });
+  }
+  if (error.name !== 'TimeoutError') return error;
+  return new Failure('timeout', `no reply on "${subject}" within ${timeoutMs} ms`, { cause: error });
+}
+
+async function ask(
+  connection: NatsConnection,
+  subject: string,
+  payload: Uint8Array,
+  options: RequestOptions,
+): Promise<Msg> {
+  const errors = serverErrors(connection);
+  const headers = await parseHeaders(options.header);
+  try {
+    return await connection.request(subject, payload, { timeout: options.timeout, ...(headers && { headers }) });
+  } catch (error) {
+    throw errors.first ?? requestFailure(subject, error as Error, options.timeout);
+  }
+}
+
+/** Sends a request and prints its reply. A reply with an error status (a plugin rejected the request) is a failure. */
+export async function request(subject: string, payload: string | undefined, options: RequestOptions): Promise<void> {
+  const bytes = await readPayload(payload);
+  await withOpenConnection(options, async (connection) => {
+    const reply = await ask(connection, subject, bytes, options);
+    if (options.json) printLine(JSON.stringify(messageJson(reply)));
+    else {
+      if (options.headers) for (const line of headerLines(reply)) printLine(line);
+      if (reply.data.length > 0) process.stdout.write(reply.data);
+      if (reply.data.length > 0 || !options.raw) printLine();
+    }
+    const status = reply.headers?.code ?? 0;
+    if (status >= 400) {
+      throw new Failure(
+        'rejected',
+        `"${subject}" was rejected: ${status} ${reply.headers?.description ?? ''}`.trimEnd(),
+      );
+    }
+  });
+}

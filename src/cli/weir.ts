@@ -1,0 +1,24 @@
+// The `weir` command. `weir serve` goes straight to the server: nothing else is loaded before it listens.
+import { describe, Failure } from '../base/failure.js';
+
+const [first, ...rest] = process.argv.slice(2);
+
+// `weir sub … | head` closes our stdout: that is the end of the work, not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+if (first === 'serve') {
+  const { runServer } = await import('./run-server.js');
+  await runServer('weir', rest);
+} else {
+  try {
+    const { createProgram } = await import('./program.js');
+    await createProgram().parseAsync();
+  } catch (error) {
+    const text = error instanceof Failure ? error.message : `${(error as Error).name ?? 'Error'}: ${describe(error)}`;
+    process.stderr.write(`weir: ${text}\n`);
+    process.exitCode = 1;
+  }
+}
