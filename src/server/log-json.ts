@@ -1,5 +1,5 @@
-import type { Logger } from '../base/logger.js';
 import type { LogSink } from './log-sink.js';
+import type { LeveledLogger } from './log-text.js';
 
 export interface JsonLoggerOptions {
   sink: LogSink;
@@ -11,7 +11,7 @@ export interface JsonLoggerOptions {
  * One JSON object a line: `{"level":"info","time":"2025-01-02T15:04:05.000Z","pid":1,"msg":"text"}`, written by pino, which is
  * only loaded when JSON logs are asked for.
  */
-export async function openJsonLogger(options: JsonLoggerOptions): Promise<Logger> {
+export async function openJsonLogger(options: JsonLoggerOptions): Promise<LeveledLogger> {
   const { pino, stdTimeFunctions } = await import('pino');
   const lines = pino(
     {
@@ -22,7 +22,7 @@ export async function openJsonLogger(options: JsonLoggerOptions): Promise<Logger
     },
     options.sink,
   );
-  return {
+  const logger: LeveledLogger = {
     debugEnabled: options.debug,
     traceEnabled: options.trace,
     fatal: (text) => lines.fatal(text),
@@ -30,10 +30,11 @@ export async function openJsonLogger(options: JsonLoggerOptions): Promise<Logger
     warn: (text) => lines.warn(text),
     info: (text) => lines.info(text),
     debug: (text) => {
-      if (options.debug) lines.debug(text);
+      if (logger.debugEnabled) lines.debug(text);
     },
     trace: (text) => {
-      if (options.trace) lines.trace(text);
+      if (logger.traceEnabled) lines.trace(text);
     },
   };
+  return logger;
 }

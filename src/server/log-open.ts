@@ -1,13 +1,12 @@
 import { fstatSync } from 'node:fs';
-import type { Logger } from '../base/logger.js';
 import type { LogOptions } from '../config/options.js';
 import { LogFile } from './log-file.js';
 import { type LogSink, StderrSink } from './log-sink.js';
-import { TextLogger } from './log-text.js';
+import { type LeveledLogger, TextLogger } from './log-text.js';
 
 /** A logger and the output behind it. Whoever opened it closes it. */
 export interface Log {
-  logger: Logger;
+  logger: LeveledLogger;
   sink: LogSink;
 }
 
@@ -19,7 +18,7 @@ function stderrIsTerminal(): boolean {
   }
 }
 
-async function openLogger(options: LogOptions, sink: LogSink): Promise<Logger> {
+async function openLogger(options: LogOptions, sink: LogSink): Promise<LeveledLogger> {
   if (options.format === 'text') {
     const colors = options.file === '' && stderrIsTerminal();
     const { debug, trace, time, utc } = options;

@@ -3,6 +3,12 @@ import type { Logger } from '../base/logger.js';
 import type { LogSink } from './log-sink.js';
 import { LogTime } from './log-time.js';
 
+/** A logger whose levels can be changed while it is in use. */
+export interface LeveledLogger extends Logger {
+  debugEnabled: boolean;
+  traceEnabled: boolean;
+}
+
 export interface TextLoggerOptions {
   sink: LogSink;
   /** Whether debug and trace lines are written. */
@@ -36,7 +42,7 @@ function labelTexts(colors: boolean): Record<Level, string> {
 }
 
 /** nats-server's log format: `[pid] 2025/01/02 15:04:05.000000 [INF] text`. */
-export class TextLogger implements Logger {
+export class TextLogger implements LeveledLogger {
   debugEnabled: boolean;
   traceEnabled: boolean;
   private readonly sink: LogSink;
