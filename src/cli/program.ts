@@ -85,32 +85,6 @@ function addMessaging(program: Command): void {
   examples(request, 'weir req time.now', "weir req '$WEIR.API.PLUGIN.LIST'", 'echo 21.5 | weir req convert.fahrenheit');
 }
 
-function addAuthoring(plugin: Command): void {
-  const create = plugin
-    .command('new')
-    .argument('<folder>')
-    .description('make a folder with a plugin that builds and passes its tests')
-    .option('--json', 'print JSON')
-    .action(async (folder, options) => (await import('./plugin-new.js')).createPlugin(folder, options));
-  examples(create, 'weir plugin new door-filter', 'weir plugin build door-filter && weir plugin test door-filter');
-
-  const build = plugin
-    .command('build')
-    .argument('[folder]', 'folder of the plugin', '.')
-    .description('compile the AssemblyScript of a folder to build/<folder>.wasm')
-    .option('--json', 'print JSON')
-    .action(async (folder, options) => (await import('./plugin-build.js')).buildPlugin(folder, options));
-  examples(build, 'weir plugin build', 'weir plugin build door-filter');
-
-  const test = plugin
-    .command('test')
-    .argument('[folder]', 'folder of the plugin', '.')
-    .description("run the folder's test cases on the broker's own engine")
-    .option('--json', 'print JSON')
-    .action(async (folder, options) => (await import('./plugin-test.js')).testPlugin(folder, options));
-  examples(test, 'weir plugin test', 'weir plugin test door-filter --json');
-}
-
 function addInstalling(plugin: Command): void {
   const install = withConnection(
     plugin.command('install').argument('<module>', '.wasm file, plugin folder or bundled plugin'),
@@ -208,13 +182,7 @@ export function createProgram(): Command {
   addServe(program);
   addMessaging(program);
   const plugin = program.command('plugin').description('make, test, install and attach plugins');
-  addAuthoring(plugin);
   addInstalling(plugin);
   addListing(plugin);
-  program
-    .command('demo', { hidden: true })
-    .description('a broker, a sensor feed and four plugins at work')
-    .option('--messages <n>', 'end after so many messages of the feed', whole(1))
-    .action(async (options) => (await import('./demo/demo.js')).demo(options));
   return program;
 }

@@ -28,7 +28,7 @@ describe('a server with real clients', () => {
   it('delivers to plain, wildcard and queue subscribers', async () => {
     const client = await connect({ servers: server.clientUrl });
     const received: string[] = [];
-    const note = (name: string) => (_: unknown, message: { string(): string }) => received.push(`${name}:${message.string()}`);
+    const note = (name: string) => (_: unknown, message: { string(): string }) => void received.push(`${name}:${message.string()}`);
     client.subscribe('a.b', { callback: note('plain') });
     client.subscribe('a.*', { callback: note('star') });
     client.subscribe('>', { queue: 'q', callback: note('queue') });
@@ -69,7 +69,7 @@ describe('a server with real clients', () => {
     const attached = (await client.request('$WEIR.API.ATTACHMENT.CREATE.keep', definition)).json<{ error?: object }>();
     expect(attached.error).toBeUndefined();
     const received: string[] = [];
-    client.subscribe('sensors.*', { callback: (_, message) => received.push(message.string()) });
+    client.subscribe('sensors.*', { callback: (_, message) => void received.push(message.string()) });
     for (const payload of ['1', '0', '2']) client.publish('sensors.a', payload);
     await client.flush();
     expect(received).toEqual(['1', '2']);
@@ -81,7 +81,7 @@ describe('a server with real clients', () => {
     await server.host.install('endless', await pluginOf('(loop (br 0)) i32.const 0'));
     server.host.attach({ name: 'stuck', plugin: 'endless', subject: 'bad.>' });
     const dead: string[] = [];
-    client.subscribe('$WEIR.DEAD.stuck', { callback: (_, message) => dead.push(message.headers?.get('Weir-Cause') ?? '') });
+    client.subscribe('$WEIR.DEAD.stuck', { callback: (_, message) => void dead.push(message.headers?.get('Weir-Cause') ?? '') });
     client.publish('bad.one', 'x');
     const answer = await client.request('bad.two', 'y');
     expect(answer.headers?.code).toBe(500);
@@ -110,7 +110,7 @@ describe('users and permissions', () => {
     const subscription = client.subscribe('secret.x');
     await expect(subscription.closed.then((error) => String(error))).resolves.toMatch(/permission/i);
     const seen: string[] = [];
-    client.subscribe('>', { callback: (_, message) => seen.push(message.subject) });
+    client.subscribe('>', { callback: (_, message) => void seen.push(message.subject) });
     client.publish('other', '');
     client.publish('out.a', '');
     await client.flush();
