@@ -39,8 +39,9 @@ export function ensureInstalled() {
   }
   const installed = modifiedMs(join(root, 'node_modules', '.package-lock.json'));
   if (installed > 0 && installed >= modifiedMs(join(root, 'package-lock.json'))) return;
-  console.log('installing dependencies (npm ci) …');
-  run(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  console.log('installing dependencies …');
+  // Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, which a registry may not carry.
+  run(npm, ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 /** Builds `dist/` when it is missing or older than the sources. */
