@@ -166,7 +166,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   mayRespond(message: Message): boolean {
-    return this.responses !== null && this.responses.use(message);
+    return this.responses?.use(message) ?? false;
   }
 
   onRejected(message: Message, code: number, text: string): void {

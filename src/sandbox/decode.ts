@@ -2,6 +2,7 @@ import { Failure } from '../base/failure.js';
 import { ByteReader, malformed } from './byte-reader.js';
 import { readFunctionNames } from './name-section.js';
 import { Op, skipImmediates } from './opcodes.js';
+import { readReferenceType, readValueType, typeName, ValueType } from './value-types.js';
 
 export const MODULE_LIMITS = {
   moduleBytes: 4 * 1024 * 1024,
@@ -12,10 +13,14 @@ export const MODULE_LIMITS = {
   tables: 16,
   types: 10_000,
   globals: 10_000,
+  elementEntries: 20_000,
+  dataSegments: 10_000,
   nesting: 500,
 } as const;
 
 export const PAGE_BYTES = 65536;
+
+const QUOTED_CHARACTERS_MAX = 100;
 
 export interface FunctionType {
   params: Uint8Array;
@@ -54,8 +59,8 @@ export interface DecodedModule {
   functionNames: Map<number, string>;
 }
 
-const I32 = 0x7f;
-const F64 = 0x7c;
+const I32 = ValueType.i32;
+const F64 = ValueType.f64;
 
 /** The contract's exports: parameters and results. */
 const CONTRACT: Record<string, { params: number[]; results: number[]; needed: boolean }> = {
@@ -172,9 +177,13 @@ class Decoder {
         this.code(section);
         return;
       case 9:
+        this.elements(section);
+        return;
       case 11:
+        this.data(section);
+        return;
       case 12:
-        return; // Elements, data and data count are copied: validation has checked them.
+        return; // The count of data segments, which validation has compared.
       default:
         throw refused('section', `the module has a section with id ${id}; sections 0 to 12 are allowed`);
     }
@@ -191,19 +200,19 @@ class Decoder {
       const form = section.byte();
       if (form !== 0x60)
         throw refused('type', `type ${i} has the form 0x${form.toString(16)}; only functions (0x60) are allowed`);
-      this.module.types.push({ params: valueTypes(section), results: valueTypes(section) });
+      this.module.types.push({ params: valueTypes(section, `type ${i}`), results: valueTypes(section, `type ${i}`) });
     }
   }
 
   private imports(section: ByteReader): void {
-    for (let count = section.u32(); count > 0; count--) {
+    for (let count = atMost('imports', section.u32(), MODULE_LIMITS.functions); count > 0; count--) {
       const from = section.name();
       const name = section.name();
       const kind = section.byte();
       if (kind !== 0 || from !== 'env' || name !== 'abort') {
         throw refused(
           'import',
-          `the module imports ${JSON.stringify(`${from}.${name}`)}; a plugin may import nothing (but "env.abort")`,
+          `the module imports ${quoted(`${from}.${name}`)}; a plugin may import nothing (but "env.abort")`,
         );
       }
       this.module.importedFunctions.push(section.u32());
@@ -218,7 +227,7 @@ class Decoder {
   private tables(section: ByteReader): void {
     const count = atMost('tables', section.u32(), MODULE_LIMITS.tables);
     for (let i = 0; i < count; i++) {
-      const element = section.byte();
+      const element = readReferenceType(section, `table ${i}`);
       const limits = readLimits(section, `table ${i}`);
       atMost(`entries of table ${i}`, limits.min, MODULE_LIMITS.tableEntries);
       this.module.tables.push({ element, limits });
@@ -242,6 +251,48 @@ class Decoder {
 
   private globals(section: ByteReader): void {
     this.module.globals = atMost('globals', section.u32(), MODULE_LIMITS.globals);
+    for (let i = 0; i < this.module.globals; i++) {
+      readValueType(section, `global ${i}`);
+      section.byte();
+      skipConstant(section, `global ${i}`);
+    }
+  }
+
+  /** Entries are copied into tables whenever the module is instantiated, so their number is limited. */
+  private elements(section: ByteReader): void {
+    const segments = section.u32();
+    let entries = 0;
+    for (let i = 0; i < segments; i++) {
+      const where = `element segment ${i}`;
+      const flags = section.u32();
+      if (flags > 7) throw refused('element', `${where} has the flags ${flags}; 0 to 7 are allowed`);
+      const active = (flags & 1) === 0;
+      const asExpressions = (flags & 4) !== 0;
+      if (active && (flags & 2) !== 0) section.u32();
+      if (active) skipConstant(section, where);
+      if ((flags & 3) !== 0) {
+        if (asExpressions) readReferenceType(section, where);
+        else section.byte();
+      }
+      const count = section.u32();
+      entries = atMost('element entries', entries + count, MODULE_LIMITS.elementEntries);
+      for (let entry = 0; entry < count; entry++) {
+        if (asExpressions) skipConstant(section, where);
+        else section.u32();
+      }
+    }
+  }
+
+  private data(section: ByteReader): void {
+    const segments = atMost('data segments', section.u32(), MODULE_LIMITS.dataSegments);
+    for (let i = 0; i < segments; i++) {
+      const where = `data segment ${i}`;
+      const flags = section.u32();
+      if (flags > 2) throw refused('data', `${where} has the flags ${flags}; 0 to 2 are allowed`);
+      if (flags === 2) section.u32();
+      if (flags !== 1) skipConstant(section, where);
+      section.skip(section.u32());
+    }
   }
 
   private exports(section: ByteReader): void {
@@ -254,7 +305,7 @@ class Decoder {
       if (name.startsWith('$weir') || (name.startsWith('weir_') && CONTRACT[name] === undefined)) {
         throw refused(
           'export',
-          `the module exports ${JSON.stringify(name)}; names that begin with "weir_" or "$weir" are reserved for the contract`,
+          `the module exports ${quoted(name)}; names that begin with "weir_" or "$weir" are reserved for the contract`,
         );
       }
       if (CONTRACT[name] === undefined) continue;
@@ -320,7 +371,7 @@ function checkBody(body: ByteReader, where: string): void {
     if (locals > MODULE_LIMITS.locals) {
       throw refused('locals', `${where} has more than ${MODULE_LIMITS.locals} locals`);
     }
-    body.byte();
+    readValueType(body, where);
   }
   let depth = 1;
   while (depth > 0) {
@@ -338,10 +389,42 @@ function atMost(what: string, count: number, max: number): number {
   return count;
 }
 
-function valueTypes(reader: ByteReader): Uint8Array {
+const CONSTANTS: ReadonlySet<number> = new Set([
+  Op.i32Const,
+  Op.i64Const,
+  Op.f32Const,
+  Op.f64Const,
+  Op.globalGet,
+  Op.refNull,
+  Op.refFunc,
+  Op.prefixSimd,
+]);
+
+/** Skips a constant expression: the value a global, an offset or an entry begins with. */
+function skipConstant(reader: ByteReader, where: string): void {
+  for (;;) {
+    const at = reader.at;
+    const op = reader.byte();
+    if (op === Op.end) return;
+    if (!CONSTANTS.has(op)) {
+      throw refused(
+        'constant',
+        `${where} is computed by the instruction 0x${op.toString(16)} at byte ${at}; only constants are allowed`,
+      );
+    }
+    skipImmediates(reader, op, where);
+  }
+}
+
+/** A name from the module in a text for people: it may be megabytes long. */
+function quoted(name: string): string {
+  return JSON.stringify(name.length > QUOTED_CHARACTERS_MAX ? `${name.slice(0, QUOTED_CHARACTERS_MAX)}…` : name);
+}
+
+function valueTypes(reader: ByteReader, where: string): Uint8Array {
   const count = reader.u32();
   const start = reader.at;
-  reader.skip(count);
+  for (let i = 0; i < count; i++) readValueType(reader, where);
   return reader.bytes.slice(start, reader.at);
 }
 
@@ -358,18 +441,7 @@ function same(one: ArrayLike<number>, other: ArrayLike<number>): boolean {
   return one.length === other.length && Array.from(one).every((value, i) => value === other[i]);
 }
 
-const TYPE_NAMES: Record<number, string> = {
-  127: 'i32',
-  126: 'i64',
-  125: 'f32',
-  124: 'f64',
-  123: 'v128',
-  112: 'funcref',
-  111: 'externref',
-};
-
 function typeText(type: { params: ArrayLike<number>; results: ArrayLike<number> }): string {
-  const list = (types: ArrayLike<number>) =>
-    Array.from(types, (code) => TYPE_NAMES[code] ?? `0x${code.toString(16)}`).join(', ');
+  const list = (types: ArrayLike<number>) => Array.from(types, typeName).join(', ');
   return `(${list(type.params)}) -> (${list(type.results)})`;
 }

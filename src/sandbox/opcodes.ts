@@ -1,5 +1,6 @@
 import { Failure } from '../base/failure.js';
 import type { ByteReader } from './byte-reader.js';
+import { readBlockType, readReferenceType, readValueType } from './value-types.js';
 
 /** Instructions that the decoder and the rewriter look at. */
 export const Op = {
@@ -18,17 +19,24 @@ export const Op = {
   returnCall: 0x12,
   returnCallIndirect: 0x13,
   localGet: 0x20,
+  localSet: 0x21,
   localTee: 0x22,
   globalGet: 0x23,
   globalSet: 0x24,
+  tableGet: 0x25,
   tableSet: 0x26,
   memoryGrow: 0x40,
   i32Const: 0x41,
+  i64Const: 0x42,
+  f32Const: 0x43,
+  f64Const: 0x44,
   i32LtS: 0x48,
   i32Sub: 0x6b,
   i32And: 0x71,
   i32Shl: 0x74,
   i32ShrU: 0x76,
+  refNull: 0xd0,
+  refFunc: 0xd2,
   prefixMisc: 0xfc,
   prefixSimd: 0xfd,
 } as const;
@@ -49,14 +57,17 @@ type Immediate =
   | 'u32'
   | 'u32u32'
   | 'memarg'
+  | 'memory'
+  | 'segment memory'
+  | 'memory memory'
   | 's32'
   | 's64'
   | 'f32'
   | 'f64'
   | 'block'
-  | 'table'
+  | 'labels'
   | 'types'
-  | 'byte';
+  | 'reference';
 
 /** The allow-list: what is not here is refused. WebAssembly 2.0 without threads, exceptions, GC and 64-bit memories. */
 const IMMEDIATES: (Immediate | undefined)[] = new Array(256);
@@ -68,7 +79,7 @@ allow(0x02, 0x04, 'block');
 allow(0x05, 0x05, 'none');
 allow(0x0b, 0x0b, 'none');
 allow(0x0c, 0x0d, 'u32');
-allow(0x0e, 0x0e, 'table');
+allow(0x0e, 0x0e, 'labels');
 allow(0x0f, 0x0f, 'none');
 allow(0x10, 0x10, 'u32');
 allow(0x11, 0x11, 'u32u32');
@@ -78,29 +89,29 @@ allow(0x1a, 0x1b, 'none');
 allow(0x1c, 0x1c, 'types');
 allow(0x20, 0x26, 'u32');
 allow(0x28, 0x3e, 'memarg');
-allow(0x3f, 0x40, 'byte');
+allow(0x3f, 0x40, 'memory');
 allow(0x41, 0x41, 's32');
 allow(0x42, 0x42, 's64');
 allow(0x43, 0x43, 'f32');
 allow(0x44, 0x44, 'f64');
 allow(0x45, 0xc4, 'none');
-allow(0xd0, 0xd0, 'byte');
+allow(0xd0, 0xd0, 'reference');
 allow(0xd1, 0xd1, 'none');
 allow(0xd2, 0xd2, 'u32');
 
 /** Behind 0xfc: 0 to 7 are saturating truncations, the rest bulk memory and tables. */
 const MISC_IMMEDIATES: Immediate[] = [
   ...new Array<Immediate>(8).fill('none'),
-  'u32u32',
-  'u32',
-  'u32u32',
-  'u32',
-  'u32u32',
-  'u32',
-  'u32u32',
-  'u32',
-  'u32',
-  'u32',
+  'segment memory', // memory.init
+  'u32', // data.drop
+  'memory memory', // memory.copy
+  'memory', // memory.fill
+  'u32u32', // table.init
+  'u32', // elem.drop
+  'u32u32', // table.copy
+  'u32', // table.grow
+  'u32', // table.size
+  'u32', // table.fill
 ];
 /** The last instruction of fixed-width SIMD; relaxed SIMD lies behind it. */
 const SIMD_LAST = 0xff;
@@ -111,32 +122,32 @@ export function skipImmediates(reader: ByteReader, op: number, where: string): n
     const sub = reader.u32();
     const immediate = MISC_IMMEDIATES[sub];
     if (immediate === undefined) throw refusedInstruction(`0xfc ${sub}`, where, reader.at);
-    skipImmediate(reader, immediate);
+    skipImmediate(reader, immediate, where);
     return sub;
   }
   if (op === Op.prefixSimd) {
     const sub = reader.u32();
     if (sub > SIMD_LAST) throw refusedInstruction(`0xfd ${sub} (relaxed SIMD)`, where, reader.at);
-    skipSimd(reader, sub);
+    skipSimd(reader, sub, where);
     return sub;
   }
   const immediate = IMMEDIATES[op];
   if (immediate === undefined) throw refusedInstruction(nameOf(op), where, reader.at);
-  skipImmediate(reader, immediate);
+  skipImmediate(reader, immediate, where);
   return -1;
 }
 
-function skipSimd(reader: ByteReader, sub: number): void {
-  if (sub <= 11 || sub === 92 || sub === 93) skipImmediate(reader, 'memarg');
+function skipSimd(reader: ByteReader, sub: number, where: string): void {
+  if (sub <= 11 || sub === 92 || sub === 93) skipImmediate(reader, 'memarg', where);
   else if (sub === 12 || sub === 13) reader.skip(16);
   else if (sub >= 21 && sub <= 34) reader.byte();
   else if (sub >= 84 && sub <= 91) {
-    skipImmediate(reader, 'memarg');
+    skipImmediate(reader, 'memarg', where);
     reader.byte();
   }
 }
 
-function skipImmediate(reader: ByteReader, immediate: Immediate): void {
+function skipImmediate(reader: ByteReader, immediate: Immediate, where: string): void {
   switch (immediate) {
     case 'none':
       return;
@@ -144,9 +155,24 @@ function skipImmediate(reader: ByteReader, immediate: Immediate): void {
       reader.u32();
       return;
     case 'u32u32':
+      reader.u32();
+      reader.u32();
+      return;
     case 'memarg':
+      // Bit 6 of the alignment announces a memory index, which would put this reader out of step with the engine.
+      if (reader.u32() >= 64) throw refusedInstruction('with a memory index', where, reader.at);
       reader.u32();
+      return;
+    case 'segment memory':
       reader.u32();
+      skipMemoryIndex(reader, where);
+      return;
+    case 'memory memory':
+      skipMemoryIndex(reader, where);
+      skipMemoryIndex(reader, where);
+      return;
+    case 'memory':
+      skipMemoryIndex(reader, where);
       return;
     case 's32':
       reader.skipLeb(5);
@@ -161,18 +187,22 @@ function skipImmediate(reader: ByteReader, immediate: Immediate): void {
       reader.skip(8);
       return;
     case 'block':
-      reader.skipLeb(5);
+      readBlockType(reader, where);
       return;
-    case 'byte':
-      reader.byte();
-      return;
-    case 'table':
+    case 'labels':
       for (let count = reader.u32() + 1; count > 0; count--) reader.u32();
       return;
     case 'types':
-      reader.skip(reader.u32());
+      for (let count = reader.u32(); count > 0; count--) readValueType(reader, where);
+      return;
+    case 'reference':
+      readReferenceType(reader, where);
       return;
   }
+}
+
+function skipMemoryIndex(reader: ByteReader, where: string): void {
+  if (reader.u32() !== 0) throw refusedInstruction('with a memory index', where, reader.at);
 }
 
 function nameOf(op: number): string {

@@ -1,3 +1,4 @@
+import { textOf } from '../base/bytes.js';
 import { RECORD_HEAD_BYTES, RecordKind } from './abi.js';
 
 /** A half-open range of `Outbox.bytes`. */
@@ -26,9 +27,15 @@ export interface MetricRecord {
   value: number;
 }
 
-const NO_EMITS: readonly EmitRecord[] = [];
-const NO_LOGS: readonly LogRecord[] = [];
-const NO_METRICS: readonly MetricRecord[] = [];
+/** Records of one call: reading them is the event loop's time, not the guest's fuel. */
+export const RECORDS_MAX = 1000;
+/** Bytes of one text (log line, metric name, error) that are read; the rest is cut. */
+export const TEXT_BYTES_MAX = 4096;
+
+/** Shared by all calls that ask for nothing, which are most: replaced, never filled. */
+const NO_EMITS: EmitRecord[] = [];
+const NO_LOGS: LogRecord[] = [];
+const NO_METRICS: MetricRecord[] = [];
 
 /**
  * The records of one call. Ranges point into the guest's memory and hold until its next call: whoever keeps bytes copies
@@ -44,9 +51,9 @@ export class Outbox {
   error = '';
   /** Status code of a reject. */
   code = 0;
-  emits: readonly EmitRecord[] = NO_EMITS;
-  logs: readonly LogRecord[] = NO_LOGS;
-  metrics: readonly MetricRecord[] = NO_METRICS;
+  emits: EmitRecord[] = NO_EMITS;
+  logs: LogRecord[] = NO_LOGS;
+  metrics: MetricRecord[] = NO_METRICS;
 
   clear(): void {
     this.subject = null;
@@ -65,7 +72,8 @@ export class Outbox {
     this.bytes = bytes;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = start;
-    while (at < end) {
+    for (let count = 0; at < end; count++) {
+      if (count === RECORDS_MAX) return `the outbox holds more than ${RECORDS_MAX} records`;
       if (end - at < RECORD_HEAD_BYTES) return `a record's head at byte ${at - start} of the outbox is cut off`;
       const kind = view.getUint32(at, true);
       const length = view.getUint32(at + 4, true);
@@ -73,7 +81,7 @@ export class Outbox {
       if (length > end - body) return `a record of kind ${kind} has ${length} bytes and ends behind the outbox length`;
       const problem = this.record(view, kind, body, body + length);
       if (problem !== null) return problem;
-      at = (body + length + 3) & ~3;
+      at = body + Math.ceil(length / 4) * 4;
     }
     return null;
   }
@@ -118,7 +126,8 @@ export class Outbox {
     if (total > end - start) return `an emit record promises ${total} bytes and has ${end - start}`;
     let at = start + 16;
     const [subject, reply, headers, payload] = lengths.map((length) => ({ start: at, end: (at += length) }));
-    this.emits = [...this.emits, { subject, reply, headers, payload }];
+    if (this.emits === NO_EMITS) this.emits = [];
+    this.emits.push({ subject, reply, headers, payload });
     return null;
   }
 
@@ -126,7 +135,8 @@ export class Outbox {
     if (end - start < 4) return 'a log record is shorter than its level';
     const level = view.getUint32(start, true);
     if (level > 3) return `a log record has the level ${level}; 0 to 3 are allowed`;
-    this.logs = [...this.logs, { level, text: this.text(start + 4, end) }];
+    if (this.logs === NO_LOGS) this.logs = [];
+    this.logs.push({ level, text: this.text(start + 4, end) });
     return null;
   }
 
@@ -135,14 +145,18 @@ export class Outbox {
     const type = view.getUint32(start, true);
     if (type > 2) return `a metric record has the type ${type}; 0 to 2 are allowed`;
     const value = view.getFloat64(start + 4, true);
-    this.metrics = [...this.metrics, { type, name: this.text(start + 12, end), value }];
+    if (!Number.isFinite(value)) return `a metric record has the value ${value}; a finite number is expected`;
+    if (this.metrics === NO_METRICS) this.metrics = [];
+    // Adding 0 makes 0 of -0.
+    this.metrics.push({ type, name: this.text(start + 12, end), value: value + 0 });
     return null;
   }
 
   /** A range as text; invalid UTF-8 becomes U+FFFD. */
-  text(start: number, end: number): string {
-    const { bytes } = this;
-    return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+  private text(start: number, end: number): string {
+    const cut = end - start > TEXT_BYTES_MAX;
+    const text = textOf(this.bytes, start, cut ? start + TEXT_BYTES_MAX : end);
+    return cut ? `${text}…` : text;
   }
 }
 
