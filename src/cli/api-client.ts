@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Failure } from '../base/failure.js';
+import { isNoResponders } from './connection.js';
 
 /** Compiling a large module takes seconds. */
 const timeoutMs = 30_000;
@@ -9,15 +10,14 @@ interface ErrorAnswer {
 }
 
 function requestFailure(error: Error, connection: NatsConnection): Error {
-  const names = [error.name, (error.cause as Error | undefined)?.name];
-  if (names.includes('NoRespondersError')) {
+  if (isNoResponders(error)) {
     return new Failure(
       'no_plugin_api',
       `the server at ${connection.getServer()} has no plugin API: expected Weir with plugins enabled`,
       { cause: error },
     );
   }
-  if (!names.includes('TimeoutError')) return error;
+  if (error.name !== 'TimeoutError') return error;
   return new Failure('timeout', `the plugin API did not answer within ${timeoutMs / 1000} s`, { cause: error });
 }
 

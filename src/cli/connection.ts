@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 import type { Command } from 'commander';
 import { describe, Failure } from '../base/failure.js';
@@ -99,5 +100,35 @@ export async function withOpenConnection<T>(
     return await work(connection);
   } finally {
     await connection.close();
+  }
+}
+
+/** Whether a request failed because nobody is subscribed to its subject. */
+export function isNoResponders(error: Error): boolean {
+  return [error, error.cause].some((found) => found instanceof Error && found.name === 'NoResponders');
+}
+
+/** Errors that the server reports on a connection, such as a denied publish: NATS sends them apart from any reply. */
+export class ServerErrors {
+  first: Error | null = null;
+  private readonly connection: NatsConnection;
+
+  constructor(connection: NatsConnection) {
+    this.connection = connection;
+    void this.collect();
+  }
+
+  /** Resolves when the server has taken everything sent so far; throws the error that it had about it. */
+  async settle(): Promise<void> {
+    // The server answers in order: an error about what was sent arrives before the answer to the flush, and the client hands
+    // it on in the same turn.
+    await this.connection.flush();
+    await nextTurn();
+    if (this.first !== null) throw this.first;
+  }
+
+  /** Ends when the connection closes. */
+  private async collect(): Promise<void> {
+    for await (const status of this.connection.status()) if (status.type === 'error') this.first ??= status.error;
   }
 }

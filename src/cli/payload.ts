@@ -1,6 +1,25 @@
 import { readFileSync } from 'node:fs';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import { Failure } from '../base/failure.js';
+import { isFilter, isLiteralSubject } from '../subject/subject.js';
+
+/** Throws unless one can publish to the subject. */
+export function checkSubject(subject: string): void {
+  if (isLiteralSubject(subject)) return;
+  throw new Failure(
+    'subject',
+    `invalid subject "${subject}": expected tokens joined by ".", without white space and wildcards`,
+  );
+}
+
+/** Throws unless one can subscribe to the subject. */
+export function checkFilter(subject: string): void {
+  if (isFilter(subject)) return;
+  throw new Failure(
+    'subject',
+    `invalid subject "${subject}": expected tokens joined by ".", without white space, ">" only at the end`,
+  );
+}
 
 /** All of stdin. */
 export async function readStdin(): Promise<Uint8Array> {

@@ -1,6 +1,5 @@
-import type { NatsConnection } from '@nats-io/transport-node';
-import { type ConnectionOptions, withOpenConnection } from './connection.js';
-import { parseHeaders, readPayload } from './payload.js';
+import { type ConnectionOptions, ServerErrors, withOpenConnection } from './connection.js';
+import { checkSubject, parseHeaders, readPayload } from './payload.js';
 import { printJson, printLine } from './print.js';
 
 export interface PublishOptions extends ConnectionOptions {
@@ -15,15 +14,6 @@ export interface PublishOptions extends ConnectionOptions {
 /** Messages that may wait in memory before the next round trip to the server. */
 const batchMessages = 1_000;
 
-/** The first error that the server reports on this connection; it closes with the connection. */
-export function serverErrors(connection: NatsConnection): { first: Error | null } {
-  const seen: { first: Error | null } = { first: null };
-  void (async () => {
-    for await (const status of connection.status()) if (status.type === 'error') seen.first ??= status.error;
-  })();
-  return seen;
-}
-
 async function* messages(payload: string | undefined, options: PublishOptions): AsyncGenerator<Uint8Array | string> {
   if (options.lines) {
     const { createInterface } = await import('node:readline');
@@ -35,9 +25,10 @@ async function* messages(payload: string | undefined, options: PublishOptions): 
 }
 
 export async function publish(subject: string, payload: string | undefined, options: PublishOptions): Promise<void> {
+  checkSubject(subject);
   const headers = await parseHeaders(options.header);
   await withOpenConnection(options, async (connection) => {
-    const errors = serverErrors(connection);
+    const errors = new ServerErrors(connection);
     const settings = { ...(headers && { headers }), ...(options.reply !== undefined && { reply: options.reply }) };
     let published = 0;
     let bytes = 0;
@@ -45,12 +36,9 @@ export async function publish(subject: string, payload: string | undefined, opti
       connection.publish(subject, message, settings);
       published++;
       bytes += Buffer.byteLength(message);
-      if (published % batchMessages === 0) await connection.flush();
-      if (errors.first !== null) throw errors.first;
+      if (published % batchMessages === 0) await errors.settle();
     }
-    // The server answers in order: an error about a message arrives before the answer to this flush.
-    await connection.flush();
-    if (errors.first !== null) throw errors.first;
+    await errors.settle();
     if (options.json) printJson({ subject, messages: published, bytes });
     else
       printLine(`published ${published} ${published === 1 ? 'message' : 'messages'}, ${bytes} bytes, to "${subject}"`);

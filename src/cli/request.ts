@@ -1,9 +1,8 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { Failure } from '../base/failure.js';
-import { type ConnectionOptions, withOpenConnection } from './connection.js';
-import { headerLines, messageJson, parseHeaders, readPayload } from './payload.js';
+import { type ConnectionOptions, isNoResponders, ServerErrors, withOpenConnection } from './connection.js';
+import { checkSubject, headerLines, messageJson, parseHeaders, readPayload } from './payload.js';
 import { printLine } from './print.js';
-import { serverErrors } from './publish.js';
 
 export interface RequestOptions extends ConnectionOptions {
   header: string[];
@@ -14,7 +13,7 @@ export interface RequestOptions extends ConnectionOptions {
 }
 
 function requestFailure(subject: string, error: Error, timeoutMs: number): Error {
-  if (error.name === 'NoRespondersError' || (error.cause as Error | undefined)?.name === 'NoRespondersError') {
+  if (isNoResponders(error)) {
     return new Failure('no_responders', `no responders: nobody is subscribed to "${subject}"`, { cause: error });
   }
   if (error.name !== 'TimeoutError') return error;
@@ -27,7 +26,7 @@ async function ask(
   payload: Uint8Array,
   options: RequestOptions,
 ): Promise<Msg> {
-  const errors = serverErrors(connection);
+  const errors = new ServerErrors(connection);
   const headers = await parseHeaders(options.header);
   try {
     return await connection.request(subject, payload, { timeout: options.timeout, ...(headers && { headers }) });
@@ -38,6 +37,7 @@ async function ask(
 
 /** Sends a request and prints its reply. A reply with an error status (a plugin rejected the request) is a failure. */
 export async function request(subject: string, payload: string | undefined, options: RequestOptions): Promise<void> {
+  checkSubject(subject);
   const bytes = await readPayload(payload);
   await withOpenConnection(options, async (connection) => {
     const reply = await ask(connection, subject, bytes, options);

@@ -1,9 +1,8 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { Failure } from '../base/failure.js';
-import { type ConnectionOptions, openConnection } from './connection.js';
-import { headerLines, messageJson } from './payload.js';
+import { type ConnectionOptions, openConnection, ServerErrors } from './connection.js';
+import { checkFilter, headerLines, messageJson } from './payload.js';
 import { printLine } from './print.js';
-import { serverErrors } from './publish.js';
 
 export interface SubscribeOptions extends ConnectionOptions {
   queue?: string;
@@ -36,14 +35,14 @@ function untilInterrupted(subscription: Subscription): () => void {
 }
 
 export async function subscribe(subject: string, options: SubscribeOptions): Promise<void> {
+  checkFilter(subject);
   const connection = await openConnection(options, true);
-  const errors = serverErrors(connection);
+  const errors = new ServerErrors(connection);
   const { queue, count } = options;
   const subscription = connection.subscribe(subject, { ...(queue && { queue }), ...(count && { max: count }) });
   const done = untilInterrupted(subscription);
   try {
-    await connection.flush();
-    if (errors.first !== null) throw errors.first;
+    await errors.settle();
     process.stderr.write(`subscribed to "${subject}"${queue ? ` in queue group "${queue}"` : ''}\n`);
     let index = 0;
     for await (const message of subscription) show(message, ++index, options);

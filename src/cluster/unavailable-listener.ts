@@ -36,7 +36,11 @@ export class UnavailableListener {
     const { host, port, kind, logger } = this.settings;
     return new Promise((resolve, reject) => {
       this.server.once('error', (error) => {
-        reject(new Failure('listen-failed', `cannot listen on ${host}:${port} for ${kind} connections: ${error.message}`, { cause: error }));
+        reject(
+          new Failure('listen-failed', `cannot listen on ${host}:${port} for ${kind} connections: ${error.message}`, {
+            cause: error,
+          }),
+        );
       });
       this.server.listen(port, host, () => {
         const address = this.server.address();

@@ -34,7 +34,9 @@ export function numberOf(query: URLSearchParams, name: string, without: number):
   const text = query.get(name);
   if (text === null || text === '') return without;
   if (/^-?\d+$/.test(text)) return Number(text);
-  throw new BadQuery(`Error decoding int for ${JSON.stringify(name)}: found ${JSON.stringify(text)}, expected a whole number`);
+  throw new BadQuery(
+    `Error decoding int for ${JSON.stringify(name)}: found ${JSON.stringify(text)}, expected a whole number`,
+  );
 }
 
 function isSet(query: URLSearchParams, name: string): boolean {

@@ -27,7 +27,11 @@ export async function metrics(source: MonitorSource): Promise<{ text: string; ty
   for (const [name, value] of VARZ) gauge(`gnatsd_varz_${name}`, name, value(server));
   const open = source.openConnections();
   gauge('gnatsd_connz_num_connections', 'num_connections', open.length);
-  gauge('gnatsd_connz_pending_bytes', 'pending_bytes', open.reduce((sum, connection) => sum + connection.pendingBytes, 0));
+  gauge(
+    'gnatsd_connz_pending_bytes',
+    'pending_bytes',
+    open.reduce((sum, connection) => sum + connection.pendingBytes, 0),
+  );
   gauge('weir_attachments', 'plugin attachments', source.plugins().attachments.length);
   collectDefaultMetrics({ register: registry });
   return { text: await registry.metrics(), type: registry.contentType };

@@ -39,8 +39,22 @@ const ENDPOINTS: Record<string, Endpoint> = {
   '/routez': empty({ num_routes: 0, routes: [] }),
   '/leafz': empty({ leafnodes: 0, leafs: [] }),
   '/gatewayz': empty({ outbound_gateways: {}, inbound_gateways: {} }),
-  '/jsz': empty({ disabled: true, config: { max_memory: 0, max_storage: 0 }, memory: 0, storage: 0, accounts: 0, streams: 0, consumers: 0, messages: 0, bytes: 0 }),
-  '/pluginz': (source, _query, nowMs) => ({ server_id: source.server().id, now: new Date(nowMs).toISOString(), ...source.plugins() }),
+  '/jsz': empty({
+    disabled: true,
+    config: { max_memory: 0, max_storage: 0 },
+    memory: 0,
+    storage: 0,
+    accounts: 0,
+    streams: 0,
+    consumers: 0,
+    messages: 0,
+    bytes: 0,
+  }),
+  '/pluginz': (source, _query, nowMs) => ({
+    server_id: source.server().id,
+    now: new Date(nowMs).toISOString(),
+    ...source.plugins(),
+  }),
 };
 
 /** The HTTP monitoring port. */
@@ -54,9 +68,12 @@ export class MonitorServer {
   constructor(source: MonitorSource) {
     this.source = source;
     this.basePath = (source.server().monitoring?.basePath ?? '').replace(/\/+$/, '');
-    this.server = createServer({ headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 }, (request, response) => {
-      void this.answer(request, response);
-    });
+    this.server = createServer(
+      { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 },
+      (request, response) => {
+        void this.answer(request, response);
+      },
+    );
     this.server.maxConnections = 256;
   }
 
@@ -64,7 +81,11 @@ export class MonitorServer {
   listen(host: string, port: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.server.once('error', (error) => {
-        reject(new Failure('listen-failed', `cannot listen on ${host}:${port} for monitoring: ${error.message}`, { cause: error }));
+        reject(
+          new Failure('listen-failed', `cannot listen on ${host}:${port} for monitoring: ${error.message}`, {
+            cause: error,
+          }),
+        );
       });
       this.server.listen(port, host, () => {
         const address = this.server.address();
@@ -91,7 +112,9 @@ export class MonitorServer {
       return;
     }
     const url = new URL(request.url ?? '/', 'http://localhost');
-    const path = url.pathname.startsWith(this.basePath) ? url.pathname.slice(this.basePath.length) || '/' : url.pathname;
+    const path = url.pathname.startsWith(this.basePath)
+      ? url.pathname.slice(this.basePath.length) || '/'
+      : url.pathname;
     try {
       await this.page(path, url.searchParams, response);
     } catch (error) {
@@ -113,7 +136,9 @@ export class MonitorServer {
   }
 
   private index(): string {
-    const links = [...Object.keys(ENDPOINTS), '/healthz', '/metrics'].map((path) => `<li><a href=".${this.basePath}${path}">${path.slice(1)}</a></li>`);
+    const links = [...Object.keys(ENDPOINTS), '/healthz', '/metrics'].map(
+      (path) => `<li><a href=".${this.basePath}${path}">${path.slice(1)}</a></li>`,
+    );
     return `<!doctype html><html lang="en"><head><title>Weir</title></head><body><h1>Weir monitoring</h1><ul>${links.join('')}</ul></body></html>\n`;
   }
 }

@@ -72,7 +72,9 @@ export class WebSocketListener {
     this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       const refusal = this.whyNot(request);
       if (refusal !== null) {
-        socket.end(`HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`);
+        socket.end(
+          `HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`,
+        );
         return;
       }
       this.upgrades.handleUpgrade(request, socket, head, (connection) => {
@@ -86,7 +88,11 @@ export class WebSocketListener {
     const { host, port } = this.settings;
     return new Promise((resolve, reject) => {
       this.server.once('error', (error) => {
-        reject(new Failure('listen-failed', `cannot listen on ${host}:${port} for websocket clients: ${error.message}`, { cause: error }));
+        reject(
+          new Failure('listen-failed', `cannot listen on ${host}:${port} for websocket clients: ${error.message}`, {
+            cause: error,
+          }),
+        );
       });
       this.server.listen(port, host, () => {
         const address = this.server.address();

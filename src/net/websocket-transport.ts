@@ -86,7 +86,10 @@ export function readCookies(header: string): Map<string, string> {
     const at = pair.indexOf('=');
     if (at <= 0) continue;
     const name = pair.slice(0, at).trim();
-    const value = pair.slice(at + 1).trim().replace(/^"(.*)"$/, '$1');
+    const value = pair
+      .slice(at + 1)
+      .trim()
+      .replace(/^"(.*)"$/, '$1');
     cookies.set(name, decodeOr(value));
   }
   return cookies;

@@ -156,7 +156,9 @@ export class Server {
     const { readFile } = await import('node:fs/promises');
     const problems = await this.host.reconcile(plugins, readFile);
     for (const problem of problems) this.logger.error(`Plugins: ${problem}`);
-    this.logger.info(`Plugins: ${this.host.registry.names().length} installed, ${this.host.attachments.all().length} attached`);
+    this.logger.info(
+      `Plugins: ${this.host.registry.names().length} installed, ${this.host.attachments.all().length} attached`,
+    );
   }
 
   private wait(ms: number): Promise<void> {
@@ -171,7 +173,8 @@ export class Server {
     logger.info(`  Version:  ${VERSION} (Weir ${WEIR_VERSION})`);
     logger.info(`  Name:     ${identity.name}`);
     logger.info(`  ID:       ${identity.id}`);
-    if (options.configFile !== '') logger.info(`Using configuration file: ${options.configFile} (${options.configDigest})`);
+    if (options.configFile !== '')
+      logger.info(`Using configuration file: ${options.configFile} (${options.configDigest})`);
   }
 
   private infoBuilder(): InfoBuilder {
