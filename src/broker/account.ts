@@ -5,9 +5,9 @@ import type { EmitQueue } from '../host/emit-queue.js';
 import { composeMessage, hashSubject, type Message } from '../message/message.js';
 import { filterCovers, hasWildcard, isLiteralSubjectBytes } from '../subject/subject.js';
 import { SubjectTrie } from '../subject/trie.js';
-import { Leg, Route } from './route.js';
+import { Route } from './route.js';
 import { RouteCache } from './route-cache.js';
-import type { Publisher, Subscription } from './subscription.js';
+import { Leg, type Publisher, type Subscription } from './subscription.js';
 
 /** A plugin dropped the message, or rejected it and the publisher was told; otherwise publishing answers the number of receivers. */
 export const PUBLISH_CONSUMED = -1;

@@ -1,22 +1,6 @@
 import type { Permissions } from '../auth/permissions.js';
 import type { Chain } from '../host/chain.js';
-import type { Subscription } from './subscription.js';
-
-/** One subscription as a route reaches it, with what the subscriber wants to remember for this subject. */
-export class Leg {
-  readonly subscription: Subscription;
-  /** The literal subject of the route. */
-  readonly subject: Uint8Array;
-  /** What the subscriber puts in front of each message: made at the second one, so that a subject seen once costs little. */
-  prefix: Uint8Array | null = null;
-  headerPrefix: Uint8Array | null = null;
-  used = false;
-
-  constructor(subscription: Subscription, subject: Uint8Array) {
-    this.subscription = subscription;
-    this.subject = subject;
-  }
-}
+import type { Leg } from './subscription.js';
 
 /** Everything the broker knows about one literal subject in one account: cached, thrown away when interest changes. */
 export class Route {

@@ -2,7 +2,6 @@ import type { Permissions } from '../auth/permissions.js';
 import { utf8 } from '../base/bytes.js';
 import type { Message } from '../message/message.js';
 import type { TrieValue } from '../subject/trie.js';
-import type { Leg } from './route.js';
 
 /** Whoever takes messages: a client session, a system listener; later a stream, a peer. */
 export interface Subscriber {
@@ -43,5 +42,21 @@ export class Subscription implements TrieValue {
     this.filterBytes = utf8(filter);
     this.queue = queue;
     this.sid = sid;
+  }
+}
+
+/** One subscription as a route reaches it, with what the subscriber wants to remember for this subject. */
+export class Leg {
+  readonly subscription: Subscription;
+  /** The literal subject of the route. */
+  readonly subject: Uint8Array;
+  /** What the subscriber puts in front of each message: made at the second one, so that a subject seen once costs little. */
+  prefix: Uint8Array | null = null;
+  headerPrefix: Uint8Array | null = null;
+  used = false;
+
+  constructor(subscription: Subscription, subject: Uint8Array) {
+    this.subscription = subscription;
+    this.subject = subject;
   }
 }

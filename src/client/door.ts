@@ -3,7 +3,7 @@ import type { Identity } from '../auth/identity.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
-import type { FlushQueue } from '../net/outbound.js';
+import type { FlushQueue } from '../net/flush-queue.js';
 import type { Transport } from '../net/transport.js';
 import { ErrorText } from '../wire/nats/errors.js';
 import { ClosedConnections } from './closed-connections.js';

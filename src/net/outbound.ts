@@ -1,27 +1,6 @@
-import { SlabPool } from './slab-pool.js';
+import type { FlushQueue } from './flush-queue.js';
+import { type Slab, SlabPool } from './slab-pool.js';
 import type { Transport } from './transport.js';
-
-/** A buffer that is being filled or sent. `sent` is made once and handed to the transport with each write. */
-export class Slab {
-  readonly bytes: Uint8Array;
-  readonly pool: SlabPool;
-  used = 0;
-  owner: Outbound | null = null;
-  readonly sent: () => void;
-
-  constructor(bytes: Uint8Array, pool: SlabPool) {
-    this.bytes = bytes;
-    this.pool = pool;
-    this.sent = () => {
-      const owner = this.owner!;
-      const bytesSent = this.used;
-      this.owner = null;
-      this.used = 0;
-      pool.give(this);
-      owner.onSent(bytesSent);
-    };
-  }
-}
 
 const SMALL_BYTES = 4 * 1024;
 const LARGE_BYTES = 64 * 1024;
@@ -30,8 +9,6 @@ const GATHER_BYTES_MAX = LARGE_BYTES / 2;
 
 const smallPool = new SlabPool(SMALL_BYTES, 1024);
 const largePool = new SlabPool(LARGE_BYTES, 64);
-const makeSmall = (bytes: Uint8Array) => new Slab(bytes, smallPool);
-const makeLarge = (bytes: Uint8Array) => new Slab(bytes, largePool);
 
 /** Told when an outbound buffer passes a limit. */
 export interface OutboundOwner {
@@ -179,7 +156,7 @@ export class Outbound {
   }
 
   private fresh(large: boolean): Slab {
-    const slab = large ? largePool.take(makeLarge) : smallPool.take(makeSmall);
+    const slab = large ? largePool.take() : smallPool.take();
     slab.owner = this;
     return slab;
   }
@@ -280,36 +257,3 @@ export class Outbound {
  */
 const CONGESTED_SHARE = 0.75;
 const CONGESTED_BYTES = 8 * 1024 * 1024;
-
-/** Outbound buffers with something to send; each is flushed once at the end of the turn of the event loop. */
-export class FlushQueue {
-  private waiting: Outbound[] = [];
-  private spare: Outbound[] = [];
-  private scheduled = false;
-  private readonly monotonicNs: () => number;
-  private readonly run = () => this.flushAll();
-
-  constructor(monotonicNs: () => number) {
-    this.monotonicNs = monotonicNs;
-  }
-
-  nowNs(): number {
-    return this.monotonicNs();
-  }
-
-  add(outbound: Outbound): void {
-    this.waiting.push(outbound);
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(this.run);
-  }
-
-  private flushAll(): void {
-    this.scheduled = false;
-    const turn = this.waiting;
-    this.waiting = this.spare;
-    for (let i = 0; i < turn.length; i++) turn[i].flushTurn();
-    turn.length = 0;
-    this.spare = turn;
-  }
-}

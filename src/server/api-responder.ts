@@ -1,7 +1,6 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
-import type { Leg } from '../broker/route.js';
-import { type Publisher, type Subscriber, Subscription } from '../broker/subscription.js';
+import { type Leg, type Publisher, type Subscriber, Subscription } from '../broker/subscription.js';
 import { API_PREFIX, type PluginApi } from '../host/plugin-api.js';
 import { composeMessage, type Message } from '../message/message.js';
 

@@ -10,7 +10,7 @@ import { InfoBuilder, type ServerIdentity } from '../client/info.js';
 import { defaultOptions, type Options } from '../config/options.js';
 import { PluginApi } from '../host/plugin-api.js';
 import { PluginHost } from '../host/plugin-host.js';
-import { FlushQueue } from '../net/outbound.js';
+import { FlushQueue } from '../net/flush-queue.js';
 import { TcpListener } from '../net/tcp-listener.js';
 import { ApiResponder } from './api-responder.js';
 import { limitsOf } from './limits.js';
