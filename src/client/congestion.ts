@@ -1,9 +1,18 @@
 import type { Clock, Timer } from '../base/clock.js';
 import type { Publisher } from '../broker/subscription.js';
-import type { ClientSession } from './session.js';
+import type { Transport } from '../net/transport.js';
+import type { ClosedReason } from './closed-reason.js';
 
 /** A publisher is held back no longer than this at a time, however slow its receivers. */
 const STALL_MS_MAX = 10;
+
+/** A publisher that can be held back, and a receiver that can be waited for: a session. */
+interface Party extends Publisher {
+  readonly transport: Transport;
+  readonly closedReason: ClosedReason | null;
+  /** How often it was held back. */
+  stalls: number;
+}
 
 /**
  * Slows publishers down when a receiver of theirs falls behind: their sockets are not read until the receiver has caught
@@ -14,8 +23,8 @@ export class Congestion {
   any = false;
   private readonly clock: Clock;
   private readonly enabled: () => boolean;
-  private receiver: ClientSession | null = null;
-  private readonly stalled = new Map<ClientSession, { receiver: ClientSession; timer: Timer }>();
+  private receiver: Party | null = null;
+  private readonly stalled = new Map<Party, { receiver: Party; timer: Timer }>();
 
   constructor(clock: Clock, enabled: () => boolean) {
     this.clock = clock;
@@ -23,14 +32,14 @@ export class Congestion {
   }
 
   /** `receiver` has too much waiting after a message of `publisher`. */
-  note(receiver: ClientSession, publisher: Publisher | null): void {
+  note(receiver: Party, publisher: Publisher | null): void {
     if (publisher === null || publisher === receiver) return;
     this.any = true;
     this.receiver = receiver;
   }
 
   /** Stops reading from `publisher`, whose chunk led to `note`. */
-  stall(publisher: ClientSession): void {
+  stall(publisher: Party): void {
     const receiver = this.receiver;
     this.any = false;
     this.receiver = null;
@@ -42,11 +51,11 @@ export class Congestion {
   }
 
   /** `receiver` has caught up, or is gone. */
-  relieve(receiver: ClientSession): void {
+  relieve(receiver: Party): void {
     for (const [publisher, stall] of this.stalled) if (stall.receiver === receiver) this.resume(publisher);
   }
 
-  private resume(publisher: ClientSession): void {
+  private resume(publisher: Party): void {
     this.stalled.get(publisher)?.timer.cancel();
     this.stalled.delete(publisher);
     if (publisher.closedReason === null) publisher.transport.resume();

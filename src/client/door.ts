@@ -9,7 +9,9 @@ import { ErrorText } from '../wire/nats/errors.js';
 import { ClosedConnections } from './closed-connections.js';
 import { ClosedReason } from './closed-reason.js';
 import { Congestion } from './congestion.js';
+import type { ConnectOptions } from './connect-options.js';
 import { recordOf } from './connection-record.js';
+import type { ClientContext } from './context.js';
 import type { InfoBuilder } from './info.js';
 import type { ClientLimits } from './limits.js';
 import { ClientSession } from './session.js';
@@ -39,7 +41,7 @@ export interface Traffic {
 }
 
 /** Lets clients in, keeps the sessions, and sees them out. */
-export class ClientDoor {
+export class ClientDoor implements ClientContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
@@ -89,16 +91,21 @@ export class ClientDoor {
     this.sweepSoon();
   }
 
-  /** Who the session's client is, by what it said in CONNECT; null is nobody. */
-  authenticate(session: ClientSession): Identity | null | Promise<Identity | null> {
-    const { user, password, token, nkey, jwt, signature } = session.options;
-    const kind = session.transport.kind === 'websocket' ? 'websocket' : 'client';
+  get authRequired(): boolean {
+    return this.authenticator.required;
+  }
+
+  authenticate(options: Readonly<ConnectOptions>, transport: Transport): Identity | null | Promise<Identity | null> {
+    const { user, password, token, nkey, jwt, signature } = options;
+    const kind = transport.kind === 'websocket' ? 'websocket' : 'client';
     return this.authenticator.authenticate({ user, password, token, nkey, jwt, signature }, { kind });
   }
 
   /** A session ended. */
-  remove(session: ClientSession): void {
-    if (!this.sessions.delete(session.id)) return;
+  remove(id: number): void {
+    const session = this.sessions.get(id);
+    if (session === undefined) return;
+    this.sessions.delete(id);
     const { gone } = this;
     gone.inMessages += session.inMessages;
     gone.inBytes += session.inBytes;

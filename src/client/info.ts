@@ -1,5 +1,6 @@
 import { VERSION } from '../base/version.js';
-import type { ClientSession } from './session.js';
+import type { Account } from '../broker/account.js';
+import type { Transport } from '../net/transport.js';
 
 /** What INFO says about the server and never changes while it runs. */
 export interface ServerIdentity {
@@ -23,6 +24,15 @@ export interface InfoState {
   lameDuck(): boolean;
 }
 
+/** Whom an INFO is for: a session. */
+interface Addressee {
+  readonly id: number;
+  readonly transport: Transport;
+  readonly account: Account;
+  readonly remoteHost: string;
+  readonly nonce: string | null;
+}
+
 /** Makes INFO objects, keys in nats-server's order. */
 export class InfoBuilder {
   readonly identity: ServerIdentity;
@@ -34,21 +44,21 @@ export class InfoBuilder {
   }
 
   /** The first line of every connection. */
-  first(session: ClientSession): object {
+  first(session: Addressee): object {
     return this.build(session, {});
   }
 
   /** The second INFO, after the first PONG: what became of the CONNECT. */
-  connected(session: ClientSession): object {
+  connected(session: Addressee): object {
     return this.build(session, { connect_info: true, remote_account: session.account.name, acc_is_sys: undefined });
   }
 
   /** An INFO in between: addresses changed, or the server is about to go. */
-  changed(session: ClientSession): object {
+  changed(session: Addressee): object {
     return this.build(session, {});
   }
 
-  private build(session: ClientSession, last: object): object {
+  private build(session: Addressee, last: object): object {
     const { identity, state } = this;
     const websocket = session.transport.kind === 'websocket';
     const urls = websocket ? state.websocketConnectUrls() : state.connectUrls();

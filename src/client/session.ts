@@ -7,15 +7,7 @@ import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { Outbound, type OutboundOwner } from '../net/outbound.js';
 import type { Transport, TransportReceiver } from '../net/transport.js';
 import { isFilter, isLiteralSubjectBytes } from '../subject/subject.js';
-import {
-  deliveryPrefix,
-  encodeTail,
-  encodeTailWithoutHeaders,
-  errorLine,
-  infoLine,
-  OK_LINE,
-  PONG_LINE,
-} from '../wire/nats/encoder.js';
+import { errorLine, infoLine, OK_LINE, PONG_LINE } from '../wire/nats/encoder.js';
 import {
   ErrorText,
   publishViolation,
@@ -27,12 +19,12 @@ import { type Operations, Violation } from '../wire/nats/operations.js';
 import { Parser } from '../wire/nats/parser.js';
 import { ClosedReason } from './closed-reason.js';
 import { type ConnectOptions, DEFAULT_CONNECT, readConnect } from './connect-options.js';
-import type { ClientDoor } from './door.js';
+import type { ClientContext } from './context.js';
+import { writeMessage } from './delivery.js';
 import { KeepAlive } from './keep-alive.js';
+import { ProtocolTrace } from './protocol-trace.js';
 import { ResponsePermits } from './response-permits.js';
-
-/** Tails up to this many bytes are copied by a loop: making a view of them costs more (bench/micro/outbound.ts). */
-const LOOP_BYTES_MAX = 64;
+import { isReservedReply, VIOLATIONS } from './violations.js';
 
 /**
  * One NATS client connection: handshake, operations, delivery. It does not route: messages go to its account and come back
@@ -63,9 +55,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   outMessages = 0;
   outBytes = 0;
   stalls = 0;
-  private readonly door: ClientDoor;
+  private readonly context: ClientContext;
   private readonly parser: Parser;
-  private readonly tracing: boolean;
+  /** Null unless the log traces the protocol. */
+  private readonly trace: ProtocolTrace | null;
   private connectSeen = false;
   private connectInfoSent = false;
   private verbose = true;
@@ -76,29 +69,29 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private deliveryFilter: Permissions | null = null;
   private gone = false;
 
-  constructor(id: number, transport: Transport, door: ClientDoor) {
+  constructor(id: number, transport: Transport, context: ClientContext) {
     this.id = id;
     this.transport = transport;
-    this.door = door;
-    this.account = door.account;
-    this.startedMs = door.clock.nowMs();
+    this.context = context;
+    this.account = context.account;
+    this.startedMs = context.clock.nowMs();
     this.lastActivityMs = this.startedMs;
-    this.tracing = door.logger.traceEnabled;
+    this.trace = context.logger.traceEnabled ? new ProtocolTrace(this, context) : null;
     this.nonce = null;
-    this.outbound = new Outbound(transport, door.flushQueue, this, door.limits.pendingBytesMax);
+    this.outbound = new Outbound(transport, context.flushQueue, this, context.limits.pendingBytesMax);
     this.parser = new Parser(this, {
-      controlLineBytesMax: door.limits.controlLineBytesMax,
-      payloadBytesMax: door.limits.payloadBytesMax,
-      headers: door.limits.headers,
+      controlLineBytesMax: context.limits.controlLineBytesMax,
+      payloadBytesMax: context.limits.payloadBytesMax,
+      headers: context.limits.headers,
     });
-    this.keepAlive = new KeepAlive(this, door);
+    this.keepAlive = new KeepAlive(this, context);
   }
 
   /** Sends INFO and starts to read. */
   open(): void {
-    this.outbound.append(infoLine(this.door.info.first(this)));
+    this.outbound.append(infoLine(this.context.info.first(this)));
     this.outbound.flush();
-    this.parser.connectFirst = this.door.authenticator.required;
+    this.parser.connectFirst = this.context.authRequired;
     if (this.parser.connectFirst) this.keepAlive.awaitAuthentication();
     else this.keepAlive.start();
     this.transport.receiver = this;
@@ -117,9 +110,9 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   // ---- bytes in ----
 
   received(bytes: Uint8Array, start: number, end: number): void {
-    this.lastActivityMs = this.door.clock.nowMs();
+    this.lastActivityMs = this.context.clock.nowMs();
     this.parser.parse(bytes, start, end);
-    if (this.door.congestion.any) this.door.congestion.stall(this);
+    if (this.context.congestion.any) this.context.congestion.stall(this);
   }
 
   closed(error: Error | null): void {
@@ -132,7 +125,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   onPublish(message: Message): void {
     this.inMessages++;
     this.inBytes += message.payloadEnd - message.headersStart;
-    if (this.tracing) this.tracePublish(message);
+    if (this.trace !== null) this.trace.publish(message);
     const route = this.account.routeOf(message);
     if ((route.reserved || this.permissions !== null) && !this.account.permits(route, message, this)) {
       this.onPublishDenied(message);
@@ -160,7 +153,9 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   private onPublishDenied(message: Message): void {
     const subject = textOf(message.bytes, message.subjectStart, message.subjectEnd);
-    this.door.logger.error(`${this.label} - Publish Violation - ${this.userLabel}Subject ${JSON.stringify(subject)}`);
+    this.context.logger.error(
+      `${this.label} - Publish Violation - ${this.userLabel}Subject ${JSON.stringify(subject)}`,
+    );
     this.sendError(publishViolation(subject));
   }
 
@@ -189,7 +184,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     const queue = withQueue ? textOf(bytes, tokens[2], tokens[3]) : null;
     const sidAt = withQueue ? 4 : 2;
     const sid = textOf(bytes, tokens[sidAt], tokens[sidAt + 1]);
-    if (this.tracing) this.trace(`<<- [SUB ${filter} ${queue === null ? '' : `${queue} `}${sid}]`);
+    this.trace?.line(`<<- [SUB ${filter} ${queue === null ? '' : `${queue} `}${sid}]`);
     const refusal = this.whyNotSubscribe(filter, queue);
     if (refusal !== null) {
       this.sendError(refusal);
@@ -204,10 +199,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   private whyNotSubscribe(filter: string, queue: string | null): string | null {
-    const { subscriptionsMax, subscriptionTokensMax } = this.door.limits;
+    const { subscriptionsMax, subscriptionTokensMax } = this.context.limits;
     if (this.permissions !== null && this.permissions.subscribeAllowed(filter, queue) === 'denied') {
       const queueLabel = queue === null ? '' : `, Queue ${JSON.stringify(queue)}`;
-      this.door.logger.error(
+      this.context.logger.error(
         `${this.label} - Subscription Violation - ${this.userLabel}Subject ${JSON.stringify(filter)}${queueLabel}`,
       );
       return subscriptionViolation(filter, queue);
@@ -221,7 +216,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   onUnsubscribe(bytes: Uint8Array, sidStart: number, sidEnd: number, max: number): void {
     const sid = textOf(bytes, sidStart, sidEnd);
-    if (this.tracing) this.trace(`<<- [UNSUB ${sid}${max > 0 ? ` ${max}` : ''}]`);
+    this.trace?.line(`<<- [UNSUB ${sid}${max > 0 ? ` ${max}` : ''}]`);
     const subscription = this.subscriptions.get(sid);
     if (subscription !== undefined) {
       if (max > subscription.delivered) subscription.deliveredMax = max;
@@ -238,31 +233,31 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   onPing(): void {
-    if (this.tracing) this.trace('<<- [PING]');
+    this.trace?.line('<<- [PING]');
     this.send(PONG_LINE);
-    if (this.tracing) this.trace('->> [PONG]');
+    this.trace?.line('->> [PONG]');
     if (this.connectInfoSent || !this.connected) return;
     this.connectInfoSent = true;
     // PONG comes first: clients abort when anything else answers their first PING.
-    if (this.options.protocol >= 1) this.send(infoLine(this.door.info.connected(this)));
+    if (this.options.protocol >= 1) this.send(infoLine(this.context.info.connected(this)));
   }
 
   onPong(): void {
-    if (this.tracing) this.trace('<<- [PONG]');
+    this.trace?.line('<<- [PONG]');
     this.keepAlive.onPong();
   }
 
   onError(bytes: Uint8Array, start: number, end: number): void {
-    this.door.logger.error(`${this.label} - Client Error ${textOf(bytes, start, end).trim()}`);
+    this.context.logger.error(`${this.label} - Client Error ${textOf(bytes, start, end).trim()}`);
     this.close(ClosedReason.parseError);
   }
 
   onViolation(violation: Violation, bytes: Uint8Array, start: number, end: number): void {
-    const [text, reason] = violations[violation];
+    const [text, reason] = VIOLATIONS[violation];
     const snippet = JSON.stringify(textOf(bytes, start, Math.min(end, start + 32)));
     if (violation === Violation.authorization) this.refuseAuthentication();
     else {
-      this.door.logger.error(`${this.label} - ${text}, near ${snippet}`);
+      this.context.logger.error(`${this.label} - ${text}, near ${snippet}`);
       this.close(reason, text);
     }
   }
@@ -271,15 +266,15 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   onConnect(bytes: Uint8Array, start: number, end: number): void {
     const options = readConnect(textOf(bytes, start, end), this.options);
-    if (this.tracing) this.trace('<<- [CONNECT]');
+    this.trace?.line('<<- [CONNECT]');
     if (typeof options === 'string') {
-      this.door.logger.error(`${this.label} - ${options}`);
+      this.context.logger.error(`${this.label} - ${options}`);
       this.close(ClosedReason.protocolViolation);
       return;
     }
     this.options = options;
     this.connectSeen = true;
-    const verdict = this.door.authenticate(this);
+    const verdict = this.context.authenticate(options, this.transport);
     if (!(verdict instanceof Promise)) {
       this.onAuthenticated(verdict);
       return;
@@ -302,7 +297,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     }
     const options = this.options;
     if (options.account !== '') {
-      this.door.logger.error(
+      this.context.logger.error(
         `${this.label} - a client cannot choose its account: CONNECT asked for ${JSON.stringify(options.account)}`,
       );
       this.refuseAuthentication();
@@ -313,7 +308,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
       this.close(ClosedReason.badClientProtocolVersion, ErrorText.invalidClientProtocol);
       return;
     }
-    this.headers = options.headers && this.door.limits.headers;
+    this.headers = options.headers && this.context.limits.headers;
     this.parser.settings.headers = this.headers;
     if (options.noResponders && !this.headers) {
       this.close(ClosedReason.noRespondersRequiresHeaders, ErrorText.noRespondersNeedsHeaders);
@@ -333,12 +328,12 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.identity = identity;
     this.permissions = identity.permissions;
     const limits = identity.permissions?.responses ?? null;
-    this.responses = limits === null ? null : new ResponsePermits(limits, this.door.clock);
+    this.responses = limits === null ? null : new ResponsePermits(limits, this.context.clock);
     this.deliveryFilter = identity.permissions?.hasDeliveryFilter ? identity.permissions : null;
   }
 
   refuseAuthentication(): void {
-    this.door.logger.error(
+    this.context.logger.error(
       `${this.label} - authentication error${this.options.user ? ` - User ${JSON.stringify(this.options.user)}` : ''}`,
     );
     this.close(ClosedReason.authenticationViolation, ErrorText.authorizationViolation);
@@ -363,7 +358,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   /** Takes limits on that a reload changed. */
   applyLimits(): void {
-    const { limits } = this.door;
+    const { limits } = this.context;
     this.outbound.pendingBytesMax = limits.pendingBytesMax;
     this.parser.settings.controlLineBytesMax = limits.controlLineBytesMax;
     this.parser.settings.payloadBytesMax = limits.payloadBytesMax;
@@ -378,33 +373,12 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     subscription.delivered++;
     this.outMessages++;
     this.outBytes += message.payloadEnd - message.headersStart;
-    if (message.headersStart === message.payloadStart) this.writePlain(leg, message);
-    else this.writeWithHeaders(leg, message);
+    writeMessage(this.outbound, leg, message, this.headers);
     if (this.responses !== null && message.replyEnd > message.replyStart) this.responses.allow(message);
-    if (this.tracing) this.traceDelivery(leg, message);
+    if (this.trace !== null) this.trace.delivery(leg, message);
     if (subscription.delivered === subscription.deliveredMax) this.dropSubscription(subscription);
-    if (this.outbound.congested) this.door.congestion.note(this, publisher);
+    if (this.outbound.congested) this.context.congestion.note(this, publisher);
     return true;
-  }
-
-  private writePlain(leg: Leg, message: Message): void {
-    const prefix = leg.prefix ?? prefixOf(leg);
-    const tailStart = message.tailStart;
-    const tailBytes = message.tailEnd - tailStart;
-    if (tailStart >= 0 && tailBytes <= LOOP_BYTES_MAX) {
-      this.outbound.appendRange(prefix, message.bytes, tailStart, tailBytes);
-      return;
-    }
-    this.outbound.appendPair(prefix, message.tail ?? tailOf(message));
-  }
-
-  private writeWithHeaders(leg: Leg, message: Message): void {
-    if (!this.headers) {
-      this.outbound.appendPair(leg.prefix ?? prefixOf(leg), encodeTailWithoutHeaders(message));
-      return;
-    }
-    leg.headerPrefix ??= deliveryPrefix('HMSG', leg.subject, leg.subscription.sid);
-    this.outbound.appendPair(leg.headerPrefix, message.tail ?? tailOf(message));
   }
 
   private isFiltered(message: Message): boolean {
@@ -417,30 +391,30 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   private sendOk(): void {
     this.send(OK_LINE);
-    if (this.tracing) this.trace('->> [OK]');
+    this.trace?.line('->> [OK]');
   }
 
   sendError(text: string): void {
     this.send(errorLine(text));
-    if (this.tracing) this.trace(`->> [-ERR ${text}]`);
+    this.trace?.line(`->> [-ERR ${text}]`);
   }
 
   /** Tells the client what changed about the server (`protocol` 1 clients only). */
   sendInfo(): void {
-    if (this.connected && this.options.protocol >= 1) this.send(infoLine(this.door.info.changed(this)));
+    if (this.connected && this.options.protocol >= 1) this.send(infoLine(this.context.info.changed(this)));
   }
 
   // ---- the end ----
 
   onOverflow(): void {
-    const { pendingBytesMax } = this.door.limits;
-    this.door.logger.info(`${this.label} - Slow Consumer Detected: MaxPending of ${pendingBytesMax} Exceeded`);
-    this.door.slowConsumers++;
+    const { pendingBytesMax } = this.context.limits;
+    this.context.logger.info(`${this.label} - Slow Consumer Detected: MaxPending of ${pendingBytesMax} Exceeded`);
+    this.context.slowConsumers++;
     this.close(ClosedReason.slowConsumerPendingBytes);
   }
 
   onRelief(): void {
-    this.door.congestion.relieve(this);
+    this.context.congestion.relieve(this);
   }
 
   /**
@@ -460,32 +434,14 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     const cutOff =
       reason === ClosedReason.slowConsumerPendingBytes || reason === ClosedReason.slowConsumerWriteDeadline;
     this.outbound.close(!cutOff);
-    this.door.logger.debug(`${this.label} - Client connection closed: ${reason}`);
-    this.door.remove(this);
+    this.context.logger.debug(`${this.label} - Client connection closed: ${reason}`);
+    this.context.remove(this.id);
     if (cutOff) this.transport.destroy();
     else {
       this.transport.end();
       // A peer that does not read must not keep its socket for ever.
-      this.door.clock.after(CLOSE_GRACE_MS, () => this.transport.destroy());
+      this.context.clock.after(CLOSE_GRACE_MS, () => this.transport.destroy());
     }
-  }
-
-  private trace(text: string): void {
-    this.door.logger.trace(`${this.label} - ${text}`);
-  }
-
-  private tracePublish(message: Message): void {
-    const { bytes, subjectStart, headersStart, payloadStart, payloadEnd, tailEnd } = message;
-    const verb = payloadStart > headersStart ? 'HPUB' : 'PUB';
-    this.trace(`<<- [${verb} ${textOf(bytes, subjectStart, headersStart).trim()}]`);
-    const printed = Math.min(payloadEnd, headersStart + this.door.tracedBytesMax);
-    if (tailEnd > 0) this.trace(`<<- MSG_PAYLOAD: [${JSON.stringify(textOf(bytes, headersStart, printed))}]`);
-  }
-
-  private traceDelivery(leg: Leg, message: Message): void {
-    const verb = message.payloadStart > message.headersStart ? 'HMSG' : 'MSG';
-    const bytes = message.payloadEnd - message.headersStart;
-    this.trace(`->> [${verb} ${textOf(leg.subject)} ${textOf(leg.subscription.sid)} ${bytes}]`);
   }
 
   /** Whether CONNECT was ever received. */
@@ -495,36 +451,3 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 }
 
 const CLOSE_GRACE_MS = 2_000;
-
-function prefixOf(leg: Leg): Uint8Array {
-  const prefix = deliveryPrefix('MSG', leg.subject, leg.subscription.sid);
-  // Kept from the second message on: a subject that is seen once should leave little behind.
-  if (leg.used) leg.prefix = prefix;
-  leg.used = true;
-  return prefix;
-}
-
-function tailOf(message: Message): Uint8Array {
-  message.tail =
-    message.tailStart >= 0 ? message.bytes.subarray(message.tailStart, message.tailEnd) : encodeTail(message);
-  return message.tail;
-}
-
-const violations: Record<Violation, [string, ClosedReason]> = {
-  [Violation.protocol]: [ErrorText.unknownOperation, ClosedReason.protocolViolation],
-  [Violation.payload]: [ErrorText.maximumPayload, ClosedReason.maximumPayload],
-  [Violation.controlLine]: [ErrorText.maximumControlLine, ClosedReason.maximumControlLine],
-  [Violation.headers]: [ErrorText.headersNotSupported, ClosedReason.messageHeaderViolation],
-  [Violation.authorization]: [ErrorText.authorizationViolation, ClosedReason.authenticationViolation],
-};
-
-const RESERVED_REPLIES = ['_R_.', '$JS.ACK.', '_GR_.'].map(utf8);
-
-/** Reply subjects that only servers may use. */
-function isReservedReply(bytes: Uint8Array, start: number, end: number): boolean {
-  const first = bytes[start];
-  if (first !== 0x5f && first !== 0x24) return false;
-  return RESERVED_REPLIES.some(
-    (prefix) => end - start >= prefix.length && prefix.every((byte, i) => bytes[start + i] === byte),
-  );
-}
