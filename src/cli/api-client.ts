@@ -12,7 +12,7 @@ interface ErrorAnswer {
 function requestFailure(error: Error, connection: NatsConnection): Error {
   if (isNoResponders(error)) {
     return new Failure(
-      'no_plugin_api',
+      'no-plugin-api',
       `the server at ${connection.getServer()} has no plugin API: expected Weir with plugins enabled`,
       { cause: error },
     );

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node';
 import type { Command } from 'commander';
 import { describe, Failure } from '../base/failure.js';
+import { UsageFailure } from './usage-failure.js';
 
 /** Where a command connects to, and as whom. */
 export interface ConnectionOptions {
@@ -39,7 +40,7 @@ interface Address {
 function parseAddress(text: string): Address {
   const url = parseUrl(text);
   if (url === null || url.hostname === '') {
-    throw new Failure('server_url', `invalid server URL "${text}": expected a form such as ${defaultServer}`);
+    throw new UsageFailure('server-url', `invalid server URL "${text}": expected a form such as ${defaultServer}`);
   }
   const server = `${url.protocol}//${url.hostname}:${url.port || '4222'}`;
   if (url.username === '') return { server };
@@ -56,7 +57,7 @@ async function credentials(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new Failure('credentials_file', `cannot read credentials file "${path}": ${describe(error)}`, {
+    throw new UsageFailure('credentials-file', `cannot read credentials file "${path}": ${describe(error)}`, {
       cause: error,
     });
   }
@@ -74,7 +75,7 @@ async function authentication(options: ConnectionOptions): Promise<NodeConnectio
 
 function connectFailure(server: string, error: unknown): Failure {
   const text = describe(error);
-  const hint = /refused/i.test(text) ? '\nNo server is listening there. Start one with: weir serve' : '';
+  const hint = /refused/i.test(text) ? '; no server listens there (start one with: weir serve)' : '';
   return new Failure('connect', `cannot connect to ${server}: ${text}${hint}`, { cause: error });
 }
 

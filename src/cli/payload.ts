@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Msg, MsgHdrs } from '@nats-io/transport-node';
-import { Failure } from '../base/failure.js';
+import { describe } from '../base/failure.js';
 import { isFilter, isLiteralSubject } from '../subject/subject.js';
+import { UsageFailure } from './usage-failure.js';
 
 /** Throws unless one can publish to the subject. */
 export function checkSubject(subject: string): void {
   if (isLiteralSubject(subject)) return;
-  throw new Failure(
+  throw new UsageFailure(
     'subject',
     `invalid subject "${subject}": expected tokens joined by ".", without white space and wildcards`,
   );
@@ -15,7 +16,7 @@ export function checkSubject(subject: string): void {
 /** Throws unless one can subscribe to the subject. */
 export function checkFilter(subject: string): void {
   if (isFilter(subject)) return;
-  throw new Failure(
+  throw new UsageFailure(
     'subject',
     `invalid subject "${subject}": expected tokens joined by ".", without white space, ">" only at the end`,
   );
@@ -42,21 +43,29 @@ export async function parseHeaders(texts: readonly string[]): Promise<MsgHdrs | 
   const parsed = headers();
   for (const text of texts) {
     const colon = text.indexOf(':');
-    if (colon <= 0) throw new Failure('header', `invalid header "${text}": expected "Name: value"`);
+    if (colon <= 0) throw new UsageFailure('header', `invalid header "${text}": expected "Name: value"`);
     parsed.append(text.slice(0, colon).trim(), text.slice(colon + 1).trim());
   }
   return parsed;
 }
 
+function readText(option: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageFailure('file', `${option}: cannot read "${path}": ${describe(error)}`, { cause: error });
+  }
+}
+
 /** A JSON value given on the command line: the text itself, or the content of a file when it begins with `@`. */
 export function parseJsonArgument(option: string, text: string): unknown {
-  const source = text.startsWith('@') ? readFileSync(text.slice(1), 'utf8') : text;
+  const source = text.startsWith('@') ? readText(option, text.slice(1)) : text;
   try {
     return JSON.parse(source);
   } catch (error) {
-    throw new Failure(
+    throw new UsageFailure(
       'json',
-      `${option}: expected JSON (or @file), found ${JSON.stringify(text)}: ${(error as Error).message}`,
+      `${option}: expected JSON (or @file), found ${JSON.stringify(text)}: ${describe(error)}`,
     );
   }
 }

@@ -1,10 +1,10 @@
-import { Failure } from '../base/failure.js';
 import type { AttachmentDeclaration } from '../host/declarations.js';
 import type { AttachmentSnapshot } from '../host/snapshot.js';
 import { callApi } from './api-client.js';
 import { type ConnectionOptions, withOpenConnection } from './connection.js';
 import { parseJsonArgument } from './payload.js';
 import { printJson, printLine } from './print.js';
+import { UsageFailure } from './usage-failure.js';
 
 export interface AttachOptions extends ConnectionOptions {
   name?: string;
@@ -34,7 +34,10 @@ function parsePlugin(text: string): { plugin: string; version: number | undefine
   const [plugin = '', version] = text.split('@');
   if (version === undefined) return { plugin, version: undefined };
   if (/^[1-9]\d*$/.test(version)) return { plugin, version: Number(version) };
-  throw new Failure('plugin_version', `invalid plugin "${text}": expected a name or name@version, such as threshold@2`);
+  throw new UsageFailure(
+    'plugin-version',
+    `invalid plugin "${text}": expected a name or name@version, such as threshold@2`,
+  );
 }
 
 function parseFaultActions(texts: readonly string[]): Record<string, string> | undefined {

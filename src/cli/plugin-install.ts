@@ -27,7 +27,7 @@ function moduleFile(source: string): string {
   if (!existsSync(source)) {
     if (/^[\w-]+$/.test(source) && existsSync(bundled)) return bundled;
     throw new Failure(
-      'module_file',
+      'module-file',
       `no module "${source}": expected a .wasm file, a plugin's folder or a bundled plugin`,
     );
   }
@@ -35,7 +35,7 @@ function moduleFile(source: string): string {
   const built = join(source, 'build', `${basename(join(process.cwd(), source))}.wasm`);
   if (existsSync(built)) return built;
   throw new Failure(
-    'module_file',
+    'module-file',
     `"${source}" is not built: there is no "${built}". Build it with: weir plugin build ${source}`,
   );
 }
@@ -45,7 +45,7 @@ export function installModule(connection: NatsConnection, name: string, wasm: Ui
   const payloadBytesMax = connection.info?.max_payload ?? 0;
   if (payloadBytesMax > 0 && wasm.length > payloadBytesMax) {
     throw new Failure(
-      'module_size',
+      'module-size',
       `the module has ${wasm.length} bytes; the server takes messages of ${payloadBytesMax} at most (max_payload)`,
     );
   }

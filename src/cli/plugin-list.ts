@@ -12,7 +12,7 @@ async function listPlugins(connection: NatsConnection): Promise<PluginSnapshot[]
   return (await callApi<{ plugins: PluginSnapshot[] }>(connection, 'PLUGIN.LIST')).plugins;
 }
 
-async function listAttachments(connection: NatsConnection): Promise<AttachmentSnapshot[]> {
+export async function listAttachments(connection: NatsConnection): Promise<AttachmentSnapshot[]> {
   return (await callApi<{ attachments: AttachmentSnapshot[] }>(connection, 'ATTACHMENT.LIST')).attachments;
 }
 
@@ -72,7 +72,7 @@ async function lookUp(connection: NatsConnection, name: string): Promise<[Plugin
 export async function info(name: string, options: ListOptions): Promise<void> {
   const [plugins, infos] = await withOpenConnection(options, (connection) => lookUp(connection, name));
   if (plugins.length + infos.length === 0) {
-    throw new Failure('not_found', `there is no plugin and no attachment "${name}"; see: weir plugin ls`);
+    throw new Failure('not-found', `there is no plugin and no attachment "${name}"; see: weir plugin ls`);
   }
   const attachments = infos.map(({ attachment, definition }) => ({ ...attachment, definition }));
   if (options.json) {

@@ -14,7 +14,7 @@ export interface RequestOptions extends ConnectionOptions {
 
 function requestFailure(subject: string, error: Error, timeoutMs: number): Error {
   if (isNoResponders(error)) {
-    return new Failure('no_responders', `no responders: nobody is subscribed to "${subject}"`, { cause: error });
+    return new Failure('no-responders', `no responders: nobody is subscribed to "${subject}"`, { cause: error });
   }
   if (error.name !== 'TimeoutError') return error;
   return new Failure('timeout', `no reply on "${subject}" within ${timeoutMs} ms`, { cause: error });

@@ -47,7 +47,7 @@ export async function subscribe(subject: string, options: SubscribeOptions): Pro
     let index = 0;
     for await (const message of subscription) show(message, ++index, options);
     const closed = connection.isClosed() ? await connection.closed() : undefined;
-    if (closed instanceof Error) throw new Failure('connection_closed', `the connection was closed: ${closed.message}`);
+    if (closed instanceof Error) throw new Failure('connection-closed', `the connection was closed: ${closed.message}`);
   } finally {
     done();
     await connection.close();

@@ -1,5 +1,6 @@
 // The `weir` command. `weir serve` goes straight to the server: nothing else is loaded before it listens.
 import { describe, Failure } from '../base/failure.js';
+import { exitCodes, UsageFailure } from './usage-failure.js';
 
 const [first, ...rest] = process.argv.slice(2);
 
@@ -19,6 +20,6 @@ if (first === 'serve') {
   } catch (error) {
     const text = error instanceof Failure ? error.message : `${(error as Error).name ?? 'Error'}: ${describe(error)}`;
     process.stderr.write(`weir: ${text}\n`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof UsageFailure ? exitCodes.usage : exitCodes.failure;
   }
 }

@@ -19,5 +19,5 @@ export async function freePort(host: string, port: number): Promise<number> {
   for (let candidate = port; candidate < port + triesMax; candidate++) {
     if (await isFree(host, candidate)) return candidate;
   }
-  throw new Failure('demo_port', `ports ${port} to ${port + triesMax - 1} on ${host} are all taken`);
+  throw new Failure('demo-port', `ports ${port} to ${port + triesMax - 1} on ${host} are all taken`);
 }

@@ -25,7 +25,7 @@ function dataFile(): string {
     return join(dirname(entry), '..', 'data', 'seattle-weather.csv');
   } catch (error) {
     throw new Failure(
-      'demo_data',
+      'demo-data',
       'the demo feeds real measurements from the package vega-datasets, which is not installed here: run the demo from a clone of Weir (npm start)',
       { cause: error },
     );

@@ -1,0 +1,41 @@
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { checkName } from '../host/registry.js';
+import { UsageFailure } from './usage-failure.js';
+
+/** Where a plugin's author keeps what. */
+export interface PluginFolder {
+  /** The plugin's name: the folder's. */
+  name: string;
+  /** As it was typed, for messages. */
+  typed: string;
+  path: string;
+  /** The module that a build leaves. */
+  moduleFile: string;
+}
+
+export function pluginFolder(typed: string): PluginFolder {
+  const path = resolve(typed);
+  const name = basename(path);
+  return { name, typed, path, moduleFile: join(path, 'build', `${name}.wasm`) };
+}
+
+/** Throws unless the folder's name can be a plugin's. */
+export function checkFolderName({ name }: PluginFolder): void {
+  try {
+    checkName('plugin', name);
+  } catch (error) {
+    throw new UsageFailure('plugin-name', (error as Error).message, { cause: error });
+  }
+}
+
+/** Throws unless there is something to compile. */
+export function checkHasSource(folder: PluginFolder): void {
+  const source = join('assembly', 'index.ts');
+  if (existsSync(join(folder.path, source))) return;
+  const found = existsSync(folder.path) ? `there is no "${source}" in it` : 'there is no such folder';
+  throw new UsageFailure(
+    'plugin-folder',
+    `"${folder.typed}" is not a plugin's folder: ${found} (make one with: weir plugin new my-plugin)`,
+  );
+}

@@ -1,0 +1,54 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { Failure } from '../base/failure.js';
+import { packageFolder } from './package-info.js';
+import { checkFolderName, type PluginFolder, pluginFolder } from './plugin-folder.js';
+import { printJson, printLine } from './print.js';
+
+/** Where the template's files have the plugin's name. */
+const namePlaceholder = /\{\{name\}\}/g;
+
+function checkIsFree({ typed, path }: PluginFolder): void {
+  if (!existsSync(path)) return;
+  if (!statSync(path).isDirectory()) throw new Failure('folder-exists', `"${typed}" is a file: expected a new folder`);
+  const [first] = readdirSync(path);
+  if (first === undefined) return;
+  throw new Failure('folder-exists', `"${typed}" is not empty, it has "${first}": expected a new or an empty folder`);
+}
+
+function templateFiles(template: string): string[] {
+  return readdirSync(template, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(template, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+/** Copies the template, filling in the plugin's name; answers the files, relative to the folder. */
+function copyTemplate({ path, name }: PluginFolder): string[] {
+  const template = join(packageFolder(), 'plugins', 'template');
+  if (!existsSync(template))
+    throw new Failure('template-missing', `this copy of Weir has no template: no "${template}"`);
+  const files = templateFiles(template);
+  for (const file of files) {
+    const target = join(path, file);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, readFileSync(join(template, file), 'utf8').replace(namePlaceholder, name));
+  }
+  return files;
+}
+
+/** Makes a folder with a plugin that builds and passes its tests. */
+export function createPlugin(typed: string, options: { json?: boolean }): void {
+  const folder = pluginFolder(typed);
+  checkFolderName(folder);
+  checkIsFree(folder);
+  const files = copyTemplate(folder);
+  if (options.json) {
+    printJson({ plugin: folder.name, folder: folder.path, files });
+    return;
+  }
+  printLine(`made plugin ${folder.name} in ${typed}: ${files.join(', ')}`);
+  printLine('\nNext:');
+  for (const step of ['build', 'test', 'install']) printLine(`  weir plugin ${step} ${typed}`);
+  printLine(`  weir plugin attach ${folder.name} 'your.subject.>'`);
+}

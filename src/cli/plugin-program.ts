@@ -1,0 +1,115 @@
+import { type Command, Option } from 'commander';
+import { PHASES } from '../host/declarations.js';
+import { FAULT_CAUSES } from '../sandbox/fault.js';
+import { withConnection } from './connection.js';
+import { collect, examples, real, whole } from './usage.js';
+
+function addAuthoring(plugin: Command): void {
+  const create = plugin
+    .command('new')
+    .argument('<folder>', "folder to make; its name becomes the plugin's")
+    .description('make a folder with a plugin that builds and passes its tests')
+    .option('--json', 'print JSON')
+    .action(async (folder, options) => (await import('./plugin-new.js')).createPlugin(folder, options));
+  examples(create, 'weir plugin new door-filter', 'weir plugin build door-filter && weir plugin test door-filter');
+
+  const build = plugin
+    .command('build')
+    .argument('[folder]', 'folder of the plugin', '.')
+    .description('compile the AssemblyScript of a folder to build/<folder>.wasm, and check the module')
+    .option('--json', 'print JSON')
+    .action(async (folder, options) => (await import('./plugin-build.js')).buildPlugin(folder, options));
+  examples(build, 'weir plugin build', 'weir plugin build door-filter');
+}
+
+function addInstall(plugin: Command): void {
+  const install = withConnection(
+    plugin.command('install').argument('<module>', '.wasm file, plugin folder or bundled plugin'),
+  )
+    .description('install a module as a new version of a plugin; the same bytes again are the version they already are')
+    .option('--name <name>', "the plugin's name (default: the file's)")
+    .option('--json', 'print JSON')
+    .action(async (source, options) => (await import('./plugin-install.js')).install(source, options));
+  examples(
+    install,
+    'weir plugin install door-filter',
+    'weir plugin install build/filter.wasm --name door-filter',
+    'weir plugin install threshold',
+  );
+}
+
+function addAttach(plugin: Command): void {
+  const causes = FAULT_CAUSES.join(', ');
+  const attach = withConnection(
+    plugin.command('attach').argument('<plugin>', 'name or name@version').argument('<subject>', 'subject filter'),
+  )
+    .description('run a plugin on every message published to a subject')
+    .option('--name <name>', "the attachment's name (default: the plugin's)")
+    .addOption(new Option('--phase <phase>', 'when it runs in a chain (default: transform)').choices(PHASES))
+    .option('--order <n>', 'order within the phase, smallest first (default: 0)', real)
+    .option('--config <json>', 'configuration of the plugin: JSON, or @file')
+    .option('--fuel <n>', 'fuel for one message, about one unit an instruction', whole(1))
+    .option('--memory <bytes>', 'memory of the plugin', whole(1))
+    .option('--output <bytes>', 'output for one message', whole(0))
+    .option('--grant-emit <filter>', 'subjects it may emit to; can be given several times', collect, [])
+    .option('--grant-log', 'it may write log lines')
+    .option('--grant-metric', 'it may report metrics')
+    .option(
+      '--on-fault <action>',
+      `what becomes of a message when it fails: reject, dead-letter, drop, pass or bypass-chain; or <cause>=<action> with the cause ${causes}; can be given several times`,
+      collect,
+      [],
+    )
+    .option('--force', 'allow "pass" in the phases authorize and validate')
+    .option('--replace', 'replace an attachment of this name')
+    .option('--json', 'print JSON')
+    .action(async (name, subject, options) => (await import('./plugin-attach.js')).attach(name, subject, options));
+  examples(
+    attach,
+    "weir plugin attach door-filter 'doors.>'",
+    'weir plugin attach threshold@2 \'sensors.*\' --name noise --config \'{"field": "wind", "above": 3}\'',
+    "weir plugin attach split 'batches.>' --grant-emit 'items.>' --on-fault fuel=drop",
+  );
+
+  const detach = withConnection(plugin.command('detach').argument('<attachment>', 'as listed by weir plugin ls'))
+    .description('end an attachment; its plugin stays installed')
+    .option('--json', 'print JSON')
+    .action(async (name, options) => (await import('./plugin-attach.js')).detach(name, options));
+  examples(detach, 'weir plugin detach noise');
+}
+
+function addListing(plugin: Command): void {
+  const list = withConnection(plugin.command('ls'))
+    .description('list plugins and attachments, with what each did so far')
+    .option('--json', 'print JSON')
+    .action(async (options) => (await import('./plugin-list.js')).list(options));
+  examples(list, 'weir plugin ls', 'weir plugin ls --json | jq .attachments');
+
+  const info = withConnection(plugin.command('info').argument('<name>', 'plugin or attachment'))
+    .description('show a plugin, its versions, and its attachments with their counters')
+    .option('--json', 'print JSON')
+    .action(async (name, options) => (await import('./plugin-list.js')).info(name, options));
+  examples(info, 'weir plugin info threshold');
+
+  const remove = withConnection(plugin.command('rm').argument('<plugin>'))
+    .description('remove a plugin and all its versions; it must not be attached')
+    .option('--json', 'print JSON')
+    .action(async (name, options) => (await import('./plugin-list.js')).remove(name, options));
+  examples(remove, 'weir plugin rm door-filter');
+}
+
+/** Adds `weir plugin …`. */
+export function addPlugin(program: Command): void {
+  const plugin = program.command('plugin').description('make, test, install and attach plugins');
+  addAuthoring(plugin);
+  addInstall(plugin);
+  addAttach(plugin);
+  addListing(plugin);
+  examples(
+    plugin,
+    'weir plugin new door-filter',
+    'weir plugin test door-filter',
+    'weir plugin install door-filter',
+    "weir plugin attach door-filter 'doors.>'",
+  );
+}
