@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+
+/** Ticks of /proc are hundredths of a second on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** CPU time (seconds) a process has used in all its threads; NaN where there is no /proc. */
+export function cpuSecondsOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The command, in brackets, may hold spaces: fields are counted from behind it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** Resident memory (bytes) of a process; NaN where there is no /proc. */
+export function residentBytesOf(pid: number): number {
+  try {
+    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** How many files, so connections, a process may have open. */
+export function openFilesMax(): number {
+  try {
+    return Number(/Max open files\s+\d+\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? 1024);
+  } catch {
+    return 1024;
+  }
+}

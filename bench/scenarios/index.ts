@@ -1,0 +1,7 @@
+import type { Scenario } from '../scenario.js';
+import { flows } from './flows.js';
+import { footprint } from './footprint.js';
+import { requests } from './requests.js';
+
+/** Every scenario, in the order of the table. */
+export const scenarios: Scenario[] = [...flows, ...requests, ...footprint];

@@ -1,0 +1,30 @@
+// `npm run bench`: builds the project and the benchmarks (TypeScript, which Node 20 cannot run by itself), and runs them.
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureBuilt, ensureInstalled, root, run } from './ensure.mjs';
+
+ensureInstalled();
+const args = process.argv.slice(2);
+if (!args.includes('--no-build')) ensureBuilt();
+const { build } = await import('esbuild');
+// Inside node_modules, so that packages are found from there.
+const out = join(root, 'node_modules', '.cache', 'weir-bench');
+mkdirSync(out, { recursive: true });
+const micro = join(root, 'bench', 'micro');
+const microNames = existsSync(micro) ? readdirSync(micro).filter((name) => name.endsWith('.ts')) : [];
+await build({
+  absWorkingDir: root,
+  entryPoints: {
+    main: 'bench/main.ts',
+    worker: 'bench/load/worker.ts',
+    ...Object.fromEntries(microNames.map((name) => [`micro-${name.slice(0, -3)}`, `bench/micro/${name}`])),
+  },
+  outdir: out,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  packages: 'external',
+  logLevel: 'warning',
+});
+run(process.execPath, [join(out, 'main.js'), ...args]);
