@@ -83,8 +83,16 @@ export function readConnect(json: string, before: Readonly<ConnectOptions>): Con
     const field = FIELD_BY_KEY.get(key.toLowerCase());
     if (field === undefined || value === null) continue;
     const [name, target, type] = field;
-    if (typeof value !== type) return `invalid CONNECT JSON: "${name}" is ${JSON.stringify(value)}, expected a ${type}`;
+    const fits = typeof value === type && (type !== 'number' || Number.isInteger(value));
+    // The value is not told: it may be a password.
+    const expected = type === 'number' ? 'a whole number' : `a ${type}`;
+    if (!fits) return `invalid CONNECT JSON: ${JSON.stringify(name)} is ${foundType(value)}, expected ${expected}`;
     Object.assign(options, { [target]: value });
   }
   return options;
+}
+
+function foundType(value: unknown): string {
+  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
+  return typeof value === 'number' && !Number.isInteger(value) ? 'a fraction' : `a ${typeof value}`;
 }

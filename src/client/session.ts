@@ -82,7 +82,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.parser = new Parser(this, {
       controlLineBytesMax: context.limits.controlLineBytesMax,
       payloadBytesMax: context.limits.payloadBytesMax,
-      headers: context.limits.headers,
+      // Until CONNECT asks for them.
+      headers: false,
     });
     this.keepAlive = new KeepAlive(this, context);
   }
@@ -176,7 +177,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     const headers = utf8(`NATS/1.0 503\r\nNats-Subject: ${subject}\r\n\r\n`);
     const answer = composeMessage({ subject: reply, reply: null, headers, payload: NO_BYTES });
     const own = this.account.routeOf(answer).legs.find((leg) => leg.subscription.subscriber === this);
-    if (own !== undefined) this.deliver(own, answer, null);
+    // Not a delivery: it does not count for an automatic UNSUB.
+    if (own !== undefined) writeMessage(this.outbound, own, answer, true);
   }
 
   onSubscribe(bytes: Uint8Array, tokens: Int32Array, withQueue: boolean): void {
@@ -253,13 +255,14 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   onViolation(violation: Violation, bytes: Uint8Array, start: number, end: number): void {
-    const [text, reason] = VIOLATIONS[violation];
-    const snippet = JSON.stringify(textOf(bytes, start, Math.min(end, start + 32)));
-    if (violation === Violation.authorization) this.refuseAuthentication();
-    else {
-      this.context.logger.error(`${this.label} - ${text}, near ${snippet}`);
-      this.close(reason, text);
+    if (violation === Violation.authorization) {
+      this.refuseAuthentication();
+      return;
     }
+    const { said, logged, reason } = VIOLATIONS[violation];
+    const snippet = JSON.stringify(textOf(bytes, start, Math.min(end, start + 32)));
+    this.context.logger.error(`${this.label} - ${said ?? logged}, near ${snippet}`);
+    this.close(reason, said);
   }
 
   // ---- handshake ----
@@ -318,7 +321,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.verbose = options.verbose;
     this.pedantic = options.pedantic;
     this.echo = options.echo;
-    if (!this.connected) this.keepAlive.start();
+    // CONNECT again is a fresh start, as in nats-server.
+    if (this.connected)
+      for (const subscription of [...this.subscriptions.values()]) this.dropSubscription(subscription);
+    else this.keepAlive.start();
     this.connected = true;
     if (this.verbose) this.sendOk();
   }

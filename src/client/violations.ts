@@ -3,13 +3,20 @@ import { ErrorText } from '../wire/nats/errors.js';
 import { Violation } from '../wire/nats/operations.js';
 import { ClosedReason } from './closed-reason.js';
 
-/** What a client is told about a violation of the protocol, and why its connection then ends. */
-export const VIOLATIONS: Record<Violation, [string, ClosedReason]> = {
-  [Violation.protocol]: [ErrorText.unknownOperation, ClosedReason.protocolViolation],
-  [Violation.payload]: [ErrorText.maximumPayload, ClosedReason.maximumPayload],
-  [Violation.controlLine]: [ErrorText.maximumControlLine, ClosedReason.maximumControlLine],
-  [Violation.headers]: [ErrorText.headersNotSupported, ClosedReason.messageHeaderViolation],
-  [Violation.authorization]: [ErrorText.authorizationViolation, ClosedReason.authenticationViolation],
+/** What a client is told about a violation of the protocol (as nats-server: not always anything), and why its connection then ends. */
+interface ViolationAnswer {
+  said?: string;
+  logged?: string;
+  reason: ClosedReason;
+}
+
+export const VIOLATIONS: Record<Violation, ViolationAnswer> = {
+  [Violation.protocol]: { said: ErrorText.unknownOperation, reason: ClosedReason.protocolViolation },
+  [Violation.payload]: { said: ErrorText.maximumPayload, reason: ClosedReason.maximumPayload },
+  [Violation.controlLine]: { said: ErrorText.maximumControlLine, reason: ClosedReason.maximumControlLine },
+  [Violation.headers]: { logged: 'message headers not supported', reason: ClosedReason.protocolViolation },
+  [Violation.authorization]: { said: ErrorText.authorizationViolation, reason: ClosedReason.authenticationViolation },
+  [Violation.arguments]: { logged: 'wrong arguments of an operation', reason: ClosedReason.protocolViolation },
 };
 
 const RESERVED_REPLIES = ['_R_.', '$JS.ACK.', '_GR_.'].map(utf8);

@@ -66,7 +66,7 @@ describe('parser', () => {
         "subscribe bar q 2",
         "publish ["foo.a","","","hello"] "5\\r\\nhello\\r\\n"",
         "publish ["foo.b","reply","",""] "reply 0\\r\\n\\r\\n"",
-        "publish ["foo.c","","","abc"] "3\\r\\nabc\\r\\n"",
+        "publish ["foo.c","","","abc"] "03\\r\\nabc\\r\\n"",
         "ping",
         "publish ["h","","NATS/1.0\\r\\n\\r\\n","hi"] "12 14\\r\\nNATS/1.0\\r\\n\\r\\nhi\\r\\n"",
         "publish ["h","r","NATS/1.0\\r\\n\\r\\n",""] "r 12 12\\r\\nNATS/1.0\\r\\n\\r\\n\\r\\n"",
@@ -107,15 +107,15 @@ describe('parser', () => {
 
   it.each([
     ['HELLO\r\n', 0],
-    ['PUB foo\r\n', 0],
-    ['PUB foo 5 6 7\r\n', 0],
-    ['PUB foo 1234567890\r\n', 0],
-    ['PUB foo -1\r\n', 0],
+    ['PUB foo\r\n', 5],
+    ['PUB foo 5 6 7\r\n', 5],
+    ['PUB foo 1234567890\r\n', 5],
+    ['PUB foo -1\r\n', 5],
     ['PUB foo 2\r\nhello\r\n', 0],
     ['PUB foo 100001\r\n', 1],
     [`PUB ${'a'.repeat(5000)}`, 2],
-    ['HPUB foo 20 10\r\n', 0],
-    ['SUB foo\r\n', 0],
+    ['HPUB foo 20 10\r\n', 5],
+    ['SUB foo\r\n', 5],
   ])('refuses %#', (text, violation) => {
     expect(parse([Buffer.from(text)])).toEqual([`violation ${violation}`]);
   });

@@ -1,4 +1,3 @@
-import { writeDecimal } from '../../base/bytes.js';
 import { hashSubject, type Message } from '../../message/message.js';
 
 /** Where the parts of a parsed PUB or HPUB are. */
@@ -10,12 +9,9 @@ export interface PublishParts {
   payloadEnd: number;
 }
 
-/** Room for `reply size size\r\n` beyond the line that was parsed. */
-const SIZES_BYTES_MAX = 24;
-
 /**
- * Fills `message` from a PUB or HPUB line. A line with single spaces, CRLF and plain sizes already is the tail that receivers
- * get; any other is written anew, so that a receiver sees what nats-server would send.
+ * Fills `message` from a PUB or HPUB line. A line with single spaces and CRLF already is the tail that receivers get; any other is
+ * written anew, so that a receiver sees what nats-server would send: the arguments as they were, sizes with their leading zeros too.
  */
 export function canonicalPublish(message: Message, bytes: Uint8Array, tokens: Int32Array, parts: PublishParts): void {
   const { count, withReply, headersBytes, bodyStart, payloadEnd } = parts;
@@ -23,7 +19,7 @@ export function canonicalPublish(message: Message, bytes: Uint8Array, tokens: In
   const subjectEnd = tokens[1];
   message.subjectHash = hashSubject(bytes, subjectStart, subjectEnd);
   message.tail = null;
-  if (isCanonical(bytes, tokens, count, bodyStart)) {
+  if (isCanonical(tokens, parts, bytes)) {
     message.bytes = bytes;
     message.subjectStart = subjectStart;
     message.subjectEnd = subjectEnd;
@@ -36,41 +32,46 @@ export function canonicalPublish(message: Message, bytes: Uint8Array, tokens: In
     message.tailEnd = payloadEnd + 2;
     return;
   }
-  const reply = withReply ? bytes.subarray(tokens[2], tokens[3]) : bytes.subarray(0, 0);
-  const withHeaders = count - (withReply ? 1 : 0) === 3;
-  const bodyBytes = payloadEnd + 2 - bodyStart;
-  const written = new Uint8Array(subjectEnd - subjectStart + reply.length + SIZES_BYTES_MAX + bodyBytes);
-  written.set(bytes.subarray(subjectStart, subjectEnd), 0);
-  let at = subjectEnd - subjectStart;
+  const written = new Uint8Array(payloadEnd + 2 - subjectStart);
+  let at = copyRange(written, 0, bytes, subjectStart, subjectEnd);
   message.bytes = written;
   message.subjectStart = 0;
   message.subjectEnd = at;
   message.tailStart = at;
   message.replyStart = at;
-  written.set(reply, at);
-  at += reply.length;
   message.replyEnd = at;
-  if (withReply) written[at++] = 0x20;
-  if (withHeaders) {
-    at = writeDecimal(written, at, headersBytes);
-    written[at++] = 0x20;
+  // Headers of no bytes are no headers: without their size the tail is that of a plain message.
+  const noHeaders = count - (withReply ? 1 : 0) === 3 && headersBytes === 0;
+  for (let i = 1; i < count; i++) {
+    if (noHeaders && i === count - 2) continue;
+    if (i > 1 && at > message.tailStart) written[at++] = SPACE;
+    at = copyRange(written, at, bytes, tokens[i * 2], tokens[i * 2 + 1]);
+    if (i === 1 && withReply) message.replyEnd = at;
   }
-  at = writeDecimal(written, at, payloadEnd - bodyStart);
-  written[at++] = 0x0d;
-  written[at++] = 0x0a;
+  written[at++] = CR;
+  written[at++] = LF;
   message.headersStart = at;
   message.payloadStart = at + headersBytes;
   message.payloadEnd = at + payloadEnd - bodyStart;
-  written.set(bytes.subarray(bodyStart, payloadEnd + 2), at);
-  message.tailEnd = message.payloadEnd + 2;
+  message.tailEnd = copyRange(written, at, bytes, bodyStart, payloadEnd + 2);
 }
 
-/** Whether the arguments are split by single spaces, the line ends in CRLF, and no size has a leading zero. */
-function isCanonical(bytes: Uint8Array, tokens: Int32Array, count: number, bodyStart: number): boolean {
+const SPACE = 0x20;
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** Copies `bytes[start, end)` to `target` at `at`; returns the offset behind it. */
+function copyRange(target: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): number {
+  target.set(bytes.subarray(start, end), at);
+  return at + end - start;
+}
+
+/** Whether the arguments are split by single spaces, the line ends in CRLF, and headers, if there are any, are not empty. */
+function isCanonical(tokens: Int32Array, parts: PublishParts, bytes: Uint8Array): boolean {
+  const { count, withReply, headersBytes, bodyStart } = parts;
+  if (count - (withReply ? 1 : 0) === 3 && headersBytes === 0) return false;
   for (let i = 1; i < count; i++) {
-    if (tokens[i * 2] !== tokens[i * 2 - 1] + 1 || bytes[tokens[i * 2 - 1]] !== 0x20) return false;
-    const sizeLike = i >= count - 2;
-    if (sizeLike && bytes[tokens[i * 2]] === 0x30 && tokens[i * 2 + 1] - tokens[i * 2] > 1) return false;
+    if (tokens[i * 2] !== tokens[i * 2 - 1] + 1 || bytes[tokens[i * 2 - 1]] !== SPACE) return false;
   }
-  return tokens[count * 2 - 1] === bodyStart - 2 && bytes[bodyStart - 2] === 0x0d;
+  return tokens[count * 2 - 1] === bodyStart - 2 && bytes[bodyStart - 2] === CR;
 }

@@ -11,7 +11,6 @@ export const ErrorText = {
   tlsRequired: 'Secure Connection - TLS Required',
   invalidClientProtocol: 'invalid client protocol',
   noRespondersNeedsHeaders: 'no responders requires headers support',
-  headersNotSupported: 'message headers not supported',
   invalidPublishSubject: 'Invalid Publish Subject',
   invalidSubject: 'Invalid Subject',
   maximumControlLine: 'maximum control line exceeded',

@@ -18,9 +18,9 @@ export interface Operations {
   onViolation(violation: Violation, bytes: Uint8Array, start: number, end: number): void;
 }
 
-/** How a peer can break the protocol's rules; `Violation` values index `violationNames`. */
+/** How a peer can break the protocol's rules. */
 export const Violation = {
-  /** Not an operation, or malformed arguments, or a payload without its line end. */
+  /** Not an operation, or a payload without its line end. */
   protocol: 0,
   /** The size on a PUB or HPUB line is beyond the payload limit. */
   payload: 1,
@@ -29,5 +29,7 @@ export const Violation = {
   headers: 3,
   /** The first operation was not CONNECT although one is needed. */
   authorization: 4,
+  /** An operation with too few or too many arguments, or with sizes that are none. */
+  arguments: 5,
 } as const;
 export type Violation = (typeof Violation)[keyof typeof Violation];

@@ -5,6 +5,7 @@ import { parseSize, splitLine, TOKENS_MAX } from './tokens.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
+const TAB = 0x09;
 const SPACE = 0x20;
 const PUB_ = 0x50554220;
 
@@ -145,7 +146,7 @@ export class Parser {
   }
 
   /**
-   * The usual PUB: single spaces, CRLF, no leading zero. Returns the next offset, 0 when more bytes are needed, -1 when the
+   * The usual PUB: single spaces, CRLF. Returns the next offset, 0 when more bytes are needed, -1 when the
    * line is not of that form. One pass: the subject is hashed while its end is looked for (bench/micro/parser.ts).
    */
   private plainPublish(bytes: Uint8Array, at: number, end: number): number {
@@ -181,7 +182,6 @@ export class Parser {
     }
     const digits = i - sizeStart;
     if (i + 2 > end || bytes[i] !== CR || bytes[i + 1] !== LF || digits === 0 || digits > 9) return -1;
-    if (bytes[sizeStart] === 0x30 && digits > 1) return -1;
     const limit = this.settings;
     if (size > limit.payloadBytesMax || i - at - 4 > limit.controlLineBytesMax) return -1;
     const payloadStart = i + 2;
@@ -218,11 +218,32 @@ export class Parser {
     const argumentsAt = at + VERB_BYTES[verb];
     const newline = bytes.indexOf(LF, argumentsAt);
     const lineEnd = newline < 0 || newline >= end ? -1 : newline;
-    const lineBytes = (lineEnd < 0 ? end : lineEnd) - argumentsAt;
-    if (lineBytes > this.settings.controlLineBytesMax) return this.violate(Violation.controlLine, bytes, at, end);
+    if (verb === PING || verb === PONG) return this.pingOrPong(verb, bytes, at, lineEnd, end);
+    const seenEnd = lineEnd < 0 ? end : lineEnd;
+    const textEnd = seenEnd > argumentsAt && bytes[seenEnd - 1] === CR ? seenEnd - 1 : seenEnd;
+    if (this.isTooLong(bytes, argumentsAt, textEnd)) return this.violate(Violation.controlLine, bytes, at, end);
     if (lineEnd < 0) return 0;
-    const textEnd = lineEnd > argumentsAt && bytes[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
     return this.line(verb, { bytes, at, argumentsAt, textEnd, next: lineEnd + 1, end });
+  }
+
+  /** The limit is for arguments; blanks in front of them have the same limit to themselves. */
+  private isTooLong(bytes: Uint8Array, argumentsAt: number, textEnd: number): boolean {
+    const max = this.settings.controlLineBytesMax;
+    if (textEnd - argumentsAt <= max) return false;
+    let start = argumentsAt;
+    while (start < textEnd && (bytes[start] === SPACE || bytes[start] === TAB)) start++;
+    return textEnd - start > max || start - argumentsAt > max;
+  }
+
+  /** What follows PING or PONG on its line says nothing and has no limit: it is not kept either. */
+  private pingOrPong(verb: number, bytes: Uint8Array, at: number, lineEnd: number, end: number): number {
+    if (lineEnd < 0) {
+      this.keep(bytes, at, at + VERB_BYTES[verb]);
+      return end;
+    }
+    if (verb === PING) this.operations.onPing();
+    else this.operations.onPong();
+    return lineEnd + 1;
   }
 
   private line(verb: number, line: Line): number {
@@ -238,12 +259,6 @@ export class Parser {
       case CONNECT:
         this.operations.onConnect(bytes, argumentsAt, textEnd);
         return next;
-      case PING:
-        this.operations.onPing();
-        return next;
-      case PONG:
-        this.operations.onPong();
-        return next;
       case ERR:
         this.operations.onError(bytes, argumentsAt, textEnd);
         return next;
@@ -258,11 +273,11 @@ export class Parser {
     const tokens = this.tokens;
     const count = splitLine(bytes, argumentsAt, textEnd, tokens);
     const sizes = withHeaders ? 2 : 1;
-    if (count < 1 + sizes || count > 2 + sizes) return this.violate(Violation.protocol, bytes, at, end);
+    if (count < 1 + sizes || count > 2 + sizes) return this.violate(Violation.arguments, bytes, at, end);
     const last = (count - 1) * 2;
     const size = parseSize(bytes, tokens[last], tokens[last + 1]);
     const headersBytes = withHeaders ? parseSize(bytes, tokens[last - 2], tokens[last - 1]) : 0;
-    if (size < 0 || headersBytes < 0 || headersBytes > size) return this.violate(Violation.protocol, bytes, at, end);
+    if (size < 0 || headersBytes < 0 || headersBytes > size) return this.violate(Violation.arguments, bytes, at, end);
     if (size > this.settings.payloadBytesMax) return this.violate(Violation.payload, bytes, at, end);
     const payloadEnd = next + size;
     if (payloadEnd + 2 > end) {
@@ -281,7 +296,7 @@ export class Parser {
   private subscribe(line: Line): number {
     const { bytes, at, argumentsAt, textEnd, next, end } = line;
     const count = splitLine(bytes, argumentsAt, textEnd, this.tokens);
-    if (count !== 2 && count !== 3) return this.violate(Violation.protocol, bytes, at, end);
+    if (count !== 2 && count !== 3) return this.violate(Violation.arguments, bytes, at, end);
     this.operations.onSubscribe(bytes, this.tokens, count === 3);
     return next;
   }
@@ -290,7 +305,7 @@ export class Parser {
     const { bytes, at, argumentsAt, textEnd, next, end } = line;
     const tokens = this.tokens;
     const count = splitLine(bytes, argumentsAt, textEnd, tokens);
-    if (count !== 1 && count !== 2) return this.violate(Violation.protocol, bytes, at, end);
+    if (count !== 1 && count !== 2) return this.violate(Violation.arguments, bytes, at, end);
     // A max that is not a number is no max, as in nats-server.
     const max = count === 2 ? Math.max(0, parseSize(bytes, tokens[2], tokens[3])) : 0;
     this.operations.onUnsubscribe(bytes, tokens[0], tokens[1], max);
@@ -350,7 +365,7 @@ function verbAt(bytes: Uint8Array, at: number, end: number): number {
       if (at + matched >= end) result = INCOMPLETE;
     } else if (!blank) return index;
     else if (behind >= end) result = INCOMPLETE;
-    else if (bytes[behind] === SPACE || bytes[behind] === 0x09) return index;
+    else if (bytes[behind] === SPACE || bytes[behind] === TAB) return index;
   }
   return result;
 }

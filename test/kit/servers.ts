@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../src/base/logger.js';
+import { loadOptions } from '../../src/config/load-options.js';
+import { Server } from '../../src/server/server.js';
+import { type Address, addressOf } from './raw-client.js';
+import { tempFolder } from './temp-folder.js';
+import { until } from './wait.js';
+
+/** A server under test: ours in this process, or another program. */
+export interface RunningServer {
+  readonly name: string;
+  readonly url: string;
+  readonly address: Address;
+  /** Lame duck mode, as by its signal. */
+  lameDuck(): void;
+  stop(): Promise<void>;
+}
+
+/** Starts Weir in this process on a random port with the text of a configuration file. */
+export async function startWeir(config = '', logger?: Logger): Promise<RunningServer & { server: Server }> {
+  const options = loadOptions({ arguments: { values: { config: 'test.conf' } }, env: {}, readFile: () => config });
+  const server = new Server({ options: { ...options, host: '127.0.0.1', port: 0 }, ...(logger && { logger }) });
+  await server.start();
+  const lameDuck = () => void server.lameDuck();
+  const url = server.clientUrl;
+  return { name: 'weir', server, url, address: addressOf(url), lameDuck, stop: () => server.stop() };
+}
+
+/** Starts a nats-server program on a random port with the text of a configuration file. */
+export async function startProgram(path: string, config = ''): Promise<RunningServer> {
+  const folder = tempFolder();
+  const file = join(folder.path, 'server.conf');
+  const location = `listen: "127.0.0.1:-1"\nports_file_dir: ${JSON.stringify(folder.path)}\n`;
+  writeFileSync(file, location + config);
+  const child = spawn(path, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said = (said + chunk).slice(-4000);
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const ports = join(folder.path, `nats-server_${child.pid}.ports`);
+  try {
+    await until(() => existsSync(ports) || child.exitCode !== null, `${path} to start`, 10_000);
+    const url: string = JSON.parse(readFileSync(ports, 'utf8')).nats[0];
+    const lameDuck = () => void child.kill('SIGUSR2');
+    const stop = async () => {
+      child.kill('SIGKILL');
+      await exited;
+      folder.remove();
+    };
+    return { name: 'nats-server', url, address: addressOf(url), lameDuck, stop };
+  } catch (error) {
+    child.kill('SIGKILL');
+    const files = readdirSync(folder.path).join(' ');
+    folder.remove();
+    throw new Error(`${path} did not start (${(error as Error).message}; files: ${files}): ${said}`);
+  }
+}
