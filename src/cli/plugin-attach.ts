@@ -1,8 +1,10 @@
+import { Failure } from '../base/failure.js';
 import type { AttachmentDeclaration } from '../host/declarations.js';
 import type { AttachmentSnapshot } from '../host/snapshot.js';
 import { callApi } from './api-client.js';
 import { type ConnectionOptions, withOpenConnection } from './connection.js';
 import { parseJsonArgument } from './payload.js';
+import { checkTypedName } from './plugin-name.js';
 import { printJson, printLine } from './print.js';
 import { UsageFailure } from './usage-failure.js';
 
@@ -65,17 +67,27 @@ export function attachmentDefinition(plugin: string, subject: string, options: A
   })!;
 }
 
+/** The API advises fields of the definition; here they are options. */
+function inOptions(error: unknown): unknown {
+  if (!(error instanceof Failure)) return error;
+  return new Failure(error.code, error.message.replace(/"(replace|force)": true/, '--$1'), { cause: error });
+}
+
 export async function attach(plugin: string, subject: string, options: AttachOptions): Promise<void> {
   const definition = attachmentDefinition(plugin, subject, options);
   const name = options.name ?? parsePlugin(plugin).plugin;
+  checkTypedName('attachment', name);
   const { attachment } = await withOpenConnection(options, (connection) =>
     callApi<{ attachment: AttachmentSnapshot }>(connection, `ATTACHMENT.CREATE.${name}`, JSON.stringify(definition)),
-  );
+  ).catch((error: unknown) => {
+    throw inOptions(error);
+  });
   if (options.json) printJson(attachment);
   else printLine(`attached ${attachment.plugin} version ${attachment.version} to "${attachment.subject}" as ${name}`);
 }
 
 export async function detach(name: string, options: ConnectionOptions & { json?: boolean }): Promise<void> {
+  checkTypedName('attachment', name);
   await withOpenConnection(options, (connection) => callApi(connection, `ATTACHMENT.DELETE.${name}`));
   if (options.json) printJson({ detached: name });
   else printLine(`detached ${name}`);

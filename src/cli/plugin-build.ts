@@ -5,26 +5,11 @@ import { describe, Failure } from '../base/failure.js';
 import { DEFAULT_BUDGET } from '../sandbox/budget.js';
 import { type PreparedModule, prepareModule } from '../sandbox/prepare.js';
 import { packageFolder } from './package-info.js';
-import { checkFolderName, checkHasSource, type PluginFolder, pluginFolder } from './plugin-folder.js';
+import { checkHasSource, type PluginFolder, pluginFolder } from './plugin-folder.js';
+import { checkTypedName } from './plugin-name.js';
 import { printJson, printLine } from './print.js';
 
-type Compile = (request: {
-  folder: string;
-  outFile: string;
-}) => Promise<{ bytes: Uint8Array | number; outFile: string }>;
-
-/** The compiler is a package of its own that only plugin authors need. */
-function missingCompiler(error: unknown): Failure | null {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code !== 'ERR_MODULE_NOT_FOUND' || !message.includes("'assemblyscript'")) return null;
-  const { peerDependencies } = JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8'));
-  const version = peerDependencies.assemblyscript;
-  return new Failure(
-    'compiler-missing',
-    `building a plugin needs the package assemblyscript; install it with: npm install --save-dev assemblyscript@${version}`,
-    { cause: error },
-  );
-}
+type Compile = (request: { folder: string; outFile: string }) => Promise<unknown>;
 
 async function compile(folder: PluginFolder): Promise<void> {
   // A script outside of the bundle: `scripts/` compile the bundled plugins with it too.
@@ -33,13 +18,16 @@ async function compile(folder: PluginFolder): Promise<void> {
     const { compilePlugin }: { compilePlugin: Compile } = await import(script.href);
     await compilePlugin({ folder: folder.path, outFile: folder.moduleFile });
   } catch (error) {
-    throw missingCompiler(error) ?? new Failure('compile', describe(error), { cause: error });
+    // A line each for the compiler's diagnostics.
+    const text = describe(error);
+    const lines = text.includes('\n') ? `\n${text}` : text;
+    throw new Failure('compile', `cannot build "${folder.typed}": ${lines}`, { cause: error });
   }
 }
 
 /** Compiles a plugin's folder and checks the module as a server would at its installation. */
 export async function buildFolder(folder: PluginFolder): Promise<PreparedModule> {
-  checkFolderName(folder);
+  checkTypedName('plugin', folder.name);
   checkHasSource(folder);
   await compile(folder);
   try {

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { checkName } from '../host/registry.js';
 import { UsageFailure } from './usage-failure.js';
 
 /** Where a plugin's author keeps what. */
@@ -18,15 +17,6 @@ export function pluginFolder(typed: string): PluginFolder {
   const path = resolve(typed);
   const name = basename(path);
   return { name, typed, path, moduleFile: join(path, 'build', `${name}.wasm`) };
-}
-
-/** Throws unless the folder's name can be a plugin's. */
-export function checkFolderName({ name }: PluginFolder): void {
-  try {
-    checkName('plugin', name);
-  } catch (error) {
-    throw new UsageFailure('plugin-name', (error as Error).message, { cause: error });
-  }
 }
 
 /** Throws unless there is something to compile. */

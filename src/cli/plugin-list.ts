@@ -4,7 +4,8 @@ import type { AttachmentSnapshot, PluginSnapshot } from '../host/snapshot.js';
 import { callApi } from './api-client.js';
 import { type ConnectionOptions, withOpenConnection } from './connection.js';
 import type { AttachmentInfo } from './plugin-attach.js';
-import { formatTable, printJson, printLine } from './print.js';
+import { checkTypedName } from './plugin-name.js';
+import { formatTable, microseconds, printJson, printLine, right } from './print.js';
 
 export type ListOptions = ConnectionOptions & { json?: boolean };
 
@@ -25,7 +26,7 @@ function pluginTable(plugins: readonly PluginSnapshot[]): string {
   const rows = plugins.flatMap(({ name, versions }) =>
     versions.map((version) => [name, version.version, version.bytes, version.sha256.slice(0, 12), version.installed]),
   );
-  return formatTable(['PLUGIN', 'VERSION', 'BYTES', 'SHA256', 'INSTALLED'], rows);
+  return formatTable(['PLUGIN', ...right('VERSION', 'BYTES'), 'SHA256', 'INSTALLED'], rows);
 }
 
 function attachmentTable(attachments: readonly AttachmentSnapshot[]): string {
@@ -44,10 +45,10 @@ function attachmentTable(attachments: readonly AttachmentSnapshot[]): string {
       counters.rejected,
       faultCount(attachment),
       attachment.fuel_per_call ?? '-',
-      attachment.ns_per_call ?? '-',
+      microseconds(attachment.ns_per_call),
     ];
   });
-  const counts = ['CALLS', 'DROPPED', 'REPLACED', 'REJECTED', 'FAULTS', 'FUEL/CALL', 'NS/CALL'];
+  const counts = right('CALLS', 'DROPPED', 'REPLACED', 'REJECTED', 'FAULTS', 'FUEL/CALL', 'µs/CALL');
   return formatTable(['ATTACHMENT', 'PLUGIN', 'SUBJECT', 'PHASE', 'STATE', ...counts], rows);
 }
 
@@ -88,6 +89,7 @@ export async function info(name: string, options: ListOptions): Promise<void> {
 }
 
 export async function remove(name: string, options: ListOptions): Promise<void> {
+  checkTypedName('plugin', name);
   await withOpenConnection(options, (connection) => callApi(connection, `PLUGIN.DELETE.${name}`));
   if (options.json) printJson({ removed: name });
   else printLine(`removed ${name}`);

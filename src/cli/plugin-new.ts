@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join, relative } from 'node:path';
 import { Failure } from '../base/failure.js';
 import { packageFolder } from './package-info.js';
-import { checkFolderName, type PluginFolder, pluginFolder } from './plugin-folder.js';
+import { type PluginFolder, pluginFolder } from './plugin-folder.js';
+import { checkTypedName } from './plugin-name.js';
 import { printJson, printLine } from './print.js';
 
 /** Where the template's files have the plugin's name. */
@@ -40,7 +41,7 @@ function copyTemplate({ path, name }: PluginFolder): string[] {
 /** Makes a folder with a plugin that builds and passes its tests. */
 export function createPlugin(typed: string, options: { json?: boolean }): void {
   const folder = pluginFolder(typed);
-  checkFolderName(folder);
+  checkTypedName('plugin', folder.name);
   checkIsFree(folder);
   const files = copyTemplate(folder);
   if (options.json) {

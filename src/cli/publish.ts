@@ -1,6 +1,7 @@
 import { type ConnectionOptions, ServerErrors, withOpenConnection } from './connection.js';
 import { checkSubject, parseHeaders, readPayload } from './payload.js';
 import { printJson, printLine } from './print.js';
+import { UsageFailure } from './usage-failure.js';
 
 export interface PublishOptions extends ConnectionOptions {
   header: string[];
@@ -26,6 +27,9 @@ async function* messages(payload: string | undefined, options: PublishOptions): 
 
 export async function publish(subject: string, payload: string | undefined, options: PublishOptions): Promise<void> {
   checkSubject(subject);
+  if (options.lines && (payload ?? '-') !== '-') {
+    throw new UsageFailure('lines', `--lines takes messages from stdin: expected no payload, found "${payload}"`);
+  }
   const headers = await parseHeaders(options.header);
   await withOpenConnection(options, async (connection) => {
     const errors = new ServerErrors(connection);

@@ -41,13 +41,13 @@ export async function request(subject: string, payload: string | undefined, opti
   const bytes = await readPayload(payload);
   await withOpenConnection(options, async (connection) => {
     const reply = await ask(connection, subject, bytes, options);
+    const status = reply.headers?.code ?? 0;
     if (options.json) printLine(JSON.stringify(messageJson(reply)));
     else {
       if (options.headers) for (const line of headerLines(reply)) printLine(line);
       if (reply.data.length > 0) process.stdout.write(reply.data);
-      if (reply.data.length > 0 || !options.raw) printLine();
+      if (reply.data.length > 0 || (status < 400 && !options.raw)) printLine();
     }
-    const status = reply.headers?.code ?? 0;
     if (status >= 400) {
       throw new Failure(
         'rejected',

@@ -1,5 +1,5 @@
 // The `weir` command. `weir serve` goes straight to the server: nothing else is loaded before it listens.
-import { describe, Failure } from '../base/failure.js';
+import { describe } from '../base/failure.js';
 import { exitCodes, UsageFailure } from './usage-failure.js';
 
 const [first, ...rest] = process.argv.slice(2);
@@ -10,6 +10,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+/** In one line, without a stack; a mistake of our own has its kind. */
+function textOf(error: unknown): string {
+  const isOurs = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  return isOurs ? `${error.name}: ${error.message}` : describe(error);
+}
+
 if (first === 'serve') {
   const { runServer } = await import('./run-server.js');
   await runServer('weir', rest);
@@ -18,8 +24,7 @@ if (first === 'serve') {
     const { createProgram } = await import('./program.js');
     await createProgram().parseAsync();
   } catch (error) {
-    const text = error instanceof Failure ? error.message : `${(error as Error).name ?? 'Error'}: ${describe(error)}`;
-    process.stderr.write(`weir: ${text}\n`);
+    process.stderr.write(`weir: ${textOf(error)}\n`);
     process.exitCode = error instanceof UsageFailure ? exitCodes.usage : exitCodes.failure;
   }
 }

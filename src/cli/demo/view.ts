@@ -1,5 +1,5 @@
 import type { ListenUrls } from '../../server/ports-file.js';
-import { formatTable } from '../print.js';
+import { formatTable, microseconds, right } from '../print.js';
 import type { Feed, Outcome } from './feed.js';
 import { steps, watchedFilter, weatherSubject } from './steps.js';
 import type { Style, Terminal } from './terminal.js';
@@ -14,10 +14,6 @@ function fieldsOf(json: string): Map<string, string> {
 
 function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
-}
-
-function microseconds(ns: number | null): string {
-  return ns === null ? '-' : (ns / 1_000).toFixed(1);
 }
 
 /** Says on the terminal what happens. */
@@ -53,13 +49,14 @@ export class View {
     const { count, ms, delivered } = burst;
     const works = workOfChain(burst);
     const rows = works.map(({ name, plugin, calls, dropped, changed, fuel, nsPerCall }) => [
-      ...[name, plugin, calls, dropped, changed],
-      ...[calls === 0 ? '-' : Math.round(fuel / calls), microseconds(nsPerCall)]
-        .map(String)
-        .map((text) => text.padStart(9)),
+      ...[name, plugin, whole(calls), whole(dropped), whole(changed)],
+      ...[calls === 0 ? '-' : whole(fuel / calls), microseconds(nsPerCall)],
     ]);
     this.heading(`And ${whole(count)} messages of the same series as fast as they go`);
-    const table = formatTable(['ATTACHMENT', 'PLUGIN', 'CALLS', 'DROPPED', 'CHANGED', 'FUEL/CALL', '  µs/CALL'], rows);
+    const table = formatTable(
+      ['ATTACHMENT', 'PLUGIN', ...right('CALLS', 'DROPPED', 'CHANGED', 'FUEL/CALL', 'µs/CALL')],
+      rows,
+    );
     for (const line of table.split('\n')) this.terminal.line(`  ${line}`);
     const cost = `${whole(fuelPerMessage(works, count))} fuel and ${microseconds(nsPerMessage(works, count))} µs`;
     this.terminal.line();
