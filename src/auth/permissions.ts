@@ -2,7 +2,7 @@ import { utf8 } from '../base/bytes.js';
 import { filterCovers } from '../subject/subject.js';
 import { SubjectTrie, type TrieValue } from '../subject/trie.js';
 
-/** Allowed and denied filters; no `allow` at all is everything, an empty `allow` is nothing. */
+/** Allowed and denied filters; without `allow`, or with an empty one, everything is allowed, as in nats-server. */
 export interface SubjectRules {
   allow?: readonly string[];
   deny?: readonly string[];
@@ -63,11 +63,12 @@ export class Permissions {
   private readonly subscribeDeny: RuleSet;
 
   constructor(rules: PermissionRules) {
-    const publishAllow = rules.publish?.allow ?? (rules.responses && !rules.publish ? [] : undefined);
     this.responses = rules.responses ?? null;
-    this.publishAllow = publishAllow === undefined ? null : new RuleSet(publishAllow);
+    const publishAllow = rules.publish?.allow ?? [];
+    // Who may answer requests and has no list may publish answers only.
+    this.publishAllow = publishAllow.length > 0 || rules.responses ? new RuleSet(publishAllow) : null;
     this.publishDeny = new RuleSet(rules.publish?.deny ?? []);
-    this.subscribeAllow = rules.subscribe?.allow === undefined ? null : new RuleSet(rules.subscribe.allow);
+    this.subscribeAllow = rules.subscribe?.allow?.length ? new RuleSet(rules.subscribe.allow) : null;
     this.subscribeDeny = new RuleSet(rules.subscribe?.deny ?? []);
   }
 
@@ -82,10 +83,24 @@ export class Permissions {
    * delivery.
    */
   subscribeAllowed(filter: string, queue: string | null): 'allowed' | 'denied' {
-    if (this.subscribeAllow !== null && !this.subscribeAllow.rules.some((rule) => ruleCovers(rule, filter, queue))) {
-      return 'denied';
-    }
-    return this.subscribeDeny.rules.some((rule) => ruleCovers(rule, filter, queue)) ? 'denied' : 'allowed';
+    if (this.subscribeAllow !== null && !this.isListed(filter, queue)) return 'denied';
+    const denied = this.subscribeDeny.rules.some((rule) => {
+      if (!coversLiterally(rule.subject, filter)) return false;
+      return rule.queue === null || (queue !== null && filterCovers(rule.queue, queue));
+    });
+    return denied ? 'denied' : 'allowed';
+  }
+
+  /**
+   * Whether the allowed filters cover this one. nats-server would let `a.*` allow `a.>` and with it `a.b.c`: here what is allowed covers
+   * all that is asked for. For a queue subscription rules with a queue, where any covers the filter, decide alone.
+   */
+  private isListed(filter: string, queue: string | null): boolean {
+    if (EMPTY_TOKEN.test(filter)) return false;
+    const rules = this.subscribeAllow!.rules.filter((rule) => filterCovers(rule.subject, filter));
+    const forQueues = queue === null ? [] : rules.filter((rule) => rule.queue !== null);
+    if (forQueues.length === 0) return rules.some((rule) => rule.queue === null);
+    return forQueues.some((rule) => filterCovers(rule.queue!, queue!));
   }
 
   /** Whether `deliveryDenied` can ever be true. */
@@ -99,9 +114,9 @@ export class Permissions {
   }
 }
 
-/** A rule without a queue speaks of every subscription; one with a queue only of queue subscriptions whose queue it matches. */
-function ruleCovers(rule: Rule, filter: string, queue: string | null): boolean {
-  if (!filterCovers(rule.subject, filter)) return false;
-  if (rule.queue === null) return true;
-  return queue !== null && filterCovers(rule.queue, queue);
+const EMPTY_TOKEN = /^\.|\.\.|\.$/;
+
+/** Whether `outer` covers `inner` when a `>` in `inner` is taken for any other token. */
+function coversLiterally(outer: string, inner: string): boolean {
+  return filterCovers(outer, inner.replace(/(^|\.)>$/, '$1\0'));
 }

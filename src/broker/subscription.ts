@@ -1,5 +1,5 @@
 import type { Permissions } from '../auth/permissions.js';
-import { utf8 } from '../base/bytes.js';
+import { textOf } from '../base/bytes.js';
 import type { Message } from '../message/message.js';
 import type { TrieValue } from '../subject/trie.js';
 
@@ -25,6 +25,7 @@ export interface Publisher {
 /** One subject filter of one subscriber. */
 export class Subscription implements TrieValue {
   readonly subscriber: Subscriber;
+  /** The filter as text; bytes that are not UTF-8 are lost in it, `filterBytes` is what counts. */
   readonly filter: string;
   readonly filterBytes: Uint8Array;
   readonly queue: string | null;
@@ -36,10 +37,10 @@ export class Subscription implements TrieValue {
   deliveredMax = 0;
   closed = false;
 
-  constructor(subscriber: Subscriber, filter: string, queue: string | null, sid: Uint8Array) {
+  constructor(subscriber: Subscriber, filter: Uint8Array, queue: string | null, sid: Uint8Array) {
     this.subscriber = subscriber;
-    this.filter = filter;
-    this.filterBytes = utf8(filter);
+    this.filter = textOf(filter);
+    this.filterBytes = filter;
     this.queue = queue;
     this.sid = sid;
   }

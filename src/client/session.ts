@@ -2,28 +2,24 @@ import type { Identity } from '../auth/identity.js';
 import type { Permissions } from '../auth/permissions.js';
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
-import { type Leg, type Publisher, type Subscriber, Subscription } from '../broker/subscription.js';
+import type { Leg, Publisher, Subscriber } from '../broker/subscription.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { Outbound, type OutboundOwner } from '../net/outbound.js';
 import type { Transport, TransportReceiver } from '../net/transport.js';
-import { isFilter, isLiteralSubjectBytes } from '../subject/subject.js';
+import { isLiteralSubjectBytes } from '../subject/subject.js';
 import { errorLine, infoLine, OK_LINE, PONG_LINE } from '../wire/nats/encoder.js';
-import {
-  ErrorText,
-  publishViolation,
-  replyViolation,
-  subscriptionViolation,
-  tooManyTokensViolation,
-} from '../wire/nats/errors.js';
+import { ErrorText, publishViolation, quoteGo, replyViolation } from '../wire/nats/errors.js';
 import { type Operations, Violation } from '../wire/nats/operations.js';
 import { Parser } from '../wire/nats/parser.js';
 import { ClosedReason } from './closed-reason.js';
-import { type ConnectOptions, DEFAULT_CONNECT, readConnect } from './connect-options.js';
+import { type ConnectOptions, DEFAULT_CONNECT } from './connect-options.js';
 import type { ClientContext } from './context.js';
 import { writeMessage } from './delivery.js';
+import { Handshake } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
 import { ProtocolTrace } from './protocol-trace.js';
 import { ResponsePermits } from './response-permits.js';
+import { ClientSubscriptions } from './subscriptions.js';
 import { isReservedReply, VIOLATIONS } from './violations.js';
 
 /**
@@ -45,7 +41,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   identity: Identity | null = null;
   permissions: Permissions | null = null;
   account: Account;
-  readonly subscriptions = new Map<string, Subscription>();
+  readonly subscriptions: ClientSubscriptions;
   closedReason: ClosedReason | null = null;
   connected = false;
   lastActivityMs: number;
@@ -57,9 +53,9 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   stalls = 0;
   private readonly context: ClientContext;
   private readonly parser: Parser;
+  private readonly handshake: Handshake;
   /** Null unless the log traces the protocol. */
   private readonly trace: ProtocolTrace | null;
-  private connectSeen = false;
   private connectInfoSent = false;
   private verbose = true;
   private pedantic = true;
@@ -86,6 +82,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
       headers: false,
     });
     this.keepAlive = new KeepAlive(this, context);
+    this.handshake = new Handshake(this, context);
+    this.subscriptions = new ClientSubscriptions(this, context);
   }
 
   /** Sends INFO and starts to read. */
@@ -94,7 +92,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.outbound.flush();
     this.parser.connectFirst = this.context.authRequired;
     if (this.parser.connectFirst) this.keepAlive.awaitAuthentication();
-    else this.keepAlive.start();
+    else {
+      this.handshake.admitUnnamed();
+      this.keepAlive.start();
+    }
     this.transport.receiver = this;
     this.transport.resume();
   }
@@ -145,18 +146,19 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
       this.sendError(ErrorText.invalidPublishSubject);
     }
     if (replyEnd > replyStart && isReservedReply(bytes, replyStart, replyEnd)) {
-      this.sendError(replyViolation(textOf(bytes, replyStart, replyEnd)));
+      this.sendError(replyViolation(bytes.subarray(replyStart, replyEnd)));
       return false;
     }
     if (this.verbose) this.sendOk();
     return true;
   }
 
-  private onPublishDenied(message: Message): void {
-    const subject = textOf(message.bytes, message.subjectStart, message.subjectEnd);
-    this.context.logger.error(
-      `${this.label} - Publish Violation - ${this.userLabel}Subject ${JSON.stringify(subject)}`,
-    );
+  private onPublishDenied({ bytes, subjectStart, subjectEnd }: Message): void {
+    if (this.pedantic && !isLiteralSubjectBytes(bytes, subjectStart, subjectEnd)) {
+      this.sendError(ErrorText.invalidPublishSubject);
+    }
+    const subject = bytes.subarray(subjectStart, subjectEnd);
+    this.context.logger.error(`${this.label} - Publish Violation - ${this.userLabel}Subject ${quoteGo(subject)}`);
     this.sendError(publishViolation(subject));
   }
 
@@ -165,7 +167,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   onRejected(message: Message, code: number, text: string): void {
-    const subject = textOf(message.bytes, message.subjectStart, message.subjectEnd);
+    const subject = message.bytes.subarray(message.subjectStart, message.subjectEnd);
     this.sendError(`${publishViolation(subject)}: rejected with ${code} ${text.replace(/[\r\n']+/g, ' ')}`);
   }
 
@@ -173,8 +175,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private answerNoResponders(message: Message): void {
     if (!this.options.noResponders || !this.headers) return;
     const reply = message.bytes.slice(message.replyStart, message.replyEnd);
-    const subject = textOf(message.bytes, message.subjectStart, message.subjectEnd);
-    const headers = utf8(`NATS/1.0 503\r\nNats-Subject: ${subject}\r\n\r\n`);
+    const subject = message.bytes.subarray(message.subjectStart, message.subjectEnd);
+    const headers = Buffer.concat([NO_RESPONDERS, subject, HEADERS_END]);
     const answer = composeMessage({ subject: reply, reply: null, headers, payload: NO_BYTES });
     const own = this.account.routeOf(answer).legs.find((leg) => leg.subscription.subscriber === this);
     // Not a delivery: it does not count for an automatic UNSUB.
@@ -182,56 +184,16 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   onSubscribe(bytes: Uint8Array, tokens: Int32Array, withQueue: boolean): void {
-    const filter = textOf(bytes, tokens[0], tokens[1]);
-    const queue = withQueue ? textOf(bytes, tokens[2], tokens[3]) : null;
-    const sidAt = withQueue ? 4 : 2;
-    const sid = textOf(bytes, tokens[sidAt], tokens[sidAt + 1]);
-    this.trace?.line(`<<- [SUB ${filter} ${queue === null ? '' : `${queue} `}${sid}]`);
-    const refusal = this.whyNotSubscribe(filter, queue);
-    if (refusal !== null) {
-      this.sendError(refusal);
-      return;
-    }
-    if (!this.subscriptions.has(sid)) {
-      const subscription = new Subscription(this, filter, queue, utf8(sid));
-      this.subscriptions.set(sid, subscription);
-      this.account.subscribe(subscription);
-    }
-    if (this.verbose) this.sendOk();
-  }
-
-  private whyNotSubscribe(filter: string, queue: string | null): string | null {
-    const { subscriptionsMax, subscriptionTokensMax } = this.context.limits;
-    if (this.permissions !== null && this.permissions.subscribeAllowed(filter, queue) === 'denied') {
-      const queueLabel = queue === null ? '' : `, Queue ${JSON.stringify(queue)}`;
-      this.context.logger.error(
-        `${this.label} - Subscription Violation - ${this.userLabel}Subject ${JSON.stringify(filter)}${queueLabel}`,
-      );
-      return subscriptionViolation(filter, queue);
-    }
-    if (subscriptionTokensMax > 0 && filter.split('.').length > subscriptionTokensMax)
-      return tooManyTokensViolation(filter);
-    if (subscriptionsMax > 0 && this.subscriptions.size >= subscriptionsMax) return ErrorText.maximumSubscriptions;
-    if (!isFilter(filter)) return ErrorText.invalidSubject;
-    return null;
+    this.trace?.line(`<<- [SUB ${textOf(bytes, tokens[0], tokens[withQueue ? 5 : 3])}]`);
+    const refusal = this.subscriptions.add(bytes, tokens, withQueue);
+    if (refusal !== null) this.sendError(refusal);
+    else if (this.verbose) this.sendOk();
   }
 
   onUnsubscribe(bytes: Uint8Array, sidStart: number, sidEnd: number, max: number): void {
-    const sid = textOf(bytes, sidStart, sidEnd);
-    this.trace?.line(`<<- [UNSUB ${sid}${max > 0 ? ` ${max}` : ''}]`);
-    const subscription = this.subscriptions.get(sid);
-    if (subscription !== undefined) {
-      if (max > subscription.delivered) subscription.deliveredMax = max;
-      else this.dropSubscription(subscription);
-    }
+    this.trace?.line(`<<- [UNSUB ${textOf(bytes, sidStart, sidEnd)}${max > 0 ? ` ${max}` : ''}]`);
+    this.subscriptions.limit(bytes, sidStart, sidEnd, max);
     if (this.verbose) this.sendOk();
-  }
-
-  private dropSubscription(subscription: Subscription): void {
-    if (subscription.closed) return;
-    subscription.closed = true;
-    this.subscriptions.delete(textOf(subscription.sid));
-    this.account.unsubscribe(subscription);
   }
 
   onPing(): void {
@@ -265,65 +227,34 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.close(reason, said);
   }
 
-  // ---- handshake ----
+  // ---- who it is ----
 
   onConnect(bytes: Uint8Array, start: number, end: number): void {
-    const options = readConnect(textOf(bytes, start, end), this.options);
     this.trace?.line('<<- [CONNECT]');
-    if (typeof options === 'string') {
-      this.context.logger.error(`${this.label} - ${options}`);
-      this.close(ClosedReason.protocolViolation);
-      return;
-    }
-    this.options = options;
-    this.connectSeen = true;
-    const verdict = this.context.authenticate(options, this.transport);
-    if (!(verdict instanceof Promise)) {
-      this.onAuthenticated(verdict);
-      return;
-    }
-    // Passwords are checked elsewhere: until then nothing of this client is read or parsed.
-    this.parser.hold();
-    this.transport.pause();
-    verdict.then((identity) => {
-      if (this.closedReason !== null) return;
-      this.onAuthenticated(identity);
-      this.transport.resume();
-      this.parser.release();
-    });
+    this.handshake.onConnect(textOf(bytes, start, end));
   }
 
-  private onAuthenticated(identity: Identity | null): void {
-    if (identity === null) {
-      this.refuseAuthentication();
-      return;
-    }
-    const options = this.options;
-    if (options.account !== '') {
-      this.context.logger.error(
-        `${this.label} - a client cannot choose its account: CONNECT asked for ${JSON.stringify(options.account)}`,
-      );
-      this.refuseAuthentication();
-      return;
-    }
-    this.setIdentity(identity);
-    if (options.protocol !== 0 && options.protocol !== 1) {
-      this.close(ClosedReason.badClientProtocolVersion, ErrorText.invalidClientProtocol);
-      return;
-    }
-    this.headers = options.headers && this.context.limits.headers;
-    this.parser.settings.headers = this.headers;
-    if (options.noResponders && !this.headers) {
-      this.close(ClosedReason.noRespondersRequiresHeaders, ErrorText.noRespondersNeedsHeaders);
-      return;
-    }
+  /** Reads nothing more of this client until `goOn`: it is being found out who it is. */
+  hold(): void {
+    this.parser.hold();
+    this.transport.pause();
+  }
+
+  goOn(): void {
+    this.transport.resume();
+    this.parser.release();
+  }
+
+  /** CONNECT was accepted. */
+  onConnected(options: Readonly<ConnectOptions>, headers: boolean): void {
+    this.headers = headers;
+    this.parser.settings.headers = headers;
     this.parser.connectFirst = false;
     this.verbose = options.verbose;
     this.pedantic = options.pedantic;
     this.echo = options.echo;
     // CONNECT again is a fresh start, as in nats-server.
-    if (this.connected)
-      for (const subscription of [...this.subscriptions.values()]) this.dropSubscription(subscription);
+    if (this.connected) this.subscriptions.dropAll();
     else this.keepAlive.start();
     this.connected = true;
     if (this.verbose) this.sendOk();
@@ -339,27 +270,18 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   refuseAuthentication(): void {
-    this.context.logger.error(
-      `${this.label} - authentication error${this.options.user ? ` - User ${JSON.stringify(this.options.user)}` : ''}`,
-    );
-    this.close(ClosedReason.authenticationViolation, ErrorText.authorizationViolation);
+    this.handshake.refuse();
   }
 
-  private get userLabel(): string {
+  /** `User "ann", `, or nothing: how the log names who did something. */
+  get userLabel(): string {
     const name = this.identity?.userName ?? '';
     return name === '' ? '' : `User ${JSON.stringify(name)}, `;
   }
 
   /** Closes subscriptions that the present permissions no longer allow, telling the client. */
   dropForbiddenSubscriptions(): void {
-    const permissions = this.permissions;
-    if (permissions === null) return;
-    for (const subscription of [...this.subscriptions.values()]) {
-      const { filter, queue, sid } = subscription;
-      if (permissions.subscribeAllowed(filter, queue) !== 'denied') continue;
-      this.dropSubscription(subscription);
-      this.sendError(`${subscriptionViolation(filter, queue)} (sid ${JSON.stringify(textOf(sid))})`);
-    }
+    this.subscriptions.dropForbidden();
   }
 
   /** Takes limits on that a reload changed. */
@@ -382,7 +304,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     writeMessage(this.outbound, leg, message, this.headers);
     if (this.responses !== null && message.replyEnd > message.replyStart) this.responses.allow(message);
     if (this.trace !== null) this.trace.delivery(leg, message);
-    if (subscription.delivered === subscription.deliveredMax) this.dropSubscription(subscription);
+    if (subscription.delivered === subscription.deliveredMax) this.subscriptions.drop(subscription);
     if (this.outbound.congested) this.context.congestion.note(this, publisher);
     return true;
   }
@@ -433,10 +355,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.gone = true;
     this.parser.stop();
     this.keepAlive.stop();
-    for (const subscription of this.subscriptions.values()) {
-      subscription.closed = true;
-      this.account.unsubscribe(subscription);
-    }
+    this.subscriptions.end();
     const cutOff =
       reason === ClosedReason.slowConsumerPendingBytes || reason === ClosedReason.slowConsumerWriteDeadline;
     this.outbound.close(!cutOff);
@@ -452,8 +371,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   /** Whether CONNECT was ever received. */
   get sentConnect(): boolean {
-    return this.connectSeen;
+    return this.handshake.connectSeen;
   }
 }
 
+const NO_RESPONDERS = utf8('NATS/1.0 503\r\nNats-Subject: ');
+const HEADERS_END = utf8('\r\n\r\n');
 const CLOSE_GRACE_MS = 2_000;

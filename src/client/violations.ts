@@ -19,7 +19,7 @@ export const VIOLATIONS: Record<Violation, ViolationAnswer> = {
   [Violation.arguments]: { logged: 'wrong arguments of an operation', reason: ClosedReason.protocolViolation },
 };
 
-const RESERVED_REPLIES = ['_R_.', '$JS.ACK.', '_GR_.'].map(utf8);
+const RESERVED_REPLIES = ['_R_.', '$JS.ACK.', '_GR_.', '$GR.'].map(utf8);
 
 /** Reply subjects that only servers may use. */
 export function isReservedReply(bytes: Uint8Array, start: number, end: number): boolean {

@@ -16,7 +16,7 @@ export class ApiResponder implements Subscriber {
   constructor(account: Account, api: PluginApi) {
     this.account = account;
     this.api = api;
-    account.subscribe(new Subscription(this, `${API_PREFIX}>`, null, utf8('api')));
+    account.subscribe(new Subscription(this, utf8(`${API_PREFIX}>`), null, utf8('api')));
   }
 
   deliver(_leg: Leg, message: Message, _publisher: Publisher | null): boolean {

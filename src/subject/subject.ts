@@ -15,11 +15,16 @@ export function isLiteralSubjectBytes(bytes: Uint8Array, start: number, end: num
       if (i === tokenStart) return false;
       if (i - tokenStart === 1 && (bytes[tokenStart] === STAR || bytes[tokenStart] === GREATER)) return false;
       tokenStart = i + 1;
-    } else if (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d) || byte === 0) {
+    } else if (isWhiteSpace(byte)) {
       return false;
     }
   }
   return end > start;
+}
+
+/** What ends an argument or a line. Every other byte may be part of a token, as in nats-server. */
+function isWhiteSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
 }
 
 /** Whether `bytes[start, end)` is a valid filter: no empty token, no white space, `>` only as the last token. */
@@ -32,7 +37,7 @@ export function isFilterBytes(bytes: Uint8Array, start: number, end: number): bo
       if (i === tokenStart || closed) return false;
       if (i - tokenStart === 1 && bytes[tokenStart] === GREATER) closed = true;
       tokenStart = i + 1;
-    } else if (byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)) {
+    } else if (isWhiteSpace(byte)) {
       return false;
     }
   }
@@ -46,7 +51,7 @@ export function isLiteralSubject(text: string): boolean {
 
 /** Whether the text is a valid filter. */
 export function isFilter(text: string): boolean {
-  if (text === '' || /[\s\0]/.test(text)) return false;
+  if (text === '' || /[ \t\r\n]/.test(text)) return false;
   const tokens = text.split('.');
   return tokens.every((token, index) => token !== '' && (token !== '>' || index === tokens.length - 1));
 }

@@ -22,6 +22,8 @@ export function addressOf(url: string): Address {
 export class RawClient {
   readonly socket: Socket;
   private received: Buffer = Buffer.alloc(0);
+  /** The server had closed when we still sent: what it said before may have been lost on the way. */
+  wasReset = false;
   private ended = false;
   private changed: (() => void) | null = null;
 
@@ -37,7 +39,10 @@ export class RawClient {
       this.wake();
     });
     // A server that closes while we still send resets the connection: that is a close, too.
-    socket.on('error', () => socket.destroy());
+    socket.on('error', () => {
+      this.wasReset = true;
+      socket.destroy();
+    });
   }
 
   static open({ host, port }: Address): Promise<RawClient> {

@@ -20,7 +20,11 @@ export interface RunningServer {
 
 /** Starts Weir in this process on a random port with the text of a configuration file. */
 export async function startWeir(config = '', logger?: Logger): Promise<RunningServer & { server: Server }> {
-  const options = loadOptions({ arguments: { values: { config: 'test.conf' } }, env: {}, readFile: () => config });
+  const options = await loadOptions({
+    arguments: { values: { config: 'test.conf' }, words: [] },
+    env: {},
+    readFile: () => config,
+  });
   const server = new Server({ options: { ...options, host: '127.0.0.1', port: 0 }, ...(logger && { logger }) });
   await server.start();
   const lameDuck = () => void server.lameDuck();

@@ -9,22 +9,35 @@ export type Cuts = 'whole' | 'bytes' | { random: () => number };
 /** More than this is not sent byte by byte but in some hundred pieces. */
 const SINGLE_BYTES_MAX = 1500;
 
+/** A server that closes while a client still sends resets the connection, and what it said last may be lost: then once more. */
+const ATTEMPTS = 10;
+
 /** Replays a scenario against a server. Throws an error that names the transcript's line. */
 export async function replay(scenario: Scenario, server: RunningServer, cuts: Cuts): Promise<void> {
-  const clients = new Map<string, RawClient>();
-  try {
-    for (const step of scenario.steps) {
-      try {
-        await take(step, { clients, server, cuts });
-      } catch (error) {
-        throw new Error(`line ${step.at}: ${(error as Error).message}`);
-      }
+  for (let attempt = 1; ; attempt++) {
+    const clients = new Map<string, RawClient>();
+    try {
+      await replayOnce(scenario, { clients, server, cuts });
+      return;
+    } catch (error) {
+      const wasReset = [...clients.values()].some((client) => client.wasReset);
+      if (!wasReset || cuts === 'whole' || attempt >= ATTEMPTS) throw error;
+    } finally {
+      await Promise.all([...clients.values()].map((client) => client.close()));
     }
-    for (const [name, client] of clients) {
-      if (client.unread.length > 0) throw new Error(`at the end ${name} has ${JSON.stringify(String(client.unread))}`);
+  }
+}
+
+async function replayOnce(scenario: Scenario, stage: Stage): Promise<void> {
+  for (const step of scenario.steps) {
+    try {
+      await take(step, stage);
+    } catch (error) {
+      throw new Error(`line ${step.at}: ${(error as Error).message}`);
     }
-  } finally {
-    await Promise.all([...clients.values()].map((client) => client.close()));
+  }
+  for (const [name, client] of stage.clients) {
+    if (client.unread.length > 0) throw new Error(`at the end ${name} has ${JSON.stringify(String(client.unread))}`);
   }
 }
 

@@ -1,0 +1,97 @@
+import type { Identity } from '../auth/identity.js';
+import type { Transport } from '../net/transport.js';
+import { ErrorText } from '../wire/nats/errors.js';
+import { ClosedReason } from './closed-reason.js';
+import { type ConnectOptions, DEFAULT_CONNECT, readConnect } from './connect-options.js';
+import type { ClientContext } from './context.js';
+
+/** Whose handshake it is: a session. */
+interface Newcomer {
+  readonly label: string;
+  readonly transport: Transport;
+  readonly closedReason: ClosedReason | null;
+  options: Readonly<ConnectOptions>;
+  hold(): void;
+  goOn(): void;
+  setIdentity(identity: Identity): void;
+  onConnected(options: Readonly<ConnectOptions>, headers: boolean): void;
+  close(reason: ClosedReason, errorText?: string): void;
+}
+
+/** CONNECT: what the client wants, who it is, and whether it may come in. It may come again later. */
+export class Handshake {
+  private readonly session: Newcomer;
+  private readonly context: ClientContext;
+  connectSeen = false;
+
+  constructor(session: Newcomer, context: ClientContext) {
+    this.session = session;
+    this.context = context;
+  }
+
+  /** Where nobody has to say who it is, a client is somebody before its CONNECT: the user that the configuration names, or anybody. */
+  admitUnnamed(): void {
+    const identity = this.context.authenticate(DEFAULT_CONNECT, this.session.transport);
+    if (identity !== null && !(identity instanceof Promise)) this.session.setIdentity(identity);
+  }
+
+  onConnect(json: string): void {
+    const { session, context } = this;
+    const options = readConnect(json, session.options);
+    if (typeof options === 'string') {
+      context.logger.error(`${session.label} - ${options}`);
+      session.close(ClosedReason.protocolViolation);
+      return;
+    }
+    session.options = options;
+    this.connectSeen = true;
+    const verdict = context.authenticate(options, session.transport);
+    if (!(verdict instanceof Promise)) {
+      this.settle(verdict);
+      return;
+    }
+    // Passwords are checked elsewhere: until then nothing of this client is read or parsed.
+    session.hold();
+    verdict.then((identity) => {
+      if (session.closedReason !== null) return;
+      this.settle(identity);
+      session.goOn();
+    });
+  }
+
+  /** It is not known who this is, or it may not come in. */
+  refuse(): void {
+    const { user } = this.session.options;
+    this.context.logger.error(
+      `${this.session.label} - authentication error${user === '' ? '' : ` - User ${JSON.stringify(user)}`}`,
+    );
+    this.session.close(ClosedReason.authenticationViolation, ErrorText.authorizationViolation);
+  }
+
+  private settle(identity: Identity | null): void {
+    const { session, context } = this;
+    const { account, protocol, headers: wantsHeaders, noResponders } = session.options;
+    if (identity === null) {
+      this.refuse();
+      return;
+    }
+    if (account !== '') {
+      context.logger.error(
+        `${session.label} - a client cannot choose its account: CONNECT asked for ${JSON.stringify(account)}`,
+      );
+      this.refuse();
+      return;
+    }
+    session.setIdentity(identity);
+    if (protocol !== 0 && protocol !== 1) {
+      session.close(ClosedReason.badClientProtocolVersion, ErrorText.invalidClientProtocol);
+      return;
+    }
+    const headers = wantsHeaders && context.limits.headers;
+    if (noResponders && !headers) {
+      session.close(ClosedReason.noRespondersRequiresHeaders, ErrorText.noRespondersNeedsHeaders);
+      return;
+    }
+    session.onConnected(session.options, headers);
+  }
+}
