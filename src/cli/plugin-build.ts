@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, Failure } from '../base/failure.js';
-import { DEFAULT_BUDGET } from '../sandbox/budget.js';
 import { type PreparedModule, prepareModule } from '../sandbox/prepare.js';
 import { packageFolder } from './package-info.js';
 import { checkHasSource, type PluginFolder, pluginFolder } from './plugin-folder.js';
@@ -31,7 +30,7 @@ export async function buildFolder(folder: PluginFolder): Promise<PreparedModule>
   checkHasSource(folder);
   await compile(folder);
   try {
-    return prepareModule(readFileSync(folder.moduleFile), DEFAULT_BUDGET.memoryBytesMax);
+    return prepareModule(readFileSync(folder.moduleFile));
   } catch (error) {
     throw new Failure('module', `a server would refuse the module: ${describe(error)}`, { cause: error });
   }

@@ -15,6 +15,7 @@ const attachment = v.strictObject({
   budget: v.optional(
     v.strictObject({
       fuel_per_message: v.optional(whole(1_000, 1_000_000_000)),
+      fuel_for_init: v.optional(whole(1_000, 200_000_000)),
       memory_bytes: v.optional(whole(65536, 256 * 1024 * 1024)),
       output_bytes: v.optional(whole(0, 64 * 1024 * 1024)),
     }),

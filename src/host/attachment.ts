@@ -146,12 +146,13 @@ export class Attachment {
 }
 
 function budgetOf(declaration: AttachmentDeclaration): Budget {
-  const { fuel_per_message, memory_bytes, output_bytes } = declaration.budget ?? {};
+  const { fuel_per_message, fuel_for_init, memory_bytes, output_bytes } = declaration.budget ?? {};
   return {
     fuelPerMessage: Math.min(fuel_per_message ?? DEFAULT_BUDGET.fuelPerMessage, FUEL_MAX),
-    fuelForInit: DEFAULT_BUDGET.fuelForInit,
+    fuelForInit: fuel_for_init ?? DEFAULT_BUDGET.fuelForInit,
     memoryBytesMax: memory_bytes ?? DEFAULT_BUDGET.memoryBytesMax,
     outputBytesMax: output_bytes ?? DEFAULT_BUDGET.outputBytesMax,
+    outputByInput: output_bytes === undefined,
   };
 }
 

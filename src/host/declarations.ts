@@ -14,6 +14,8 @@ export type FailurePolicy = Partial<Record<FaultCause | 'default', FailureAction
 /** Budgets as an attachment asks for them; what is left out has the default. */
 export interface BudgetRequest {
   fuel_per_message?: number;
+  /** For making the instance and handing over the configuration. */
+  fuel_for_init?: number;
   memory_bytes?: number;
   output_bytes?: number;
 }

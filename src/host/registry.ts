@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { Failure } from '../base/failure.js';
-import { DEFAULT_BUDGET } from '../sandbox/budget.js';
 import type { Compiler } from '../sandbox/compiler.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
 
@@ -52,7 +51,7 @@ export class PluginRegistry {
       );
     }
     const compiler = await this.compiler();
-    const prepared = await compiler.prepare(wasm, { memoryBytesMax: DEFAULT_BUDGET.memoryBytesMax });
+    const prepared = await compiler.prepare(wasm);
     const versions = this.plugins.get(name) ?? [];
     const twin = versions.find((version) => version.sha256 === sha256);
     if (twin !== undefined) return twin;

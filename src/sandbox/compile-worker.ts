@@ -1,4 +1,5 @@
 // A worker thread that prepares modules: what takes long, or blows up, does so here and not on the event loop.
+import { setFlagsFromString } from 'node:v8';
 import { parentPort } from 'node:worker_threads';
 import { describe, Failure } from '../base/failure.js';
 import { DEFAULT_BUDGET } from './budget.js';
@@ -8,19 +9,23 @@ import { type PreparedModule, prepareModule } from './prepare.js';
 
 const WARM_UP_CALLS = 64;
 
+// All of a module's functions are compiled here and now. By default each is when it is first called, on the event loop: 30 ms for a message that
+// makes a plugin call everything it has.
+setFlagsFromString('--no-wasm-lazy-compilation');
+
 /** Calls the module until its code is compiled: the compiled code is shared with the module that is posted back. */
-function warmUp(prepared: PreparedModule, memoryBytesMax: number): void {
-  const instance = Instance.create(prepared, { ...DEFAULT_BUDGET, memoryBytesMax }, '{}');
+function warmUp(prepared: PreparedModule): void {
+  const instance = Instance.create(prepared, DEFAULT_BUDGET, '{}');
   if (!(instance instanceof Instance)) return;
   const frame = Buffer.from('warm.up{"value":1}');
   for (let i = 0; i < WARM_UP_CALLS && !instance.poisoned; i++) instance.call(frame, 0, 7, 7, 7, 7, 7, frame.length, 0);
 }
 
-parentPort?.on('message', ({ id, wasm, memoryBytesMax }: CompileRequest) => {
+parentPort?.on('message', ({ id, wasm }: CompileRequest) => {
   let answer: CompileAnswer;
   try {
-    const prepared = prepareModule(wasm, memoryBytesMax);
-    warmUp(prepared, memoryBytesMax);
+    const prepared = prepareModule(wasm);
+    warmUp(prepared);
     answer = { id, prepared };
   } catch (error) {
     const code = error instanceof Failure ? error.code : 'module-invalid';

@@ -5,15 +5,14 @@ import type { PreparedModule } from './prepare.js';
 export interface CompileRequest {
   id: number;
   wasm: Uint8Array;
-  memoryBytesMax: number;
 }
 
 export type CompileAnswer = { id: number; prepared: PreparedModule } | { id: number; code: string; text: string };
 
-interface Waiting {
+interface Job {
+  request: CompileRequest;
   resolve(prepared: PreparedModule): void;
   reject(failure: Failure): void;
-  timer: NodeJS.Timeout;
 }
 
 /** A module that is not ready by then is refused, and the worker that sits on it ended. */
@@ -21,79 +20,92 @@ const PREPARE_MS_MAX = 15_000;
 /** The worker ends when nothing was prepared for so long. */
 const IDLE_MS = 10_000;
 
-/** Prepares modules in a worker thread, which is started when it is needed and ended when it is not. */
+/** Prepares modules one after the other in a worker thread, which is started when it is needed and ended when it is not. */
 export class Compiler {
   private worker: Worker | null = null;
-  private idle: NodeJS.Timeout | null = null;
+  private timer: NodeJS.Timeout | null = null;
   private lastId = 0;
-  private readonly waiting = new Map<number, Waiting>();
+  private current: Job | null = null;
+  private queue: Job[] = [];
 
   /** Rejects with a `Failure`, code `module-…`, that says what is wrong with the module. */
-  prepare(wasm: Uint8Array, { memoryBytesMax }: { memoryBytesMax: number }): Promise<PreparedModule> {
-    const id = ++this.lastId;
+  prepare(wasm: Uint8Array): Promise<PreparedModule> {
+    const request: CompileRequest = { id: ++this.lastId, wasm };
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.onStuck(), PREPARE_MS_MAX);
-      timer.unref();
-      this.waiting.set(id, { resolve, reject, timer });
-      const request: CompileRequest = { id, wasm, memoryBytesMax };
-      this.started().postMessage(request);
+      this.queue.push({ request, resolve, reject });
+      if (this.current === null) this.next();
     });
   }
 
-  /** Ends the worker; what is being prepared is refused. */
+  /** Ends the worker; what is being prepared or waits is refused. */
   async close(): Promise<void> {
-    const worker = this.worker;
-    this.drop(new Failure('module-aborted', 'the server is stopping'));
-    await worker?.terminate();
+    const waiting = this.queue;
+    this.queue = [];
+    const failure = new Failure('module-aborted', 'the server is stopping');
+    for (const { reject } of waiting) reject(failure);
+    const ended = this.endWorker();
+    this.fail(failure);
+    await ended;
   }
 
-  private started(): Worker {
-    if (this.idle !== null) clearTimeout(this.idle);
-    this.idle = null;
-    if (this.worker !== null) return this.worker;
+  private next(): void {
+    this.setTimer(null);
+    this.current = this.queue.shift() ?? null;
+    if (this.current === null) {
+      this.setTimer(setTimeout(() => void this.endWorker(), IDLE_MS));
+      return;
+    }
+    this.setTimer(setTimeout(() => this.onStuck(), PREPARE_MS_MAX));
+    this.worker ??= this.startWorker();
+    this.worker.postMessage(this.current.request);
+  }
+
+  private startWorker(): Worker {
     const inSource = import.meta.url.endsWith('.ts');
     const url = new URL(inSource ? '../../dist/compile-worker.js' : './compile-worker.js', import.meta.url);
     const worker = new Worker(url, { resourceLimits: { maxOldGenerationSizeMb: 512 } });
     worker.unref();
+    const onEnd = (text: string) => {
+      if (this.worker !== worker) return;
+      this.worker = null;
+      this.fail(new Failure('module-crashed', text));
+    };
     worker.on('message', (answer: CompileAnswer) => this.onAnswer(answer));
-    worker.on('error', (error) => {
-      if (this.worker === worker)
-        this.drop(new Failure('module-crashed', `preparing the module failed: ${error.message}`));
-    });
-    worker.on('exit', (code) => {
-      if (this.worker === worker)
-        this.drop(new Failure('module-crashed', `the compile worker ended with code ${code}`));
-    });
-    this.worker = worker;
+    worker.on('error', (error) => onEnd(`preparing the module failed: ${error.message}`));
+    worker.on('exit', (code) => onEnd(`the compile worker ended with code ${code}`));
     return worker;
   }
 
   private onAnswer(answer: CompileAnswer): void {
-    const waiting = this.waiting.get(answer.id);
-    if (waiting === undefined) return;
-    this.waiting.delete(answer.id);
-    clearTimeout(waiting.timer);
-    if ('prepared' in answer) waiting.resolve(answer.prepared);
-    else waiting.reject(new Failure(answer.code, answer.text));
-    if (this.waiting.size > 0) return;
-    this.idle = setTimeout(() => void this.close(), IDLE_MS);
-    this.idle.unref();
+    if (this.current?.request.id !== answer.id) return;
+    if (!('prepared' in answer)) {
+      this.fail(new Failure(answer.code, answer.text));
+      return;
+    }
+    this.current.resolve(answer.prepared);
+    this.next();
   }
 
   private onStuck(): void {
-    const worker = this.worker;
-    this.drop(new Failure('module-slow', `preparing the module took longer than ${PREPARE_MS_MAX} ms`));
-    void worker?.terminate();
+    void this.endWorker();
+    this.fail(new Failure('module-slow', `preparing the module took longer than ${PREPARE_MS_MAX} ms`));
   }
 
-  private drop(failure: Failure): void {
+  private fail(failure: Failure): void {
+    const failed = this.current;
+    if (failed === null) return;
+    failed.reject(failure);
+    this.next();
+  }
+
+  private async endWorker(): Promise<void> {
+    const { worker } = this;
     this.worker = null;
-    if (this.idle !== null) clearTimeout(this.idle);
-    this.idle = null;
-    for (const { reject, timer } of this.waiting.values()) {
-      clearTimeout(timer);
-      reject(failure);
-    }
-    this.waiting.clear();
+    await worker?.terminate();
+  }
+
+  private setTimer(timer: NodeJS.Timeout | null): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = timer?.unref() ?? null;
   }
 }

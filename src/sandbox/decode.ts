@@ -1,84 +1,30 @@
 import { Failure } from '../base/failure.js';
+import { BodyCheck } from './body-check.js';
 import { ByteReader, malformed } from './byte-reader.js';
+import { checkContract, isContractName } from './contract.js';
+import { type DecodedModule, functionLabel, type Limits, typeOfFunction } from './decoded-module.js';
+import { MODULE_LIMITS, PAGE_BYTES } from './limits.js';
 import { readFunctionNames } from './name-section.js';
 import { Op, skipImmediates } from './opcodes.js';
-import { readReferenceType, readValueType, typeName, ValueType } from './value-types.js';
-
-export const MODULE_LIMITS = {
-  moduleBytes: 4 * 1024 * 1024,
-  functions: 10_000,
-  bodyBytes: 64 * 1024,
-  locals: 2_000,
-  tableEntries: 10_000,
-  tables: 16,
-  types: 10_000,
-  globals: 10_000,
-  elementEntries: 20_000,
-  dataSegments: 10_000,
-  nesting: 500,
-} as const;
-
-export const PAGE_BYTES = 65536;
+import { readReferenceType, readValueType } from './value-types.js';
 
 const QUOTED_CHARACTERS_MAX = 100;
 
-export interface FunctionType {
-  params: Uint8Array;
-  results: Uint8Array;
-}
-
-/** A range of the module's bytes. */
-export interface Span {
-  start: number;
-  end: number;
-}
-
-/** Lower and upper limit of a memory or table; `max` is null when there is none. */
-export interface Limits {
-  min: number;
-  max: number | null;
-}
-
-/** What the rewriter needs to know about a module that passed. */
-export interface DecodedModule {
-  bytes: Uint8Array;
-  types: FunctionType[];
-  /** Content of sections that are copied as they are, by id. */
-  sections: Map<number, Span>;
-  /** Types of functions that were imported (`env.abort` only). */
-  importedFunctions: number[];
-  /** Types of the functions defined here. */
-  functions: number[];
-  memory: Limits;
-  tables: { element: number; limits: Limits }[];
-  globals: number;
-  /** The contract's functions, by name. */
-  exports: Map<string, number>;
-  start: number | null;
-  bodies: Span[];
-  functionNames: Map<number, string>;
-}
-
-const I32 = ValueType.i32;
-const F64 = ValueType.f64;
-
-/** The contract's exports: parameters and results. */
-const CONTRACT: Record<string, { params: number[]; results: number[]; needed: boolean }> = {
-  weir_abi: { params: [], results: [I32], needed: true },
-  weir_open: { params: [I32, I32], results: [I32], needed: true },
-  weir_message: { params: [...new Array(8).fill(I32), F64, I32], results: [I32], needed: true },
-  weir_init: { params: [I32], results: [I32], needed: false },
-};
-
-/** Reads a module by an allow-list of sections and instructions. Throws a `Failure` whose text says what was found and what is allowed. */
-export function decodeModule(bytes: Uint8Array, memoryBytesMax: number): DecodedModule {
+/**
+ * Reads a module by an allow-list of sections and instructions. Throws a `Failure` whose text says what was found and what is allowed.
+ *
+ * The allow-list and the limits come before the engine's own validation, which can be made to take seconds. And the original is validated,
+ * not what is made of it: an index that is wrong here may be right there.
+ */
+export function decodeModule(bytes: Uint8Array): DecodedModule {
   if (bytes.length > MODULE_LIMITS.moduleBytes) {
     throw refused('size', `the module has ${bytes.length} bytes; at most ${MODULE_LIMITS.moduleBytes} are allowed`);
   }
   checkMagic(bytes);
+  const module = new Decoder(bytes).run();
   if (!WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) throw refused('invalid', whyInvalid(bytes));
-  const decoder = new Decoder(bytes, memoryBytesMax);
-  return decoder.run();
+  checkContract(module);
+  return module;
 }
 
 function checkMagic(bytes: Uint8Array): void {
@@ -110,13 +56,10 @@ function refused(code: string, text: string): Failure {
 /** One pass over the sections. */
 class Decoder {
   private readonly reader: ByteReader;
-  private readonly memoryBytesMax: number;
   private readonly module: DecodedModule;
-  private memories = 0;
 
-  constructor(bytes: Uint8Array, memoryBytesMax: number) {
+  constructor(bytes: Uint8Array) {
     this.reader = new ByteReader(bytes, 8);
-    this.memoryBytesMax = memoryBytesMax;
     this.module = {
       bytes,
       types: [],
@@ -140,7 +83,6 @@ class Decoder {
       this.module.sections.set(id, { start: section.at, end: section.end });
       this.section(id, section);
     }
-    this.checkContract();
     return this.module;
   }
 
@@ -200,7 +142,9 @@ class Decoder {
       const form = section.byte();
       if (form !== 0x60)
         throw refused('type', `type ${i} has the form 0x${form.toString(16)}; only functions (0x60) are allowed`);
-      this.module.types.push({ params: valueTypes(section, `type ${i}`), results: valueTypes(section, `type ${i}`) });
+      const type = { params: valueTypes(section, `type ${i}`), results: valueTypes(section, `type ${i}`) };
+      atMost(`results of type ${i}`, type.results.length, MODULE_LIMITS.results);
+      this.module.types.push(type);
     }
   }
 
@@ -226,24 +170,23 @@ class Decoder {
 
   private tables(section: ByteReader): void {
     const count = atMost('tables', section.u32(), MODULE_LIMITS.tables);
+    let entries = 0;
     for (let i = 0; i < count; i++) {
       const element = readReferenceType(section, `table ${i}`);
       const limits = readLimits(section, `table ${i}`);
-      atMost(`entries of table ${i}`, limits.min, MODULE_LIMITS.tableEntries);
+      entries = atMost('table entries', entries + limits.min, MODULE_LIMITS.tableEntries);
       this.module.tables.push({ element, limits });
     }
   }
 
   private memory(section: ByteReader): void {
-    this.memories = section.u32();
-    if (this.memories !== 1)
-      throw refused('memory', `the module has ${this.memories} memories; exactly one is expected`);
+    const memories = section.u32();
+    if (memories !== 1) throw refused('memory', `the module has ${memories} memories; exactly one is expected`);
     const limits = readLimits(section, 'the memory');
-    const pagesMax = Math.floor(this.memoryBytesMax / PAGE_BYTES);
-    if (limits.min > pagesMax) {
+    if (limits.min > MODULE_LIMITS.memoryBytes / PAGE_BYTES) {
       throw refused(
         'memory',
-        `the module asks for ${limits.min} pages of memory at once (${limits.min * PAGE_BYTES} bytes); its budget is ${pagesMax} pages (${this.memoryBytesMax} bytes)`,
+        `the module asks for ${limits.min} pages of memory at once (${limits.min * PAGE_BYTES} bytes); at most ${MODULE_LIMITS.memoryBytes} bytes are allowed`,
       );
     }
     this.module.memory = limits;
@@ -302,85 +245,43 @@ class Decoder {
       const kind = section.byte();
       const index = section.u32();
       if (name === 'memory' && kind === 2) memory = true;
-      if (name.startsWith('$weir') || (name.startsWith('weir_') && CONTRACT[name] === undefined)) {
+      if (isContractName(name)) {
+        if (kind !== 0) throw refused('export', `the export ${JSON.stringify(name)} is not a function`);
+        this.module.exports.set(name, index);
+      } else if (name.startsWith('$weir') || name.startsWith('weir_')) {
         throw refused(
           'export',
           `the module exports ${quoted(name)}; names that begin with "weir_" or "$weir" are reserved for the contract`,
         );
       }
-      if (CONTRACT[name] === undefined) continue;
-      if (kind !== 0) throw refused('export', `the export ${JSON.stringify(name)} is not a function`);
-      this.module.exports.set(name, index);
     }
     if (!memory) throw refused('export', 'the module does not export its memory as "memory"');
   }
 
   private code(section: ByteReader): void {
+    const { module } = this;
+    const context = { types: module.types, typeOfFunction: (index: number) => typeOfFunction(module, index) };
+    let effort = 0;
     const count = section.u32();
     for (let i = 0; i < count; i++) {
       const size = section.u32();
-      const index = this.module.importedFunctions.length + i;
-      const where = functionLabel(this.module, index);
+      const index = module.importedFunctions.length + i;
+      const where = functionLabel(module, index);
       if (size > MODULE_LIMITS.bodyBytes) {
         throw refused('body', `${where} has a body of ${size} bytes; at most ${MODULE_LIMITS.bodyBytes} are allowed`);
       }
       const body = section.part(size);
-      this.module.bodies.push({ start: body.at, end: body.end });
-      checkBody(body, where);
-    }
-  }
-
-  private checkContract(): void {
-    if (this.memories === 0) throw refused('memory', 'the module has no memory; exactly one is expected');
-    for (const [name, { params, results, needed }] of Object.entries(CONTRACT)) {
-      const index = this.module.exports.get(name);
-      if (index === undefined) {
-        if (needed)
-          throw refused(
-            'export',
-            `the module does not export the function ${JSON.stringify(name)}, which the plugin contract needs`,
-          );
-        continue;
-      }
-      const type = this.module.types[typeOfFunction(this.module, index)];
-      if (!same(type.params, params) || !same(type.results, results)) {
+      module.bodies.push({ start: body.at, end: body.end });
+      const check = new BodyCheck(body, where, context);
+      check.run(module.types[module.functions[i]]);
+      effort += check.effort;
+      if (effort > MODULE_LIMITS.moduleEffort) {
         throw refused(
-          'export',
-          `the export ${JSON.stringify(name)} has the type ${typeText(type)}, expected ${typeText({ params, results })}`,
+          'effort',
+          `the module would take too long to compile: up to ${where} its branches carry ${effort} locals and values; at most ${MODULE_LIMITS.moduleEffort} are allowed`,
         );
       }
     }
-  }
-}
-
-/** The type index of a function, imported or defined. */
-export function typeOfFunction(module: DecodedModule, index: number): number {
-  const imported = module.importedFunctions.length;
-  return index < imported ? module.importedFunctions[index] : module.functions[index - imported];
-}
-
-export function functionLabel(module: DecodedModule, index: number): string {
-  const name = module.functionNames.get(index);
-  return name === undefined ? `function ${index}` : `function ${index} (${name})`;
-}
-
-function checkBody(body: ByteReader, where: string): void {
-  let locals = 0;
-  for (let groups = body.u32(); groups > 0; groups--) {
-    locals += body.u32();
-    if (locals > MODULE_LIMITS.locals) {
-      throw refused('locals', `${where} has more than ${MODULE_LIMITS.locals} locals`);
-    }
-    readValueType(body, where);
-  }
-  let depth = 1;
-  while (depth > 0) {
-    const op = body.byte();
-    skipImmediates(body, op, where);
-    if (op === Op.block || op === Op.loop || op === Op.if) depth++;
-    else if (op === Op.end) depth--;
-    if (depth > MODULE_LIMITS.nesting)
-      throw refused('nesting', `${where} nests blocks deeper than ${MODULE_LIMITS.nesting}`);
   }
 }
 
@@ -435,13 +336,4 @@ function readLimits(reader: ByteReader, what: string): Limits {
     throw refused('memory', `${what} has the flags ${flags} (${feature}); only plain 32-bit limits are allowed`);
   }
   return { min: reader.u32(), max: flags === 1 ? reader.u32() : null };
-}
-
-function same(one: ArrayLike<number>, other: ArrayLike<number>): boolean {
-  return one.length === other.length && Array.from(one).every((value, i) => value === other[i]);
-}
-
-function typeText(type: { params: ArrayLike<number>; results: ArrayLike<number> }): string {
-  const list = (types: ArrayLike<number>) => Array.from(types, typeName).join(', ');
-  return `(${list(type.params)}) -> (${list(type.results)})`;
 }

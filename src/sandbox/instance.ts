@@ -1,10 +1,11 @@
 import { describe } from '../base/failure.js';
 import { ABI_VERSION, CONTROL_BYTES, ControlWord, Verdict } from './abi.js';
-import { type Budget, FUEL_MAX } from './budget.js';
+import { type Budget, DEFAULT_BUDGET, FUEL_MAX, outputAllowance } from './budget.js';
 import type { Fault, FaultCause } from './fault.js';
+import { PAGE_BYTES } from './limits.js';
 import { Outbox } from './outbox.js';
 import type { PreparedModule } from './prepare.js';
-import { HostExport } from './rewrite.js';
+import { HOST_MEMORY, HostExport } from './rewrite.js';
 
 /** What `call` answers when there is a fault. */
 export const FAULT = -1;
@@ -54,6 +55,8 @@ export class Instance {
   private readonly exports: GuestExports;
   private readonly message: MessageFunction;
   private budget: Budget;
+  /** What is left for calls that are not messages. */
+  private initFuel: number;
   private memory = new Uint8Array(0);
   private control = new Int32Array(0);
   private controlAt = 0;
@@ -65,25 +68,35 @@ export class Instance {
   private constructor(prepared: PreparedModule, budget: Budget) {
     this.prepared = prepared;
     this.budget = budget;
-    const instance = new WebAssembly.Instance(prepared.module, {});
-    this.exports = instance.exports as unknown as GuestExports;
+    this.initFuel = Math.min(budget.fuelForInit, FUEL_MAX);
+    const { min, max } = prepared.memoryPages;
+    const maximum = Math.min(max, Math.floor(budget.memoryBytesMax / PAGE_BYTES));
+    const memory = new WebAssembly.Memory({ initial: min, maximum });
+    const imports = { [HOST_MEMORY.module]: { [HOST_MEMORY.name]: memory } };
+    this.exports = new WebAssembly.Instance(prepared.module, imports).exports as unknown as GuestExports;
     this.message = this.exports[HostExport.message];
   }
 
   /** Instantiates, runs the start function, opens inbox and outbox, and hands over the configuration (JSON text). */
   static create(prepared: PreparedModule, budget: Budget, config: string): Instance | Fault {
+    const bytes = prepared.memoryPages.min * PAGE_BYTES;
+    if (bytes > budget.memoryBytesMax) {
+      const text = `the module asks for ${bytes} bytes of memory at once; its budget is ${budget.memoryBytesMax}`;
+      return { cause: 'memory', text };
+    }
     let instance: Instance;
     try {
       instance = new Instance(prepared, budget);
     } catch (error) {
-      return { cause: 'memory', text: `cannot instantiate: ${describe(error)}` };
+      const cause = error instanceof RangeError ? 'memory' : 'trap';
+      return { cause, text: `cannot instantiate: ${describe(error)}` };
     }
     const ready =
       instance.start() && instance.checkAbi() && instance.open(INBOX_BYTES, OUTBOX_BYTES) && instance.init(config);
     return ready ? instance : instance.fault;
   }
 
-  /** Takes effect with the next call. */
+  /** Takes effect with the next call; another memory budget needs a new instance. */
   setBudget(budget: Budget): void {
     this.budget = budget;
   }
@@ -109,7 +122,7 @@ export class Instance {
     timestampMs: number,
   ): number {
     const frameBytes = payloadEnd - subjectStart;
-    if (frameBytes > this.inboxCapacity && !this.enlarge(frameBytes)) return FAULT;
+    if (frameBytes > this.inboxCapacity && !this.enlargeForMessage(frameBytes)) return FAULT;
     const inbox = this.inboxAt;
     const memory = this.memory;
     if (frameBytes <= LOOP_BYTES_MAX) {
@@ -143,7 +156,7 @@ export class Instance {
     if (this.control.length === 0) this.renewViews();
     const output = this.control[ControlWord.outboxLength] >>> 0;
     if (output === 0) this.outbox.clear();
-    else if (!this.readOutbox(output)) return FAULT;
+    else if (!this.readOutbox(output, frameBytes)) return FAULT;
     if (verdict >= Verdict.pass && verdict <= Verdict.replace) return verdict;
     return this.lessUsual(verdict);
   }
@@ -177,9 +190,14 @@ export class Instance {
     return false;
   }
 
+  private enlargeForMessage(frameBytes: number): boolean {
+    this.initFuel = Math.max(this.budget.fuelPerMessage, DEFAULT_BUDGET.fuelPerMessage);
+    return this.enlarge(frameBytes);
+  }
+
   /** Makes room for larger frames, and for what such a frame may lead to. */
   private enlarge(frameBytes: number): boolean {
-    const inbox = Math.ceil(frameBytes / 65536) * 65536;
+    const inbox = Math.ceil(frameBytes / PAGE_BYTES) * PAGE_BYTES;
     const outbox = Math.min(inbox * 2 + OUTBOX_BYTES, Math.max(OUTBOX_BYTES, this.budget.outputBytesMax));
     return this.open(inbox, outbox);
   }
@@ -187,20 +205,23 @@ export class Instance {
   private open(inboxBytes: number, outboxBytes: number): boolean {
     const at = this.guarded('weir_open', () => this.exports.weir_open(inboxBytes, outboxBytes));
     if (at === null) return false;
-    this.controlAt = at >>> 0;
-    if (this.controlAt === 0) {
+    if (at === 0) {
       this.fail('memory', `weir_open(${inboxBytes}, ${outboxBytes}) answered 0: the guest has no room for them`);
+      // It may have grown the memory before it gave up.
+      if (this.controlAt !== 0) this.renewViews();
       return false;
     }
     const memoryBytes = this.memoryBytes;
-    if (this.controlAt % 4 !== 0 || this.controlAt > memoryBytes - CONTROL_BYTES) {
+    const address = at >>> 0;
+    if (address % 4 !== 0 || address > memoryBytes - CONTROL_BYTES) {
       this.fail(
         'output',
-        `weir_open answered the address ${this.controlAt}, which is not aligned or outside the memory of ${memoryBytes} bytes`,
+        `weir_open answered the address ${address}, which is not aligned or outside the memory of ${memoryBytes} bytes`,
       );
       this.poisoned = true;
       return false;
     }
+    this.controlAt = address;
     this.renewViews();
     const word = (index: number) => this.control[index] >>> 0;
     this.inboxAt = word(ControlWord.inbox);
@@ -238,19 +259,20 @@ export class Instance {
     if (this.control.length === 0) this.renewViews();
     const output = this.control[ControlWord.outboxLength] >>> 0;
     if (output === 0) this.outbox.clear();
-    else if (!this.readOutbox(output)) return false;
+    else if (!this.readOutbox(output, bytes.length)) return false;
     if (answer === 0) return true;
     this.fail('init', `the configuration was refused: ${this.outbox.error || `weir_init answered ${answer}`}`);
     return false;
   }
 
-  /** Runs a call that is not on the message path under the budget for initialisation; null after a fault. */
+  /** Runs a call that is not a message on what is left for such calls; null after a fault. */
   private guarded<T>(what: string, run: () => T): T | null {
-    const fuel = Math.min(this.budget.fuelForInit, FUEL_MAX);
+    const fuel = this.initFuel;
     try {
       this.exports[HostExport.refuel](fuel);
       const answer = run();
       this.fuelUsed = this.fuelSince(fuel);
+      this.initFuel -= this.fuelUsed;
       return answer;
     } catch (error) {
       this.fuelUsed = this.fuelSince(fuel);
@@ -263,9 +285,11 @@ export class Instance {
     return Math.min(fuel, fuel - this.exports[HostExport.fuel]());
   }
 
-  private readOutbox(length: number): boolean {
+  private readOutbox(length: number, inputBytes: number): boolean {
     this.outbox.clear();
-    const allowed = Math.min(this.outboxCapacity, this.budget.outputBytesMax);
+    const { outputBytesMax, outputByInput } = this.budget;
+    const byInput = outputByInput ? outputAllowance(inputBytes) : outputBytesMax;
+    const allowed = Math.min(this.outboxCapacity, outputBytesMax, byInput);
     if (length > allowed) {
       this.fail('output', `the outbox holds ${length} bytes; at most ${allowed} are allowed`);
       return false;

@@ -1,6 +1,7 @@
 import { ByteReader } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
-import type { Span } from './decode.js';
+import { costOf } from './costs.js';
+import type { Span } from './decoded-module.js';
 import { Misc, Op, skipImmediates } from './opcodes.js';
 
 /**
@@ -54,6 +55,9 @@ const MISC_WEIGHTS: Record<number, LengthWeight> = {
 const OWN_CHARGE_FROM = 40;
 const FOLDED_MAX = 120;
 
+/** Locals that are set to zero when a function is entered, for one unit. */
+const LOCALS_PER_UNIT = 16;
+
 interface Region {
   header: ChargePoint;
   folded: number;
@@ -68,8 +72,9 @@ class BodyWalk {
   /** For each open block: the region around it when it is a loop, else null. */
   private readonly open: (Region | null)[] = [null];
 
-  constructor(at: number) {
+  constructor(at: number, locals: number) {
     this.region = this.newRegion(at);
+    this.region.header.cost += Math.floor(locals / LOCALS_PER_UNIT);
     this.block = this.region.header;
   }
 
@@ -83,7 +88,7 @@ class BodyWalk {
   }
 
   private instruction(op: number, sub: number, at: number, next: number): void {
-    this.block.cost += costOf(op);
+    this.block.cost += costOf(op, sub);
     if (op === Op.memoryGrow) this.lengths.push({ at, weight: GROW });
     else if (op === Op.prefixMisc && MISC_WEIGHTS[sub] !== undefined)
       this.lengths.push({ at, weight: MISC_WEIGHTS[sub] });
@@ -146,13 +151,6 @@ class BodyWalk {
   }
 }
 
-function costOf(op: number): number {
-  if (op === Op.call || op === Op.returnCall) return 2;
-  if (op === Op.callIndirect || op === Op.returnCallIndirect) return 4;
-  if (op === Op.tableSet) return 30;
-  return 1;
-}
-
 /** The indexes that the charging code uses. */
 export interface MeterIndexes {
   fuelGlobal: number;
@@ -177,7 +175,7 @@ export function meterBody(writer: ByteWriter, bytes: Uint8Array, span: Span, ind
     .u32(2)
     .byte(0x7f);
   const fuelLocal = indexes.params + locals;
-  const walk = new BodyWalk(reader.at);
+  const walk = new BodyWalk(reader.at, locals);
   let copied = reader.at;
   walk.walk(reader);
   const inserts = [...walk.points, ...walk.lengths].sort((a, b) => a.at - b.at);

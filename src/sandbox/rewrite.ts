@@ -1,5 +1,6 @@
 import { ByteWriter } from './byte-writer.js';
-import { type DecodedModule, type Limits, MODULE_LIMITS, PAGE_BYTES, typeOfFunction } from './decode.js';
+import { type DecodedModule, typeOfFunction } from './decoded-module.js';
+import { MODULE_LIMITS } from './limits.js';
 import { meterBody } from './meter.js';
 import { Op } from './opcodes.js';
 
@@ -15,24 +16,30 @@ export const HostExport = {
   start: '$weir:start',
 } as const;
 
+/** The one import of a module that was rewritten. */
+export const HOST_MEMORY = { module: '$weir', name: 'memory' } as const;
+
+/** What 32 bits can address. */
+export const PAGES_MAX = 65536;
+
 const I32 = 0x7f;
 const F64 = 0x7c;
 const MESSAGE_PARAMS = [I32, I32, I32, I32, I32, I32, I32, I32, F64, I32];
 
 /**
  * Writes the module again with a fuel global that the guest cannot name (its index lies behind the last one), charges in every body,
- * `env.abort` as a function that traps, its memory and tables capped, and no custom sections. Nothing runs when it is
- * instantiated: the start function becomes an export.
+ * `env.abort` as a function that traps, tables capped, and no custom sections. Its memory is an import, so that the host
+ * makes it as large as the attachment's budget allows. Nothing runs when it is instantiated: the start function becomes an export.
  */
-export function rewriteModule(module: DecodedModule, memoryBytesMax: number): Uint8Array {
+export function rewriteModule(module: DecodedModule): Uint8Array {
   const writer = new ByteWriter(module.bytes.length + (module.bytes.length >> 1) + 1024);
   writer.raw([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   const functions = module.importedFunctions.length + module.functions.length;
   const types = module.types.length;
   writer.section(1, typeSection(module));
+  writer.section(2, importSection(module));
   writer.section(3, functionSection(module, types));
   if (module.tables.length > 0) writer.section(4, tableSection(module));
-  writer.section(5, memorySection(module.memory, memoryBytesMax));
   writer.section(6, globalSection(module));
   writer.section(7, exportSection(module, functions));
   copySection(writer, module, 9);
@@ -75,9 +82,12 @@ function tableSection(module: DecodedModule): ByteWriter {
   return body;
 }
 
-function memorySection(memory: Limits, memoryBytesMax: number): ByteWriter {
-  const pagesMax = Math.min(memory.max ?? 65536, Math.floor(memoryBytesMax / PAGE_BYTES));
-  return new ByteWriter().u32(1).byte(1).u32(memory.min).u32(pagesMax);
+function importSection({ memory }: DecodedModule): ByteWriter {
+  const body = new ByteWriter().u32(1).name(HOST_MEMORY.module).name(HOST_MEMORY.name).byte(2);
+  return body
+    .byte(1)
+    .u32(memory.min)
+    .u32(memory.max ?? PAGES_MAX);
 }
 
 function globalSection(module: DecodedModule): ByteWriter {
@@ -112,7 +122,7 @@ function codeSection(module: DecodedModule): ByteWriter {
   const body = new ByteWriter(module.bytes.length * 2).u32(imported + module.bodies.length + 3);
   for (let i = 0; i < imported; i++) body.sized(Uint8Array.of(0, Op.unreachable, Op.end));
   module.bodies.forEach((span, i) => {
-    const params = module.types[typeOfFunction(module, imported + i)].params.length;
+    const params = module.types[typeOfFunction(module, imported + i)!].params.length;
     const metered = new ByteWriter((span.end - span.start) * 2 + 64);
     meterBody(metered, module.bytes, span, { fuelGlobal, params });
     body.sized(metered.bytes());

@@ -49,6 +49,10 @@ export function readBlockType(reader: ByteReader, where: string): void {
   if ((reader.bytes[reader.at - 1] & 0x40) !== 0) throw refusedType(first, where, at);
 }
 
+export function isValueType(code: number): boolean {
+  return NAMES.has(code);
+}
+
 export function typeName(code: number): string {
   return NAMES.get(code) ?? `0x${code.toString(16)}`;
 }

@@ -1,0 +1,25 @@
+export const PAGE_BYTES = 65536;
+
+/** What a module may be made of. They bound what compiling and instantiating it costs, whatever it does later. */
+export const MODULE_LIMITS = {
+  moduleBytes: 4 * 1024 * 1024,
+  functions: 10_000,
+  bodyBytes: 64 * 1024,
+  locals: 2_000,
+  /** Of all tables together, to begin with; and of each, when it grows. */
+  tableEntries: 10_000,
+  tables: 16,
+  types: 10_000,
+  /** Results of a function, parameters and results of a block: a branch moves them all at once. */
+  results: 16,
+  globals: 1_000,
+  /** Entries are copied into tables, and globals computed, whenever the module is instantiated. */
+  elementEntries: 10_000,
+  dataSegments: 10_000,
+  nesting: 500,
+  /** See `BodyCheck`. */
+  bodyEffort: 1_000_000,
+  moduleEffort: 12_000_000,
+  /** The largest initial memory of any plugin; an attachment's own budget is checked when it is instantiated. */
+  memoryBytes: 256 * 1024 * 1024,
+} as const;
