@@ -3,41 +3,47 @@
 import { readFileSync } from 'node:fs';
 import { describe } from '../base/failure.js';
 import { VERSION, WEIR_VERSION } from '../base/version.js';
-import { type ArgumentValues, parseArguments, USAGE } from '../config/arguments.js';
+import { type ArgumentError, type Arguments, parseArguments } from '../config/arguments.js';
 import { loadOptions } from '../config/load-options.js';
 import type { Options } from '../config/options.js';
 
-/** The names under which the server runs: in messages, as process name and in the name of the ports file. */
+/** The names under which the server runs: in messages, and as process name. */
 export type Executable = 'nats-server' | 'weir';
-
-/** The words that nats-server takes in place of a flag. */
-const words: Record<string, string> = { help: '--help', version: '--version' };
 
 function fail(executable: Executable, text: string): void {
   process.stderr.write(`${executable}: ${text}\n`);
   process.exitCode = 1;
 }
 
-function versionText(executable: Executable): string {
-  return executable === 'weir' ? `weir ${WEIR_VERSION}` : `nats-server: v${VERSION}`;
+function printVersion(executable: Executable): void {
+  process.stdout.write(executable === 'weir' ? `weir ${WEIR_VERSION}\n` : `nats-server: v${VERSION}\n`);
 }
 
-function usageText(executable: Executable): string {
-  return executable === 'weir' ? USAGE.replace('nats-server [options]', 'weir serve [options]') : USAGE;
+async function printUsage(executable: Executable): Promise<void> {
+  const { USAGE } = await import('../config/usage.js');
+  const usage = executable === 'weir' ? USAGE.replace('nats-server [options]', 'weir serve [options]') : USAGE;
+  process.stdout.write(`${usage}\n`);
 }
 
-function checkConfiguration(executable: Executable, { configFile, configDigest }: Options): void {
-  if (configFile !== '') {
-    process.stderr.write(`${executable}: configuration file ${configFile} is valid (${configDigest})\n`);
+/** What is wrong with the flags. As nats-server, the command of that name shows its usage and exits with 0. */
+async function refuseFlags(executable: Executable, { error, unsupported }: ArgumentError): Promise<void> {
+  if (executable === 'weir' || unsupported) {
+    fail(executable, `${error}\nSee: ${executable === 'weir' ? 'weir serve' : executable} --help`);
     return;
   }
-  fail(executable, 'must specify [-c, --config] option to check configuration file syntax');
+  process.stderr.write(`${error}\n`);
+  await printUsage(executable);
 }
 
-/** Flags that answer a question instead of starting a server; false when there are none. */
-async function answered(executable: Executable, values: ArgumentValues): Promise<boolean> {
-  if (values.version) process.stdout.write(`${versionText(executable)}\n`);
-  else if (values.help) process.stdout.write(`${usageText(executable)}\n`);
+/** Does what the command line asks for instead of starting a server; false when it asks for a server. */
+async function answered(executable: Executable, { values, words }: Arguments): Promise<boolean> {
+  const asked = words.map((word) => word.toLowerCase());
+  const unknown = asked.findIndex((word) => word !== 'version' && word !== 'help');
+  if (values.version) printVersion(executable);
+  else if (values.help) await printUsage(executable);
+  else if (unknown >= 0) fail(executable, `unrecognized command: ${JSON.stringify(words[unknown])}`);
+  else if (asked[0] === 'version') printVersion(executable);
+  else if (asked[0] === 'help') await printUsage(executable);
   else if (values.signal !== undefined) {
     const { sendSignal } = await import('../server/signal-sender.js');
     sendSignal(values.signal, executable);
@@ -45,21 +51,28 @@ async function answered(executable: Executable, values: ArgumentValues): Promise
   return true;
 }
 
+/** `-t`: says whether the configuration file is good. What nats-server complains about counts as bad, as there. */
+function checkConfiguration(executable: Executable, { configFile, configDigest, warnings }: Options): void {
+  if (configFile === '') fail(executable, 'must specify [-c, --config] option to check configuration file syntax');
+  else if (warnings.length > 0) fail(executable, `${warnings.join('\n')}\n`);
+  else process.stderr.write(`${executable}: configuration file ${configFile} is valid (${configDigest})\n`);
+}
+
 async function run(executable: Executable, args: readonly string[]): Promise<void> {
-  const parsed = parseArguments(args.map((arg) => words[arg] ?? arg));
+  const parsed = parseArguments(args);
   if ('error' in parsed) {
-    // nats-server prints its usage and exits with 0 here; a supervisor is better told that nothing runs.
-    fail(executable, `${parsed.error}\nSee: ${executable === 'weir' ? 'weir serve' : executable} --help`);
+    await refuseFlags(executable, parsed);
     return;
   }
-  if (await answered(executable, parsed.values)) return;
+  if (await answered(executable, parsed)) return;
   const load = () =>
     loadOptions({ arguments: parsed, env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
-  const options = load();
+  const options = await load();
   if (parsed.values.test) {
     checkConfiguration(executable, options);
     return;
   }
+  for (const warning of options.warnings) process.stderr.write(`${warning}\n`);
   const { ServerProcess } = await import('./server-process.js');
   await new ServerProcess(executable, options, load).start();
 }

@@ -1,12 +1,14 @@
 import { writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { describe, Failure } from '../base/failure.js';
 import type { Options } from '../config/options.js';
-import { type Log, openLog } from '../server/log-open.js';
+import { openLog } from '../server/log-open.js';
+import { LogSwitch } from '../server/log-switch.js';
 import { Server } from '../server/server.js';
 import { SignalHandler, type SignalTarget } from '../server/signals.js';
 import type { Executable } from './run-server.js';
+
+/** Ports files have one name, whatever the command: who spawns a nats-server looks for it. */
+const PORTS_FILE_NAME = 'nats-server';
 
 /** Gives the process the executable's name, so that `--signal`, pgrep and killall find it; `ps` keeps the whole command line. */
 function nameProcess(executable: Executable): void {
@@ -17,20 +19,19 @@ function nameProcess(executable: Executable): void {
   }
 }
 
-/** What a reload may change without a restart, beside the levels of the log. */
-const reloadable: readonly (keyof Options)[] = ['plugins', 'configFile', 'configDigest'];
-
 /** A server with what surrounds it in a process of its own: log, pid and ports files, signals. */
 export class ServerProcess implements SignalTarget {
   private readonly executable: Executable;
   private options: Options;
-  private readonly load: () => Options;
+  private readonly load: () => Promise<Options>;
   private server!: Server;
-  private log!: Log;
-  private readonly cleanups: (() => void)[] = [];
+  private log!: LogSwitch;
+  private reloading: Promise<void> = Promise.resolve();
+  private removePid: (() => void) | null = null;
+  private removePorts: (() => void) | null = null;
 
   /** `load` reads the configuration again, for a reload. */
-  constructor(executable: Executable, options: Options, load: () => Options) {
+  constructor(executable: Executable, options: Options, load: () => Promise<Options>) {
     this.executable = executable;
     this.options = options;
     this.load = load;
@@ -39,11 +40,11 @@ export class ServerProcess implements SignalTarget {
   /** Resolves when the server is ready; a server that cannot start says why and ends the process with 1. */
   async start(): Promise<void> {
     nameProcess(this.executable);
-    this.log = await openLog(this.options.log);
-    const { logger } = this.log;
+    this.log = new LogSwitch(await openLog(this.options.log));
     process.on('uncaughtException', (error) => this.die(error.stack ?? describe(error)));
-    this.server = new Server({ options: this.options, logger });
-    new SignalHandler(this, logger, (code) => process.exit(code)).listen();
+    // The server changes its own copy on a reload.
+    this.server = new Server({ options: { ...this.options }, logger: this.log });
+    new SignalHandler(this, this.log, (code) => process.exit(code)).listen();
     try {
       await this.writePid();
       await this.server.start();
@@ -64,60 +65,74 @@ export class ServerProcess implements SignalTarget {
   }
 
   reopenLog(): void {
-    const reopened = this.log.sink.reopen();
-    this.log.logger.info(reopened ? 'File log re-opened' : 'File log re-open ignored, not a file logger');
+    const reopened = this.log.reopen();
+    this.log.info(reopened ? 'File log re-opened' : 'File log re-open ignored, not a file logger');
   }
 
-  /** Reads the configuration file again. Applies all of it or nothing. */
-  async reload(): Promise<void> {
-    if (this.options.configFile === '')
+  /** Reads the configuration file again. Applies all of it or nothing, one reload after the other. */
+  reload(): Promise<void> {
+    const reloaded = this.reloading.then(() => this.reloadOnce());
+    this.reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  private async reloadOnce(): Promise<void> {
+    const { options: before, log } = this;
+    if (before.configFile === '')
       throw new Failure('reload', 'can only reload config when a file is provided using -c or --config');
-    const next = this.load();
-    const { debug, trace } = next.log;
-    const before = { ...this.options, log: { ...this.options.log, debug, trace } };
-    const fixed = (Object.keys(next) as (keyof Options)[]).filter(
-      (key) => !reloadable.includes(key) && !isDeepStrictEqual(next[key], before[key]),
-    );
-    if (fixed.length > 0) {
-      const changes = fixed.map(
-        (key) => `${key}: old=${JSON.stringify(before[key])}, new=${JSON.stringify(next[key])}`,
-      );
-      throw new Failure('reload', `config reload not supported for ${changes.join('; ')}`);
+    const next = await this.load();
+    const prepared = await log.prepare(before.log, next.log);
+    try {
+      await this.server.reload(next);
+    } catch (error) {
+      prepared.discard();
+      throw error;
     }
-    const { logger } = this.log;
-    logger.debugEnabled = debug;
-    logger.traceEnabled = trace;
-    const problems = await this.server.host.reconcile(next.plugins, (path) => readFile(path));
-    for (const problem of problems) logger.error(`Plugins: ${problem}`);
+    prepared.use();
     this.options = next;
-    logger.info(`Reloaded server configuration (${next.configDigest})`);
+    if (next.pidFile !== before.pidFile) await this.writePid();
+    if (next.portsFileDir !== before.portsFileDir) await this.writePorts();
+    for (const warning of [...next.warnings, ...next.notices]) log.warn(warning);
+    log.info(`Reloaded server configuration (${next.configDigest})`);
   }
 
+  /** Writes the pid file, and removes the one that was there under another name. */
   private async writePid(): Promise<void> {
     const { pidFile } = this.options;
-    if (pidFile === '') return;
-    const { writePidFile, removePidFile } = await import('../server/pid-file.js');
-    writePidFile(pidFile);
-    this.cleanups.push(() => removePidFile(pidFile));
+    const removeOld = this.removePid;
+    this.removePid = null;
+    if (pidFile !== '') {
+      const { writePidFile, removePidFile } = await import('../server/pid-file.js');
+      writePidFile(pidFile);
+      this.removePid = () => removePidFile(pidFile);
+    }
+    removeOld?.();
   }
 
   private async writePorts(): Promise<void> {
     const { portsFileDir } = this.options;
-    if (portsFileDir === '') return;
-    const { portsFilePath, removePortsFile, writePortsFile } = await import('../server/ports-file.js');
-    const path = portsFilePath(portsFileDir, this.executable);
-    writePortsFile(path, this.server.urls);
-    this.cleanups.push(() => removePortsFile(path));
+    const removeOld = this.removePorts;
+    this.removePorts = null;
+    if (portsFileDir !== '') {
+      const { portsFilePath, removePortsFile, writePortsFile } = await import('../server/ports-file.js');
+      const path = portsFilePath(portsFileDir, PORTS_FILE_NAME);
+      writePortsFile(path, this.server.urls);
+      this.removePorts = () => removePortsFile(path);
+    }
+    removeOld?.();
   }
 
   private cleanUp(): void {
-    for (const cleanUp of this.cleanups.splice(0)) cleanUp();
-    this.log.sink.close();
+    this.removePid?.();
+    this.removePorts?.();
+    this.removePid = null;
+    this.removePorts = null;
+    this.log.close();
   }
 
   /** Nothing can be trusted to work any more but the log. */
   private die(text: string): void {
-    this.log.logger.fatal(text);
+    this.log.fatal(text);
     this.cleanUp();
     process.exit(1);
   }

@@ -49,11 +49,14 @@ export class ClientDoor implements ClientContext {
   readonly account: Account;
   readonly info: InfoBuilder;
   readonly limits: ClientLimits;
-  readonly tracedBytesMax: number;
+  /** Changes by a reload. */
+  tracedBytesMax: number;
   readonly congestion: Congestion;
   readonly sessions = new Map<number, ClientSession>();
   readonly closedConnections: ClosedConnections;
   authenticator: Authenticator;
+  /** How clients come in by WebSocket; null is like all others. */
+  websocketEntrance: ClientContext | null = null;
   totalConnections = 0;
   slowConsumers = 0;
   staleConnections = 0;
@@ -77,7 +80,7 @@ export class ClientDoor implements ClientContext {
 
   /** A new connection. */
   accept(transport: Transport): void {
-    const session = new ClientSession(++this.lastId, transport, this);
+    const session = new ClientSession(++this.lastId, transport, this.entranceOf(transport));
     this.totalConnections++;
     const full = this.sessions.size >= this.limits.connectionsMax;
     this.sessions.set(session.id, session);
@@ -96,9 +99,28 @@ export class ClientDoor implements ClientContext {
   }
 
   authenticate(options: Readonly<ConnectOptions>, transport: Transport): Identity | null | Promise<Identity | null> {
+    return this.authenticateBy(() => this.authenticator, options, transport);
+  }
+
+  /** Asks the present authenticator: a reload may bring another one while a password is being checked. */
+  authenticateBy(
+    present: () => Authenticator,
+    options: Readonly<ConnectOptions>,
+    transport: Transport,
+  ): Identity | null | Promise<Identity | null> {
     const { user, password, token, nkey, jwt, signature } = options;
     const kind = transport.kind === 'websocket' ? 'websocket' : 'client';
-    return this.authenticator.authenticate({ user, password, token, nkey, jwt, signature }, { kind });
+    const authenticator = present();
+    const verdict = authenticator.authenticate({ user, password, token, nkey, jwt, signature }, { kind });
+    if (!(verdict instanceof Promise)) return verdict;
+    return verdict.then((identity) =>
+      authenticator === present() ? identity : this.authenticateBy(present, options, transport),
+    );
+  }
+
+  /** Where a connection comes in. */
+  entranceOf(transport: Transport): ClientContext {
+    return (transport.kind === 'websocket' ? this.websocketEntrance : null) ?? this;
   }
 
   /** A session ended. */

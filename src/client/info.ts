@@ -18,9 +18,8 @@ export interface InfoState {
   tlsAvailable(): boolean;
   payloadBytesMax(): number;
   headers(): boolean;
-  /** `host:port` of every server that clients may connect to. */
+  /** `host:port` of every server that clients may connect to, in this client's own way. */
   connectUrls(): readonly string[];
-  websocketConnectUrls(): readonly string[];
   lameDuck(): boolean;
 }
 
@@ -60,8 +59,7 @@ export class InfoBuilder {
 
   private build(session: Addressee, last: object): object {
     const { identity, state } = this;
-    const websocket = session.transport.kind === 'websocket';
-    const urls = websocket ? state.websocketConnectUrls() : state.connectUrls();
+    const urls = state.connectUrls();
     return {
       server_id: identity.id,
       server_name: identity.name,
@@ -72,8 +70,8 @@ export class InfoBuilder {
       port: identity.port,
       headers: state.headers(),
       auth_required: state.authRequired() || undefined,
-      tls_required: (!websocket && state.tlsRequired()) || undefined,
-      tls_available: (!websocket && state.tlsAvailable()) || undefined,
+      tls_required: state.tlsRequired() || undefined,
+      tls_available: state.tlsAvailable() || undefined,
       max_payload: state.payloadBytesMax(),
       client_id: session.id,
       client_ip: session.remoteHost,

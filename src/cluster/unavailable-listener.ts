@@ -1,12 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { describe, Failure } from '../base/failure.js';
+import { describe } from '../base/failure.js';
 import type { Logger } from '../base/logger.js';
 
 export type PeerKind = 'route' | 'leafnode' | 'gateway' | 'mqtt';
 
 export interface UnavailableSettings {
   kind: PeerKind;
+  /** Empty is every address, of IPv6 and IPv4. */
   host: string;
+  /** 0 is any free port. */
   port: number;
   logger: Logger;
   /** The INFO object that peers expect first. */
@@ -20,32 +22,28 @@ const CONNACK_UNAVAILABLE = Buffer.from([0x20, 0x02, 0x00, 0x03]);
 
 /** A port that the configuration asks for and whose feature is not there yet: it says so, in the peer's own protocol. */
 export class UnavailableListener {
+  readonly kind: PeerKind;
+  port = 0;
   private readonly settings: UnavailableSettings;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
-  port = 0;
 
   constructor(settings: UnavailableSettings) {
+    this.kind = settings.kind;
     this.settings = settings;
-    this.server = createServer((socket) => this.refuse(socket));
+    this.server = createServer({ allowHalfOpen: true }, (socket) => this.refuse(socket));
     this.server.maxConnections = CONNECTIONS_MAX;
   }
 
-  /** Opens the port and warns. Rejects with a `Failure` that names the address. */
+  /** Opens the port. Rejects with the system's error. */
   listen(): Promise<void> {
-    const { host, port, kind, logger } = this.settings;
+    const { host, port } = this.settings;
     return new Promise((resolve, reject) => {
-      this.server.once('error', (error) => {
-        reject(
-          new Failure('listen-failed', `cannot listen on ${host}:${port} for ${kind} connections: ${error.message}`, {
-            cause: error,
-          }),
-        );
-      });
-      this.server.listen(port, host, () => {
+      this.server.once('error', reject);
+      this.server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+        this.server.off('error', reject);
         const address = this.server.address();
         if (address !== null && typeof address === 'object') this.port = address.port;
-        logger.warn(`${kind} connections are not supported yet: ${host}:${this.port} is open and refuses its peers`);
         resolve();
       });
     });
@@ -61,14 +59,24 @@ export class UnavailableListener {
   private refuse(socket: Socket): void {
     const { kind, logger, info } = this.settings;
     this.sockets.add(socket);
-    socket.setTimeout(PATIENCE_MS, () => socket.destroy());
-    socket.on('close', () => this.sockets.delete(socket));
-    socket.on('error', (error) => logger.debug(`${kind} peer: ${describe(error)}`));
+    const label = `${socket.remoteAddress?.replace(/^::ffff:/, '')}:${socket.remotePort}`;
+    // An idle timeout would let a peer that goes on sending stay.
+    const patience = setTimeout(() => socket.destroy(), PATIENCE_MS);
+    patience.unref();
+    socket.on('close', () => {
+      clearTimeout(patience);
+      this.sockets.delete(socket);
+    });
+    socket.on('error', (error) => logger.debug(`${label} - ${kind} peer: ${describe(error)}`));
+    socket.on('end', () => socket.end());
+    logger.error(`${label} - ${kind} connection refused: not supported yet`);
+    // An MQTT server may only answer, after CONNECT.
     if (kind === 'mqtt') socket.once('data', () => socket.end(CONNACK_UNAVAILABLE));
     else {
       socket.write(`INFO ${JSON.stringify(info())}\r\n`);
       socket.end(`-ERR '${kind} connections are not supported yet'\r\n`);
-      socket.resume();
     }
+    // What the peer sends is read and dropped: unread bytes would make the kernel reset the connection and lose our words.
+    socket.resume();
   }
 }

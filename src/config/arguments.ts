@@ -12,6 +12,7 @@ export interface ArgumentValues {
   portsFileDir?: string;
   logFile?: string;
   logTime?: boolean;
+  logTimeUtc?: boolean;
   logSizeLimit?: number;
   tracedBytesMax?: number;
   debug?: boolean;
@@ -21,20 +22,27 @@ export interface ArgumentValues {
   user?: string;
   pass?: string;
   auth?: string;
+  /** Where the cluster's port is to be; null: nowhere. */
+  cluster?: { host: string; port: number } | null;
+  clusterName?: string;
   help?: boolean;
   version?: boolean;
 }
 
 export interface Arguments {
   values: ArgumentValues;
+  /** What stands behind the flags. */
+  words: string[];
 }
 
 /** What is wrong with the command line, in nats-server's words. */
 export interface ArgumentError {
   error: string;
+  /** Whether nats-server would know the flag: it is only not supported yet. */
+  unsupported: boolean;
 }
 
-type Kind = 'text' | 'number' | 'flag';
+type Kind = 'text' | 'number' | 'flag' | 'address';
 type Flag = { names: string[]; kind: Kind; fields: (keyof ArgumentValues)[] };
 
 const flagOf = (names: string, kind: Kind, ...fields: (keyof ArgumentValues)[]): Flag => ({
@@ -57,6 +65,7 @@ const FLAGS: Flag[] = [
   flagOf('ports_file_dir', 'text', 'portsFileDir'),
   flagOf('l log', 'text', 'logFile'),
   flagOf('T logtime', 'flag', 'logTime'),
+  flagOf('logtime_utc', 'flag', 'logTimeUtc'),
   flagOf('log_size_limit', 'number', 'logSizeLimit'),
   flagOf('max_traced_msg_len', 'number', 'tracedBytesMax'),
   flagOf('D debug', 'flag', 'debug'),
@@ -67,85 +76,78 @@ const FLAGS: Flag[] = [
   flagOf('user', 'text', 'user'),
   flagOf('pass', 'text', 'pass'),
   flagOf('auth', 'text', 'auth'),
+  flagOf('cluster cluster_listen', 'address', 'cluster'),
+  flagOf('cluster_name', 'text', 'clusterName'),
+  flagOf('cluster_advertise', 'text'),
+  flagOf('no_advertise', 'flag'),
+  flagOf('connect_retries', 'number'),
   flagOf('h help', 'flag', 'help'),
   flagOf('v version', 'flag', 'version'),
 ];
 
 /** nats-server's flags for what is not there yet: refused by name. */
 const UNSUPPORTED =
-  'ms https_port s syslog r remote_syslog tls tlscert tlskey tlsverify tlscacert routes cluster cluster_name no_advertise cluster_advertise connect_retries cluster_listen profile help_tls'.split(
-    ' ',
-  );
+  'ms https_port s syslog r remote_syslog tls tlscert tlskey tlsverify tlscacert routes profile help_tls'.split(' ');
 
 const BY_NAME = new Map(FLAGS.flatMap((flag) => flag.names.map((name) => [name, flag] as const)));
 
-/** Parses the command line as Go's `flag` package does. */
+function wrong(error: string, unsupported = false): ArgumentError {
+  return { error, unsupported };
+}
+
+/** Parses the command line as Go's `flag` package does: flags end at the first word that is none. */
 export function parseArguments(argv: readonly string[]): Arguments | ArgumentError {
   const values: ArgumentValues = {};
-  for (let i = 0; i < argv.length; i++) {
-    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(argv[i]);
-    if (match === null) return { error: `unrecognized command: ${JSON.stringify(argv[i])}` };
+  let at = 0;
+  for (; at < argv.length; at++) {
+    if (argv[at] === '--') return { values, words: argv.slice(at + 1) };
+    if (argv[at].length < 2 || !argv[at].startsWith('-')) break;
+    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(argv[at]);
+    if (match === null) return wrong(`bad flag syntax: ${argv[at]}`);
     const [, name, attached] = match;
-    if (UNSUPPORTED.includes(name)) return { error: `flag is not supported yet by this server: -${name}` };
+    if (UNSUPPORTED.includes(name)) return wrong(`flag is not supported yet by this server: -${name}`, true);
     const flag = BY_NAME.get(name);
-    if (flag === undefined) return { error: `flag provided but not defined: -${name}` };
-    let value = attached;
-    if (value === undefined && flag.kind !== 'flag') {
-      value = argv[++i];
-      if (value === undefined) return { error: `flag needs an argument: -${name}` };
+    if (flag === undefined) return wrong(`flag provided but not defined: -${name}`);
+    if (attached === undefined && flag.kind !== 'flag' && at + 1 >= argv.length)
+      return wrong(`flag needs an argument: -${name}`);
+    const text = attached ?? (flag.kind === 'flag' ? 'true' : argv[++at]);
+    const read = readValue(flag.kind, text);
+    if (read === undefined) {
+      const quoted = JSON.stringify(text);
+      return wrong(
+        flag.kind === 'flag'
+          ? `invalid boolean value ${quoted} for -${name}: parse error`
+          : `invalid value ${quoted} for flag -${name}: parse error`,
+      );
     }
-    const read = readValue(flag.kind, value ?? 'true');
-    if (read === null) return { error: `invalid value ${JSON.stringify(value)} for flag -${name}: parse error` };
     for (const field of flag.fields) Object.assign(values, { [field]: read });
   }
-  return { values };
+  return { values, words: argv.slice(at) };
 }
 
 const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
 const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 
-function readValue(kind: Kind, text: string): string | number | boolean | null {
-  if (kind === 'text') return text;
-  if (kind === 'number') return /^-?\d+$/.test(text) ? Number(text) : null;
-  if (TRUE.includes(text)) return true;
-  return FALSE.includes(text) ? false : null;
+/** The value of a flag; undefined when its text is not of the kind. */
+function readValue(kind: Kind, text: string): ArgumentValues[keyof ArgumentValues] {
+  switch (kind) {
+    case 'text':
+      return text;
+    case 'number':
+      return /^[+-]?\d{1,15}$/.test(text) ? Number(text) : undefined;
+    case 'address':
+      return readAddress(text);
+    default:
+      if (TRUE.includes(text)) return true;
+      return FALSE.includes(text) ? false : undefined;
+  }
 }
 
-export const USAGE = `
-Usage: nats-server [options]
-
-Server Options:
-    -a, --addr, --net <host>         Bind to host address (default: 0.0.0.0)
-    -p, --port <port>                Use port for clients (default: 4222, -1: any free port)
-    -n, --name
-        --server_name <server_name>  Server name (default: its id)
-    -P, --pid <file>                 File to store PID
-    -m, --http_port <port>           Use port for http monitoring
-    -c, --config <file>              Configuration file
-    -t                               Test configuration and exit
-    -sl,--signal <signal>[=<pid>]    Send signal to a server process (ldm, stop, quit, term, reopen, reload)
-        --client_advertise <string>  Client URL to advertise to other servers
-        --ports_file_dir <dir>       Creates a ports file in the specified directory (<executable_name>_<pid>.ports).
-
-Logging Options:
-    -l, --log <file>                 File to redirect log output
-    -T, --logtime                    Timestamp log entries (default: true)
-    -D, --debug                      Enable debugging output
-    -V, --trace                      Trace the raw protocol
-    -DV                              Debug and trace
-        --log_size_limit <limit>     Logfile size limit (default: auto)
-        --max_traced_msg_len <len>   Maximum printable length for traced messages (default: unlimited)
-
-JetStream Options:
-    -js, --jetstream                 Enable JetStream functionality (not there yet: says so)
-    -sd, --store_dir <dir>           Set the storage directory
-
-Authorization Options:
-        --user <user>                User required for connections
-        --pass <password>            Password required for connections
-        --auth <token>               Authorization token required for connections
-
-Common Options:
-    -h, --help                       Show this message
-    -v, --version                    Show version
-`;
+/** `nats://host:port`; port -1 is any free one. Nothing is no address. */
+function readAddress(text: string): { host: string; port: number } | null | undefined {
+  if (text === '') return null;
+  const [, host, digits] = /^[a-z]+:\/\/(?:[^@/]*@)?(.*?):(-1|\d{1,5})\/?$/i.exec(text) ?? [];
+  const port = Number(digits);
+  if (host === undefined || port > 65535) return undefined;
+  return { host: host.replace(/^\[(.*)\]$/, '$1') || '0.0.0.0', port: Math.max(0, port) };
+}

@@ -1,29 +1,19 @@
 import type { AuthorizationSettings, UserSettings } from '../auth/authenticator.js';
 import type { PermissionRules, ResponseRules, SubjectRules } from '../auth/permissions.js';
 import { isFilter } from '../subject/subject.js';
-import { type ConfigMap, type ConfigValue, configError } from './grammar.js';
-import type { Options } from './options.js';
-import {
-  durationMs,
-  flag,
-  type KeyTable,
-  keys,
-  map,
-  maps,
-  readBlock,
-  text,
-  texts,
-  unsupported,
-  whole,
-} from './values.js';
+import type { Draft } from './draft.js';
+import type { ConfigMap, ConfigValue } from './grammar.js';
+import { type KeyTable, keys, readBlock, set, unsupported } from './key-table.js';
+import { configError } from './place.js';
+import { durationMs, map, maps, parseDuration, text, texts, whole } from './values.js';
 
-interface Draft {
-  user?: string;
-  password?: string;
-  token?: string;
-  users: UserSettings[];
-  defaults?: PermissionRules;
-  timeoutMs?: number;
+interface Login {
+  user: string;
+  password: string;
+  token: string;
+  users: UserSettings[] | null;
+  defaults: PermissionRules | null;
+  timeoutMs: number | null;
 }
 
 const RESPONSES: ResponseRules = { max: 1, expiresMs: 120_000 };
@@ -53,10 +43,11 @@ function subjectRules(value: ConfigValue, key: string): SubjectRules {
 
 const responseTable = keys<ResponseRules>({
   'max|max_msgs|max_messages|max_responses': (rules, value, key) => {
-    rules.max = whole(-1, 2 ** 31)(value, key);
+    rules.max = whole(-1, 2 ** 31)(value, key) || RESPONSES.max;
   },
   'expires|expiration|ttl': (rules, value, key) => {
-    rules.expiresMs = durationMs(value, key);
+    const text = value.kind === 'string' ? parseDuration(String(value.value)) : null;
+    rules.expiresMs = (text ?? durationMs(value, key)) || RESPONSES.expiresMs;
   },
 });
 
@@ -80,12 +71,8 @@ function permissions(value: ConfigValue, key: string): PermissionRules {
 
 const userTable: KeyTable<UserSettings> = {
   ...keys<UserSettings>({
-    'user|username': (user, value, key) => {
-      user.name = text(value, key);
-    },
-    'pass|password': (user, value, key) => {
-      user.password = text(value, key);
-    },
+    'user|username': set('name', text),
+    'pass|password': set('password', text),
     'permission|permissions|authorization': (user, value, key) => {
       user.permissions = permissions(value, key);
     },
@@ -95,51 +82,50 @@ const userTable: KeyTable<UserSettings> = {
 
 function user(block: ConfigMap): UserSettings {
   const settings = readBlock(block, userTable, { name: '', password: '' });
-  if (settings.name === '') throw configError(block.place, 'a user needs "user"');
+  if (settings.name === '') throw configError(block.place, 'User entry requires a user');
   return settings;
 }
 
-const authorizationTable: KeyTable<Draft> = {
-  ...keys<Draft>({
-    'user|username': (draft, value, key) => {
-      draft.user = text(value, key);
+const loginTable: KeyTable<Login> = {
+  ...keys<Login>({
+    'user|username': set('user', text),
+    'pass|password': set('password', text),
+    token: set('token', text),
+    timeout: set('timeoutMs', durationMs),
+    users: (login, value, key) => {
+      login.users = maps(value, key).map(user);
     },
-    'pass|password': (draft, value, key) => {
-      draft.password = text(value, key);
-    },
-    token: (draft, value, key) => {
-      draft.token = text(value, key);
-    },
-    timeout: (draft, value, key) => {
-      draft.timeoutMs = durationMs(value, key);
-    },
-    users: (draft, value, key) => {
-      draft.users = maps(value, key).map(user);
-    },
-    'default_permission|default_permissions|permissions': (draft, value, key) => {
-      draft.defaults = permissions(value, key);
-    },
-    proxy_required: (_, value, key) => {
-      if (flag(value, key))
-        throw configError(value.place, `${JSON.stringify(key)} is not supported yet by this server`);
+    'default_permission|default_permissions|permissions': (login, value, key) => {
+      login.defaults = permissions(value, key);
     },
   }),
-  ...unsupported<Draft>('auth_callout auth_hook'),
+  ...unsupported<Login>('auth_callout auth_hook proxy_required'),
 };
 
-/** Reads `authorization { … }` into the options. */
-export function readAuthorization(options: Options, value: ConfigValue, key: string): void {
-  const draft: Draft = readBlock(map(value, key), authorizationTable, { users: [] });
-  const { user: name, password = '', token, users, defaults } = draft;
-  const ways = [token !== undefined, name !== undefined, users.length > 0].filter(Boolean).length;
-  if (ways > 1) throw configError(value.place, 'Can not have a token, a single user/pass and a users array together');
+/** What does not go together, in nats-server's words. */
+function whyNot({ user: name, password, token, users }: Login): string | null {
+  if ((name !== '' || password !== '') && token !== '') return 'Cannot have a user/pass and token';
+  if (users === null) return null;
+  if (name !== '') return 'Can not have a single user/pass and a users array';
+  if (token !== '') return 'Can not have a token and a users array';
   const names = users.map((entry) => entry.name);
   const twice = names.find((entry, i) => names.indexOf(entry) !== i);
-  if (twice !== undefined) throw configError(value.place, `Duplicate user ${JSON.stringify(twice)} detected`);
-  const settings: AuthorizationSettings = { users: name === undefined ? users : [{ name, password }] };
-  if (token !== undefined) settings.token = token;
-  if (defaults !== undefined) settings.defaultPermissions = defaults;
+  return twice === undefined ? null : `Duplicate user ${JSON.stringify(twice)} detected`;
+}
+
+/** Reads `authorization { … }`. */
+export function readAuthorization(draft: Draft, value: ConfigValue, key: string): void {
+  const { options } = draft;
+  const empty: Login = { user: '', password: '', token: '', users: null, defaults: null, timeoutMs: null };
+  const login = readBlock(map(value, key), loginTable, empty);
+  const refusal = whyNot(login);
+  if (refusal !== null) throw configError(value.place, refusal);
+  const { user: name, password, token, users, defaults, timeoutMs } = login;
+  const settings: AuthorizationSettings = { users: users ?? (name === '' ? [] : [{ name, password }]) };
+  if (token !== '') settings.token = token;
+  if (defaults !== null) settings.defaultPermissions = defaults;
   if (options.authorization.noAuthUser !== undefined) settings.noAuthUser = options.authorization.noAuthUser;
   options.authorization = settings;
-  if (draft.timeoutMs !== undefined) options.authTimeoutMs = draft.timeoutMs;
+  draft.usersListed = users !== null && users.length > 0;
+  if (timeoutMs !== null) options.authTimeoutMs = timeoutMs;
 }

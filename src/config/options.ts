@@ -3,30 +3,50 @@ import type { PluginDeclarations } from '../host/declarations.js';
 
 /** A listener of a feature that is not there yet. */
 export interface PeerListenerOptions {
+  /** Name of the cluster, where there is one. */
+  name: string;
   host: string;
-  port: number;
+  /** 0 is any free port; null: the block asks for no listener. */
+  port: number | null;
 }
 
+/** Certificates, read when the configuration is. */
 export interface TlsOptions {
   certFile: string;
   keyFile: string;
-  caFile: string | null;
+  caFile: string;
+  /** PEM texts of the files; empty when there is no such file. */
+  cert: string;
+  key: string;
+  ca: string;
+  /** Whether clients must show a certificate that `ca` signed. */
   verify: boolean;
+  minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
 
 export interface WebSocketOptions {
   host: string;
+  /** 0 is any free port. */
   port: number;
+  /** `host:port` that other clients are told; empty is host and port. */
   advertise: string;
   tls: TlsOptions | null;
   sameOrigin: boolean;
   allowedOrigins: string[];
   compression: boolean;
   handshakeTimeoutMs: number;
+  /** Names of the cookies that carry credentials; empty is none. */
   userCookie: string;
   passwordCookie: string;
   tokenCookie: string;
+  /** Who may come in, where that differs from other clients. */
+  authorization: AuthorizationSettings | null;
+  noAuthUser: string;
+  authTimeoutMs: number | null;
+  /** Added to the answer to each upgrade. */
   headers: Record<string, string>;
+  /** Null is as for other clients. */
+  pingIntervalMs: number | null;
 }
 
 export interface LogOptions {
@@ -41,6 +61,14 @@ export interface LogOptions {
   tracedBytesMax: number;
 }
 
+export interface MonitoringOptions {
+  /** Empty is the host of the client port. */
+  host: string;
+  /** 0 is any free port; null: there is no monitoring. */
+  port: number | null;
+  basePath: string;
+}
+
 /** Everything that can be set, with defaults filled in. Only `config/` makes one. */
 export interface Options {
   host: string;
@@ -51,7 +79,9 @@ export interface Options {
   controlLineBytesMax: number;
   payloadBytesMax: number;
   pendingBytesMax: number;
+  /** -1 is no limit. */
   connectionsMax: number;
+  /** Per connection; 0 is no limit. */
   subscriptionsMax: number;
   subscriptionTokensMax: number;
   pingIntervalMs: number;
@@ -62,7 +92,7 @@ export interface Options {
   noProducerStall: boolean;
   authorization: AuthorizationSettings;
   authTimeoutMs: number;
-  monitoring: { host: string; port: number; basePath: string } | null;
+  monitoring: MonitoringOptions;
   pidFile: string;
   portsFileDir: string;
   lameDuckDurationMs: number;
@@ -80,6 +110,10 @@ export interface Options {
   metadata: Record<string, string>;
   configFile: string;
   configDigest: string;
+  /** What nats-server complains about in a configuration file and takes all the same, each with its place. */
+  warnings: string[];
+  /** What the log says about the configuration file, each with its place. */
+  notices: string[];
 }
 
 /** nats-server's defaults. */
@@ -103,7 +137,7 @@ export function defaultOptions(): Options {
     noProducerStall: false,
     authorization: { users: [] },
     authTimeoutMs: 2_000,
-    monitoring: null,
+    monitoring: { host: '', port: null, basePath: '' },
     pidFile: '',
     portsFileDir: '',
     lameDuckDurationMs: 120_000,
@@ -131,5 +165,7 @@ export function defaultOptions(): Options {
     metadata: {},
     configFile: '',
     configDigest: '',
+    warnings: [],
+    notices: [],
   };
 }

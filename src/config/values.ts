@@ -1,4 +1,5 @@
-import { type ConfigMap, type ConfigValue, configError } from './grammar.js';
+import type { ConfigMap, ConfigValue } from './grammar.js';
+import { configError } from './place.js';
 
 /** Reads one kind of value, or throws a `Failure` with its place, what was found and what was expected. */
 export type Read<T> = (value: ConfigValue, key: string) => T;
@@ -9,11 +10,13 @@ function found(value: ConfigValue): string {
   return JSON.stringify(value.value);
 }
 
-function expected(value: ConfigValue, key: string, what: string): never {
+/** Throws the error for a value that is not what its key takes. */
+export function expected(value: ConfigValue, key: string, what: string): never {
   throw configError(value.place, `${JSON.stringify(key)} is ${found(value)}, expected ${what}`);
 }
 
 export const text: Read<string> = (value, key) => {
+  // A name or password may look like a number or a date.
   if (value.kind === 'string' || value.kind === 'number' || value.kind === 'date') return String(value.value);
   return expected(value, key, 'a text');
 };
@@ -31,17 +34,52 @@ export function whole(min: number, max: number): Read<number> {
   };
 }
 
-const UNITS: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+/** A whole number; 0 stands for the default. */
+export function wholeOr(fallback: number, max: number): Read<number> {
+  const read = whole(0, max);
+  return (value, key) => read(value, key) || fallback;
+}
 
-/** A duration such as `"2m"` or `1h30m`, or a number of seconds; in milliseconds. */
-export const durationMs: Read<number> = (value, key) => {
-  if (value.kind === 'number') return (value.value as number) * 1000;
-  const source = value.kind === 'string' ? (value.value as string) : '';
-  const parts = [...source.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== source)
-    return expected(value, key, 'a duration such as "2m" or "500ms"');
-  return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * UNITS[unit], 0);
+/** One of some words, in any case. */
+export function oneOf<const T extends string>(...words: T[]): Read<T> {
+  return (value, key) => {
+    const word = value.kind === 'string' || value.kind === 'boolean' ? String(value.value).toLowerCase() : '';
+    const match = words.find((candidate) => candidate === word);
+    return match ?? expected(value, key, words.map((candidate) => JSON.stringify(candidate)).join(' or '));
+  };
+}
+
+const UNITS: Record<string, number> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
 };
+const DURATION_PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
+
+/** A duration such as `2m` or `1h30m` in milliseconds; null when the text is none. */
+export function parseDuration(source: string): number | null {
+  const unsigned = source.replace(/^[+-]/, '');
+  if (unsigned === '0') return 0;
+  const parts = [...unsigned.matchAll(DURATION_PART)];
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== unsigned) return null;
+  const sum = parts.reduce((total, [, amount, unit]) => total + Number(amount) * UNITS[unit], 0);
+  return source.startsWith('-') ? -sum : sum;
+}
+
+/** A duration such as `"2m"`, or a number of seconds; in milliseconds. */
+export const durationMs: Read<number> = (value, key) => {
+  const ms = value.kind === 'number' ? (value.value as number) * 1000 : parseDuration(String(scalar(value)));
+  return ms !== null && ms >= 0 ? ms : expected(value, key, 'a duration such as "2m" or "500ms"');
+};
+
+function scalar(value: ConfigValue): string | number | boolean {
+  return value.kind === 'map' || value.kind === 'array' ? '' : value.value;
+}
 
 /** A text or an array of texts. */
 export const texts: Read<string[]> = (value, key) =>
@@ -57,55 +95,26 @@ export const maps: Read<ConfigMap[]> = (value, key) =>
 export const textMap: Read<Record<string, string>> = (value, key) =>
   Object.fromEntries(Array.from(map(value, key).entries, ([name, entry]) => [name, text(entry.value, name)]));
 
-/** `host:port`, a port, or `:port`; -1 and 0 are any free port. */
-export const address: Read<{ host: string | null; port: number }> = (value, key) => {
-  const source = text(value, key);
-  const split = /^(?:(.*):)?(-?\d+)$/.exec(source);
-  const port = Number(split?.[2]);
-  if (split === null || port < -1 || port > 65535) return expected(value, key, '"host:port" or a port');
-  const host = (split[1] ?? '').replace(/^\[(.*)\]$/, '$1');
-  return { host: host === '' ? null : host, port: Math.max(0, port) };
+/** An address to listen on. `port` is as written: -1 is any free port, 0 is the default or none. */
+export interface ListenAddress {
+  host: string;
+  port: number;
+}
+
+/** `host:port`, `:port` or a port; -1 is any free port. */
+export const address: Read<ListenAddress> = (value, key) => {
+  const [, host = '', digits] = /^(?:(.*):)?(-?\d+)$/.exec(String(scalar(value))) ?? [];
+  const number = digits === undefined ? Number.NaN : Number(digits);
+  if (!(number >= -1 && number <= 65535)) return expected(value, key, '"host:port" or a port from -1 to 65535');
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: number };
 };
 
-/** A port; -1 and 0 are any free one. */
-export const port: Read<number> = (value, key) => Math.max(0, whole(-1, 65535)(value, key));
+/** A port as written; -1 is any free one. */
+export const port: Read<number> = whole(-1, 65535);
 
 /** Plain JSON values, for what goes to plugins as it is. */
 export function plain(value: ConfigValue): unknown {
   if (value.kind === 'map')
     return Object.fromEntries(Array.from(value.entries, ([key, entry]) => [key, plain(entry.value)]));
   return value.kind === 'array' ? value.items.map(plain) : value.value;
-}
-
-/** What to do with a key of a block. */
-export type KeyTable<T> = Record<string, (target: T, value: ConfigValue, key: string) => void>;
-
-/** Applies a block's keys by its table; keys are matched in any case. An unknown key is an error with its place. */
-export function readBlock<T>(block: ConfigMap, table: KeyTable<T>, target: T): T {
-  for (const [key, { keyPlace, value }] of block.entries) {
-    const apply = table[key.toLowerCase()];
-    if (apply === undefined) throw configError(keyPlace, `unknown field ${JSON.stringify(key)}`);
-    apply(target, value, key);
-  }
-  return target;
-}
-
-/** The entries of a table, each under all of its names (`a|b`). */
-export function keys<T>(table: KeyTable<T>): KeyTable<T> {
-  const all: KeyTable<T> = {};
-  for (const [names, apply] of Object.entries(table)) for (const name of names.split('|')) all[name] = apply;
-  return all;
-}
-
-/** Table entries for keys of features that are not there yet: refused by name. */
-export function unsupported<T>(names: string): KeyTable<T> {
-  const refuse = (_: T, value: ConfigValue, key: string) => {
-    throw configError(value.place, `${JSON.stringify(key)} is not supported yet by this server`);
-  };
-  return Object.fromEntries(names.split(/\s+/).map((name) => [name, refuse]));
-}
-
-/** Table entries for keys that are checked by name only. */
-export function accepted<T>(names: string): KeyTable<T> {
-  return Object.fromEntries(names.split(/\s+/).map((name) => [name, () => undefined]));
 }

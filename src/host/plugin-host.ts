@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.js';
-import { describe, Failure } from '../base/failure.js';
+import { Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
 import { Attachment } from './attachment.js';
 import { AttachmentSet } from './attachment-set.js';
 import { Chain } from './chain.js';
-import type { AttachmentDeclaration, PluginDeclarations } from './declarations.js';
+import type { AttachmentDeclaration } from './declarations.js';
 import { Effects } from './effects.js';
 import { EmitQueue } from './emit-queue.js';
 import { checkName, PluginRegistry, type PluginVersion } from './registry.js';
@@ -68,27 +68,6 @@ export class PluginHost {
         `plugin ${JSON.stringify(name)} is used by attachment ${JSON.stringify(user.name)}`,
       );
     this.registry.delete(name);
-  }
-
-  /** Brings about what the configuration file declares. Returns what could not be done, a text each. */
-  async reconcile(declared: PluginDeclarations, readFile: (path: string) => Promise<Uint8Array>): Promise<string[]> {
-    const problems: string[] = [];
-    this.attachments.setEnabled(declared.enabled);
-    for (const { name, file } of declared.modules) {
-      try {
-        await this.install(name, await readFile(file));
-      } catch (error) {
-        problems.push(`plugin ${JSON.stringify(name)} from ${JSON.stringify(file)}: ${describe(error)}`);
-      }
-    }
-    for (const attachment of declared.attachments) {
-      try {
-        this.attach(attachment, true);
-      } catch (error) {
-        problems.push(describe(error));
-      }
-    }
-    return problems;
   }
 
   async close(): Promise<void> {

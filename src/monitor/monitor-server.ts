@@ -67,7 +67,7 @@ export class MonitorServer {
 
   constructor(source: MonitorSource) {
     this.source = source;
-    this.basePath = (source.server().monitoring?.basePath ?? '').replace(/\/+$/, '');
+    this.basePath = (source.server().monitoring.basePath ?? '').replace(/\/+$/, '');
     this.server = createServer(
       { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 },
       (request, response) => {

@@ -22,7 +22,7 @@ export interface ServerSnapshot {
   pingsOutMax: number;
   writeDeadlineMs: number;
   authTimeoutMs: number;
-  monitoring: { host: string; port: number; basePath: string } | null;
+  monitoring: { host: string; port: number | null; basePath: string };
   tags: string[];
   metadata: Record<string, string>;
   configDigest: string;

@@ -1,26 +1,48 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type PerMessageDeflateOptions, WebSocketServer } from 'ws';
-import { Failure } from '../base/failure.js';
+import { describe, Failure } from '../base/failure.js';
 import type { Transport } from './transport.js';
 import { WebSocketTransport } from './websocket-transport.js';
 
+/** A server's certificate as PEM texts. */
+export interface WebSocketTls {
+  cert: string;
+  key: string;
+  /** Empty is the system's authorities. */
+  ca: string;
+  /** Whether clients must show a certificate. */
+  verify: boolean;
+  minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
 export interface WebSocketSettings {
+  /** Empty is every address, of IPv6 and IPv4. */
   host: string;
   /** 0 is any free port. */
   port: number;
-  /** PEM texts, or null for plain HTTP. */
-  tls: { cert: string; key: string; ca: string | null; verify: boolean } | null;
+  /** Null for plain HTTP. */
+  tls: WebSocketTls | null;
   compression: boolean;
   sameOrigin: boolean;
   /** Origins such as `https://example.com`; empty is any. */
   allowedOrigins: readonly string[];
   handshakeTimeoutMs: number;
   /** Bytes of one message, after decompression. */
-  messageBytesMax: number;
+  messageBytesMax: () => number;
   /** Added to the answer to each upgrade. */
   headers: Readonly<Record<string, string>>;
+  /** Why connections to this path are refused, or null. */
+  whyNotPath(path: string): string | null;
+}
+
+/** Who gets the connections, and is told of those that were refused. */
+export interface WebSocketOwner {
+  onConnection(transport: Transport): void;
+  /** `text` names the peer and says why. */
+  onRefused(text: string): void;
 }
 
 /** As nats-server: no memory between messages, and small ones are not worth it. */
@@ -31,109 +53,162 @@ const DEFLATE: PerMessageDeflateOptions = {
   concurrencyLimit: 4,
 };
 
+const STATUS_TEXTS = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found' } as const;
+type RefusalStatus = keyof typeof STATUS_TEXTS;
+
 /** Listens for WebSocket connections and makes a transport of each. */
 export class WebSocketListener {
   private readonly settings: WebSocketSettings;
-  private readonly server: Server;
+  private readonly owner: WebSocketOwner;
+  private readonly server: Server | TlsServer;
   private readonly upgrades: WebSocketServer;
-  host = '';
   port = 0;
 
-  constructor(settings: WebSocketSettings, onConnection: (transport: Transport) => void) {
+  constructor(settings: WebSocketSettings, owner: WebSocketOwner) {
     this.settings = settings;
-    const { tls, handshakeTimeoutMs } = settings;
-    const timeouts = { headersTimeout: handshakeTimeoutMs, requestTimeout: handshakeTimeoutMs };
-    this.server =
-      tls === null
-        ? createServer(timeouts)
-        : createTlsServer({
-            ...timeouts,
-            cert: tls.cert,
-            key: tls.key,
-            ...(tls.ca === null ? {} : { ca: tls.ca }),
-            requestCert: tls.verify,
-            rejectUnauthorized: tls.verify,
-            minVersion: 'TLSv1.2',
-            handshakeTimeout: handshakeTimeoutMs,
-          });
+    this.owner = owner;
+    this.server = httpServer(settings);
     this.upgrades = new WebSocketServer({
       noServer: true,
       perMessageDeflate: settings.compression ? DEFLATE : false,
-      maxPayload: settings.messageBytesMax,
+      maxPayload: settings.messageBytesMax(),
+      // A NATS connection is bytes, also where a client sends them in text frames.
       skipUTF8Validation: true,
     });
     this.upgrades.on('headers', (lines) => {
       for (const [name, value] of Object.entries(settings.headers)) lines.push(`${name}: ${value}`);
     });
+    this.upgrades.on('wsClientError', (error, socket) => this.refuse(socket, 400, error.message));
     this.server.on('request', (_request, response) => {
-      response.writeHead(400, { 'Content-Type': 'text/plain' });
+      response.writeHead(400, { 'Content-Type': 'text/plain; charset=utf-8', 'Sec-WebSocket-Version': '13' });
       response.end('this port speaks WebSocket: expected an upgrade request\n');
     });
-    this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      const refusal = this.whyNot(request);
-      if (refusal !== null) {
-        socket.end(
-          `HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${refusal.length}\r\n\r\n${refusal}`,
-        );
-        return;
-      }
-      this.upgrades.handleUpgrade(request, socket, head, (connection) => {
-        onConnection(new WebSocketTransport(connection, request, tls !== null));
+    this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
+    this.server.on('tlsClientError', (error, socket) => {
+      owner.onRefused(`${peerOf(socket)} - TLS handshake error: ${describe(error)}`);
+    });
+  }
+
+  /** Rejects with the system's error. */
+  listen(): Promise<void> {
+    const { host, port } = this.settings;
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+        this.server.off('error', reject);
+        const address = this.server.address();
+        if (address !== null && typeof address === 'object') this.port = address.port;
+        resolve();
       });
     });
   }
 
-  /** Rejects with a `Failure` that names the address. */
-  listen(): Promise<void> {
-    const { host, port } = this.settings;
-    return new Promise((resolve, reject) => {
-      this.server.once('error', (error) => {
-        reject(
-          new Failure('listen-failed', `cannot listen on ${host}:${port} for websocket clients: ${error.message}`, {
-            cause: error,
-          }),
-        );
-      });
-      this.server.listen(port, host, () => {
-        const address = this.server.address();
-        if (address !== null && typeof address === 'object') {
-          this.host = address.address;
-          this.port = address.port;
-        }
-        resolve();
-      });
-    });
+  /** Uses another certificate for connections from now on. Throws a `Failure` when it is none. */
+  renewCertificate({ cert, key, ca }: WebSocketTls): void {
+    if (!('setSecureContext' in this.server)) return;
+    try {
+      this.server.setSecureContext({ cert, key, ...(ca === '' ? {} : { ca }) });
+    } catch (error) {
+      throw new Failure('tls-invalid', `websocket: ${describe(error)}`, { cause: error });
+    }
   }
 
   /** Accepts no more; open connections stay until their owner closes them. */
   close(): Promise<void> {
     this.upgrades.close();
     return new Promise((resolve) => {
-      this.server.close(() => resolve());
-      this.server.closeIdleConnections();
+      this.server.close();
+      this.server.closeAllConnections();
+      // The port is free at once; `close` would call back when the last connection is gone.
       setImmediate(resolve);
     });
   }
 
-  /** The origin check: browsers say where a page came from. */
-  private whyNot(request: IncomingMessage): string | null {
-    const { origin, host } = request.headers;
-    const { sameOrigin, allowedOrigins, tls } = this.settings;
-    if (origin === undefined || (!sameOrigin && allowedOrigins.length === 0)) return null;
-    const from = parseOrigin(origin);
-    if (from === null) return `origin ${JSON.stringify(origin)} is not a URL`;
-    if (sameOrigin) {
-      const own = parseOrigin(`${tls === null ? 'http' : 'https'}://${host ?? ''}`);
-      if (own === null || own !== from) return `origin ${JSON.stringify(origin)} is not this server's`;
+  private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { settings, upgrades, owner } = this;
+    const wrongPath = settings.whyNotPath(pathOf(request));
+    if (wrongPath !== null) {
+      this.refuse(socket, 404, wrongPath);
+      return;
     }
-    if (allowedOrigins.length > 0 && !allowedOrigins.some((allowed) => parseOrigin(allowed) === from)) {
-      return `origin ${JSON.stringify(origin)} is not in the allowed list`;
+    const wrongOrigin = whyNotOrigin(request, settings);
+    if (wrongOrigin !== null) {
+      this.refuse(socket, 403, `origin not allowed: ${wrongOrigin}`);
+      return;
     }
-    return null;
+    upgrades.options.maxPayload = settings.messageBytesMax();
+    upgrades.handleUpgrade(request, socket, head, (connection) => {
+      owner.onConnection(new WebSocketTransport(connection, request, settings.tls !== null));
+    });
+  }
+
+  private refuse(socket: Duplex, status: RefusalStatus, reason: string): void {
+    this.owner.onRefused(`${peerOf(socket)} - websocket handshake error: ${reason}`);
+    const body = `${reason}\n`;
+    // The peer may be gone already.
+    socket.on('error', () => {});
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_TEXTS[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+        `Sec-WebSocket-Version: 13\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
   }
 }
 
-/** Scheme, host and port, or null. */
+function httpServer({ tls, handshakeTimeoutMs }: WebSocketSettings): Server | TlsServer {
+  const timeouts = {
+    headersTimeout: handshakeTimeoutMs,
+    requestTimeout: handshakeTimeoutMs,
+    // How often Node looks for connections that are too slow.
+    connectionsCheckingInterval: Math.max(50, Math.ceil(handshakeTimeoutMs / 4)),
+    noDelay: true,
+  };
+  if (tls === null) return createServer(timeouts);
+  const { cert, key, ca, verify, minVersion } = tls;
+  try {
+    return createTlsServer({
+      ...timeouts,
+      handshakeTimeout: handshakeTimeoutMs || 120_000,
+      cert,
+      key,
+      ...(ca === '' ? {} : { ca }),
+      requestCert: verify,
+      rejectUnauthorized: verify,
+      minVersion,
+    });
+  } catch (error) {
+    throw new Failure('tls-invalid', `websocket: ${describe(error)}`, { cause: error });
+  }
+}
+
+function peerOf(socket: Duplex): string {
+  const { remoteAddress = 'unknown', remotePort = 0 } = socket as Socket;
+  return `${remoteAddress.replace(/^::ffff:/, '')}:${remotePort}`;
+}
+
+function pathOf(request: IncomingMessage): string {
+  const [path] = (request.url ?? '/').split('?', 1);
+  return path;
+}
+
+/** The origin check: browsers say where a page came from, other clients say nothing and may come in. */
+export function whyNotOrigin(
+  request: Pick<IncomingMessage, 'headers'>,
+  { sameOrigin, allowedOrigins, tls }: Pick<WebSocketSettings, 'sameOrigin' | 'allowedOrigins' | 'tls'>,
+): string | null {
+  const { origin, host } = request.headers;
+  if (origin === undefined || (!sameOrigin && allowedOrigins.length === 0)) return null;
+  const from = parseOrigin(origin);
+  if (from === null) return `${JSON.stringify(origin)} is not a URL`;
+  if (sameOrigin && from !== parseOrigin(`${tls === null ? 'http' : 'https'}://${host ?? ''}`))
+    return 'not same origin';
+  if (allowedOrigins.length > 0 && !allowedOrigins.some((allowed) => parseOrigin(allowed) === from))
+    return 'not in the allowed list';
+  return null;
+}
+
+/** Scheme, host and port in lower case, without the port that goes without saying; null when the text is no URL. */
 function parseOrigin(text: string): string | null {
-  return URL.canParse(text) ? new URL(text).origin.toLowerCase() : null;
+  if (!URL.canParse(text)) return null;
+  const { protocol, host } = new URL(text);
+  return host === '' ? null : `${protocol}//${host}`.toLowerCase();
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import type { Transport, TransportReceiver, UpgradeRequest } from './transport.js';
 
@@ -73,8 +74,9 @@ function readUpgrade(request: IncomingMessage): UpgradeRequest {
   const forwarded = request.headers['x-forwarded-for'];
   const first = (Array.isArray(forwarded) ? forwarded[0] : (forwarded ?? '')).split(',')[0].trim();
   return {
-    path: new URL(request.url ?? '/', 'http://localhost').pathname,
-    forwardedFor: first,
+    path: (request.url ?? '/').split('?', 1)[0],
+    // Anybody can send this header: only what is an address gets into logs and snapshots.
+    forwardedFor: isIP(first) === 0 ? '' : first,
     cookies: readCookies(request.headers.cookie ?? ''),
   };
 }

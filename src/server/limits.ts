@@ -7,7 +7,7 @@ export function limitsOf(options: Options): ClientLimits {
     controlLineBytesMax: options.controlLineBytesMax,
     payloadBytesMax: options.payloadBytesMax,
     pendingBytesMax: options.pendingBytesMax,
-    connectionsMax: options.connectionsMax,
+    connectionsMax: options.connectionsMax < 0 ? Number.MAX_SAFE_INTEGER : options.connectionsMax,
     subscriptionsMax: options.subscriptionsMax,
     subscriptionTokensMax: options.subscriptionTokensMax,
     pingIntervalMs: options.pingIntervalMs,

@@ -2,13 +2,13 @@ import { VERSION } from '../base/version.js';
 import { type ConnectionRecord, recordOf } from '../client/connection-record.js';
 import { snapshotOfAttachment, snapshotOfPlugin } from '../host/snapshot.js';
 import type { ConnectionSnapshot, MonitorSource, PluginsSnapshot, ServerSnapshot } from '../monitor/snapshots.js';
-import type { Server } from './server.js';
+import type { ServerParts } from './server-parts.js';
 
 /** The server's state as plain values for monitoring. */
 export class ServerSource implements MonitorSource {
-  private readonly instance: Server;
+  private readonly instance: ServerParts;
 
-  constructor(instance: Server) {
+  constructor(instance: ServerParts) {
     this.instance = instance;
   }
 

@@ -9,9 +9,13 @@ export interface ListenUrls {
   cluster?: readonly string[];
   profile?: readonly string[];
   websocket?: readonly string[];
+  leafnodes?: readonly string[];
+  gateway?: readonly string[];
+  mqtt?: readonly string[];
 }
 
-const kinds = ['nats', 'monitoring', 'cluster', 'profile', 'websocket'] as const;
+/** nats-server's kinds in its order, then further ones. */
+const kinds = ['nats', 'monitoring', 'cluster', 'profile', 'websocket', 'leafnodes', 'gateway', 'mqtt'] as const;
 
 /** Where the ports file of this process is: `<folder>/<executable>_<pid>.ports`. */
 export function portsFilePath(folder: string, executable: string): string {

@@ -1,4 +1,4 @@
-import { Authenticator } from '../auth/authenticator.js';
+import { Authenticator, isBcrypt } from '../auth/authenticator.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
 import { type Logger, silentLogger } from '../base/logger.js';
@@ -6,16 +6,21 @@ import { VERSION, WEIR_VERSION } from '../base/version.js';
 import { Account } from '../broker/account.js';
 import { ClosedReason } from '../client/closed-reason.js';
 import { ClientDoor } from '../client/door.js';
-import { InfoBuilder, type ServerIdentity } from '../client/info.js';
+import { InfoBuilder, type InfoState, type ServerIdentity } from '../client/info.js';
 import { defaultOptions, type Options } from '../config/options.js';
+import { splitAddress } from '../config/validate.js';
+import { DeclaredPlugins } from '../host/declared-plugins.js';
 import { PluginApi } from '../host/plugin-api.js';
 import { PluginHost } from '../host/plugin-host.js';
 import { FlushQueue } from '../net/flush-queue.js';
-import { TcpListener } from '../net/tcp-listener.js';
+import { hostPort } from './addresses.js';
 import { ApiResponder } from './api-responder.js';
+import { seeClientsOff } from './lame-duck.js';
 import { limitsOf } from './limits.js';
+import { Listeners } from './listeners.js';
 import type { ListenUrls } from './ports-file.js';
 import { newServerId } from './server-id.js';
+import type { ServerParts } from './server-parts.js';
 
 /** What a server is made with; everything may be left out. */
 export interface ServerSettings {
@@ -36,28 +41,34 @@ export interface ServerSettings {
  * await server.stop();
  * ```
  */
-export class Server {
+export class Server implements ServerParts {
   readonly options: Options;
   readonly identity: ServerIdentity;
   readonly account: Account;
   readonly host: PluginHost;
   readonly door: ClientDoor;
   readonly startedMs: number;
-  private readonly logger: Logger;
-  private readonly clock: Clock;
-  private readonly listener: TcpListener;
-  private state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
-  private isLameDuck = false;
-  private monitor: { close(): Promise<void>; host: string; port: number } | null = null;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly infoState: InfoState;
+  configLoadedMs: number;
+  lameDuckMode = false;
+  private readonly listeners: Listeners;
+  private readonly plugins: DeclaredPlugins;
+  private starting: Promise<void> | null = null;
+  private stopping: Promise<void> | null = null;
 
   constructor({ options = {}, logger = silentLogger, clock = systemClock, random = Math.random }: ServerSettings = {}) {
     this.options = { ...defaultOptions(), host: '127.0.0.1', port: 0, ...options };
     this.logger = logger;
     this.clock = clock;
     this.startedMs = clock.nowMs();
+    this.configLoadedMs = this.startedMs;
     const id = newServerId();
     this.identity = { id, name: this.options.serverName || id, host: this.options.host, port: this.options.port };
+    this.infoState = this.makeInfoState();
     this.host = new PluginHost({ clock, payloadBytesMax: () => this.options.payloadBytesMax });
+    this.plugins = new DeclaredPlugins(this.host);
     this.account = new Account('$G', this.host, random);
     this.door = new ClientDoor({
       clock,
@@ -66,105 +77,111 @@ export class Server {
       flushQueue: new FlushQueue(() => clock.monotonicNs()),
       account: this.account,
       authenticator: new Authenticator(this.options.authorization),
-      info: this.infoBuilder(),
+      info: new InfoBuilder(this.identity, this.infoState),
       limits: limitsOf(this.options),
       tracedBytesMax: this.options.log.tracedBytesMax,
     });
-    this.listener = new TcpListener((transport) => this.door.accept(transport));
+    this.listeners = new Listeners(this);
   }
 
-  /** Opens the listeners. Rejects with a `Failure` when a port is taken; then nothing stays open. */
+  /** Opens the ports. Rejects with a `Failure` when one is taken or a declared plugin cannot run; then nothing stays open. */
   async start(): Promise<void> {
-    if (this.state !== 'new') throw new Failure('server-state', `cannot start: the server is ${this.state}`);
-    this.logStart();
-    new ApiResponder(this.account, new PluginApi(this.host));
-    const { host, port, monitoring } = this.options;
-    await this.listener.listen(host, port);
-    this.state = 'running';
-    this.identity.port = this.listener.port;
-    this.logger.info(`Listening for client connections on ${hostPort(host, this.listener.port)}`);
-    this.logger.info('Server is ready');
-    if (monitoring !== null) await this.startMonitoring(monitoring);
-    await this.startPlugins();
+    if (this.starting !== null) throw new Failure('server-state', 'cannot start: the server was started before');
+    this.starting = this.open();
+    try {
+      await this.starting;
+    } catch (error) {
+      await this.release();
+      throw error;
+    }
   }
 
   /** `nats://host:port` for clients on this machine. */
   get clientUrl(): string {
-    return `nats://${hostPort(localHost(this.options.host), this.listener.port)}`;
+    return this.listeners.clientUrl;
   }
 
   /** Where everything listens. */
   get urls(): ListenUrls {
-    const { monitor } = this;
-    const monitoring = monitor === null ? [] : [`http://${hostPort(localHost(monitor.host), monitor.port)}`];
-    return { nats: [this.clientUrl], monitoring };
+    return this.listeners.urls;
   }
 
-  /** Whether the server is about to go. */
-  get lameDuckMode(): boolean {
-    return this.isLameDuck;
-  }
-
-  /** Closes every connection and listener. May be called twice. */
-  async stop(): Promise<void> {
-    if (this.state === 'stopped') return;
-    this.state = 'stopping';
-    this.logger.info('Initiating Shutdown...');
-    await this.listener.close();
-    this.door.closeAll(ClosedReason.serverShutdown);
-    await Promise.all([this.monitor?.close(), this.host.close(), this.door.authenticator.close()]);
-    this.state = 'stopped';
-    this.logger.info('Server Exiting..');
+  /** Closes every connection and port. May be called twice. */
+  stop(): Promise<void> {
+    this.stopping ??= this.close();
+    return this.stopping;
   }
 
   /** Lets clients move on to other servers: tells them, waits, closes them a few at a time, and stops. */
   async lameDuck(): Promise<void> {
-    if (this.isLameDuck || this.state !== 'running') return;
-    this.isLameDuck = true;
+    if (this.lameDuckMode || this.starting === null || this.stopping !== null) return;
+    this.lameDuckMode = true;
     this.logger.info('Entering lame duck mode, stop accepting new clients');
-    await this.listener.close();
+    await this.listeners.closeClients();
     this.door.announceInfo();
-    const { lameDuckDurationMs, lameDuckGraceMs } = this.options;
-    if (this.door.sessions.size > 0) await this.wait(lameDuckGraceMs);
-    const rest = Math.max(0, lameDuckDurationMs - lameDuckGraceMs);
-    const sessions = [...this.door.sessions.values()];
-    const pauseMs = Math.min(1000, rest / Math.max(1, sessions.length));
-    for (const session of sessions) {
-      if (this.state !== 'running') return;
-      session.close(ClosedReason.serverShutdown);
-      if (this.door.sessions.size > 0) await this.wait(pauseMs);
-    }
+    await seeClientsOff(this, () => this.stopping !== null);
     await this.stop();
   }
 
-  private async startMonitoring({ host, port }: NonNullable<Options['monitoring']>): Promise<void> {
-    const { MonitorServer } = await import('../monitor/monitor-server.js');
-    const { ServerSource } = await import('./monitor-source.js');
-    const monitor = new MonitorServer(new ServerSource(this));
-    await monitor.listen(host || this.options.host, port);
-    this.monitor = monitor;
-    this.logger.info(`Starting http monitor on ${hostPort(host || this.options.host, monitor.port)}`);
+  /** Goes on with other options: with all of them, or rejects with a `Failure` and changes nothing. */
+  async reload(options: Options): Promise<void> {
+    const [{ reload }, { readFile }] = await Promise.all([import('./reload.js'), import('node:fs/promises')]);
+    await reload(this, options, {
+      plugins: this.plugins,
+      websocket: this.listeners.websocket,
+      readFile,
+      setAdvertised: () => this.setAdvertised(),
+    });
+    this.configLoadedMs = this.clock.nowMs();
   }
 
-  /** What the configuration file declares. A plugin that cannot run is said, and the server stays up. */
+  private async open(): Promise<void> {
+    const { logger, options } = this;
+    this.logStart();
+    this.setAdvertised();
+    new ApiResponder(this.account, new PluginApi(this.host));
+    // Before the first client: no message may pass by a plugin that is declared.
+    await this.startPlugins();
+    await this.listeners.open();
+    this.setAdvertised();
+    if (options.jetstream) logger.warn('"jetstream" is not supported yet: nothing of it is at work');
+    logger.info('Server is ready');
+  }
+
+  private async close(): Promise<void> {
+    // A start that fails closes what it opened.
+    await this.starting?.catch(() => {});
+    this.logger.info('Initiating Shutdown...');
+    await this.release();
+    this.logger.info('Server Exiting..');
+  }
+
+  private async release(): Promise<void> {
+    await this.listeners.closeClients();
+    this.door.closeAll(ClosedReason.serverShutdown);
+    await Promise.all([this.listeners.close(), this.host.close(), this.door.authenticator.close()]);
+  }
+
+  /** INFO tells clients the address that they are to use. */
+  private setAdvertised(): void {
+    const { clientAdvertise, host } = this.options;
+    const advertised = clientAdvertise === '' ? null : splitAddress(clientAdvertise);
+    const port = this.listeners.clients.port;
+    this.identity.host = advertised?.host ?? host;
+    this.identity.port = advertised?.port || port;
+  }
+
   private async startPlugins(): Promise<void> {
     const { plugins } = this.options;
-    if (plugins.modules.length === 0 && plugins.attachments.length === 0) {
-      this.host.attachments.setEnabled(plugins.enabled);
-      return;
+    if (plugins.modules.length > 0) {
+      const { readFile } = await import('node:fs/promises');
+      await this.plugins.install(plugins, readFile);
     }
-    const { readFile } = await import('node:fs/promises');
-    const problems = await this.host.reconcile(plugins, readFile);
-    for (const problem of problems) this.logger.error(`Plugins: ${problem}`);
+    this.plugins.attach(plugins);
+    if (plugins.attachments.length === 0) return;
     this.logger.info(
       `Plugins: ${this.host.registry.names().length} installed, ${this.host.attachments.all().length} attached`,
     );
-  }
-
-  private wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.clock.after(ms, resolve);
-    });
   }
 
   private logStart(): void {
@@ -173,29 +190,29 @@ export class Server {
     logger.info(`  Version:  ${VERSION} (Weir ${WEIR_VERSION})`);
     logger.info(`  Name:     ${identity.name}`);
     logger.info(`  ID:       ${identity.id}`);
+    if (hasPlainPassword(options)) logger.warn('Plaintext passwords detected, use nkeys or bcrypt');
     if (options.configFile !== '')
       logger.info(`Using configuration file: ${options.configFile} (${options.configDigest})`);
+    for (const notice of options.notices) logger.warn(notice);
   }
 
-  private infoBuilder(): InfoBuilder {
-    return new InfoBuilder(this.identity, {
+  private makeInfoState(): InfoState {
+    return {
       authRequired: () => this.door.authenticator.required,
       tlsRequired: () => false,
       tlsAvailable: () => false,
       payloadBytesMax: () => this.options.payloadBytesMax,
       headers: () => this.options.headers,
-      connectUrls: () => (this.isLameDuck || this.options.clientAdvertise === '' ? [] : [this.options.clientAdvertise]),
-      websocketConnectUrls: () => [],
-      lameDuck: () => this.isLameDuck,
-    });
+      connectUrls: () => {
+        const { host, port } = this.identity;
+        return this.lameDuckMode || this.options.clientAdvertise === '' ? [] : [hostPort(host, port)];
+      },
+      lameDuck: () => this.lameDuckMode,
+    };
   }
 }
 
-function hostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** An address to reach a listener by that listens on all of them. */
-function localHost(host: string): string {
-  return host === '0.0.0.0' || host === '::' || host === '' ? '127.0.0.1' : host;
+function hasPlainPassword({ authorization, websocket }: Options): boolean {
+  const users = [...authorization.users, ...(websocket?.authorization?.users ?? [])];
+  return users.some(({ password }) => password !== '' && !isBcrypt(password));
 }

@@ -1,0 +1,42 @@
+import type { Authenticator } from '../auth/authenticator.js';
+import type { Identity } from '../auth/identity.js';
+import { ErrorText } from '../wire/nats/errors.js';
+import { ClosedReason } from './closed-reason.js';
+import type { ClientDoor } from './door.js';
+import type { ClientLimits } from './limits.js';
+import type { ClientSession } from './session.js';
+
+/** Takes limits on for everybody who is in. Returns how many connections were too many and closed: the newest ones. */
+export function reloadLimits(door: ClientDoor, limits: ClientLimits): number {
+  Object.assign(door.limits, limits);
+  for (const session of door.sessions.values()) session.applyLimits();
+  const surplus = [...door.sessions.values()].slice(limits.connectionsMax);
+  for (const session of surplus) session.close(ClosedReason.maximumConnections, ErrorText.maximumConnections);
+  return surplus.length;
+}
+
+/**
+ * Asks again who everybody is, after the users changed. Who is nobody any more is disconnected; the others get their new permissions, and
+ * lose the subscriptions that those forbid. `before` is who let them in.
+ */
+export async function reauthenticate(door: ClientDoor, before: Authenticator): Promise<void> {
+  for (const session of [...door.sessions.values()]) {
+    const { identity: present, options, transport } = session;
+    const entrance = door.entranceOf(transport);
+    if (!session.sentConnect && !entrance.authRequired) continue;
+    const known = present === null || entrance !== door ? undefined : door.authenticator.knownFrom(before, present);
+    const verdict = known ?? entrance.authenticate(options, transport);
+    // Only a promise is waited for, one at a time: bcrypt takes long, and passwords of clients that come in are checked meanwhile.
+    const identity = verdict instanceof Promise ? await verdict : verdict;
+    if (session.closedReason === null) settle(session, identity);
+  }
+}
+
+function settle(session: ClientSession, identity: Identity | null): void {
+  if (identity === null) session.refuseAuthentication();
+  // Without an identity its CONNECT is still being judged, by the present users.
+  else if (session.identity !== null) {
+    session.setIdentity(identity);
+    session.dropForbiddenSubscriptions();
+  }
+}

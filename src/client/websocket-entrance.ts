@@ -1,0 +1,110 @@
+import type { Authenticator } from '../auth/authenticator.js';
+import type { Identity } from '../auth/identity.js';
+import type { Transport } from '../net/transport.js';
+import type { ConnectOptions } from './connect-options.js';
+import type { ClientContext } from './context.js';
+import type { ClientDoor } from './door.js';
+import type { InfoBuilder } from './info.js';
+import type { ClientLimits } from './limits.js';
+
+/** Names of the cookies that carry credentials; empty is none. */
+export interface CredentialCookies {
+  user: string;
+  password: string;
+  token: string;
+}
+
+/** Where clients that come by WebSocket are treated otherwise than others. */
+export interface EntranceSettings {
+  info: InfoBuilder;
+  cookies: CredentialCookies;
+  /** Null is as for others. */
+  authenticator: Authenticator | null;
+  /** What is absent is as for others. */
+  limits: Partial<Pick<ClientLimits, 'pingIntervalMs' | 'authTimeoutMs'>>;
+}
+
+/** How clients come in by WebSocket: by the door, with rules of their own. */
+export class WebSocketEntrance implements ClientContext {
+  readonly info: InfoBuilder;
+  /** Changes by a reload. */
+  authenticator: Authenticator | null;
+  private readonly door: ClientDoor;
+  private readonly settings: EntranceSettings;
+
+  constructor(door: ClientDoor, settings: EntranceSettings) {
+    this.door = door;
+    this.settings = settings;
+    this.info = settings.info;
+    this.authenticator = settings.authenticator;
+  }
+
+  get clock() {
+    return this.door.clock;
+  }
+
+  get logger() {
+    return this.door.logger;
+  }
+
+  get random() {
+    return this.door.random;
+  }
+
+  get flushQueue() {
+    return this.door.flushQueue;
+  }
+
+  get account() {
+    return this.door.account;
+  }
+
+  get limits(): ClientLimits {
+    return { ...this.door.limits, ...this.settings.limits };
+  }
+
+  get tracedBytesMax(): number {
+    return this.door.tracedBytesMax;
+  }
+
+  get congestion() {
+    return this.door.congestion;
+  }
+
+  get authRequired(): boolean {
+    return (this.authenticator ?? this.door.authenticator).required;
+  }
+
+  get slowConsumers(): number {
+    return this.door.slowConsumers;
+  }
+
+  set slowConsumers(count: number) {
+    this.door.slowConsumers = count;
+  }
+
+  get staleConnections(): number {
+    return this.door.staleConnections;
+  }
+
+  set staleConnections(count: number) {
+    this.door.staleConnections = count;
+  }
+
+  /** What CONNECT leaves out may be in a cookie: a page's script need not know it. */
+  authenticate(options: Readonly<ConnectOptions>, transport: Transport): Identity | null | Promise<Identity | null> {
+    const { cookies } = this.settings;
+    const cookie = (name: string) => (name === '' ? '' : (transport.upgrade?.cookies.get(name) ?? ''));
+    const complete = {
+      ...options,
+      user: options.user || cookie(cookies.user),
+      password: options.password || cookie(cookies.password),
+      token: options.token || cookie(cookies.token),
+    };
+    return this.door.authenticateBy(() => this.authenticator ?? this.door.authenticator, complete, transport);
+  }
+
+  remove(id: number): void {
+    this.door.remove(id);
+  }
+}

@@ -1,0 +1,162 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Failure } from '../base/failure.js';
+import type { Options } from './options.js';
+
+/** Whether a setting may change while the server runs, and what the log says then. */
+interface Rule {
+  /** nats-server's name of the setting. */
+  name: string;
+  reloadable: boolean;
+  /** The line behind `Reloaded: `; null says nothing. */
+  said: ((value: never) => string) | null;
+}
+
+const fixed = (name: string): Rule => ({ name, reloadable: false, said: null });
+const live = (name: string, said: Rule['said'] = (value) => `${name} = ${value}`): Rule => ({
+  name,
+  reloadable: true,
+  said,
+});
+const silent = (name: string): Rule => live(name, null);
+const duration = (name: string): Rule => live(name, (ms: number) => `${name} = ${ms / 1000}s`);
+
+/** Settings that are made of several ones, each with a rule of its own. */
+type Parts<T> = Record<keyof T & string, Rule>;
+type Nested = 'log' | 'websocket';
+type Rules = Record<Exclude<keyof Options, Nested>, Rule> & {
+  log: Parts<Options['log']>;
+  websocket: Parts<NonNullable<Options['websocket']>>;
+};
+
+/** Every setting: the compiler asks for a rule of a new one. */
+const RULES: Rules = {
+  host: fixed('Host'),
+  port: fixed('Port'),
+  clientAdvertise: live('client_advertise'),
+  serverName: fixed('ServerName'),
+  controlLineBytesMax: live('max_control_line'),
+  payloadBytesMax: live('max_payload'),
+  pendingBytesMax: live('max_pending'),
+  connectionsMax: live('max_connections'),
+  subscriptionsMax: live('max_subscriptions'),
+  subscriptionTokensMax: live('max_sub_tokens'),
+  pingIntervalMs: duration('ping_interval'),
+  pingsOutMax: live('ping_max'),
+  writeDeadlineMs: duration('write_deadline'),
+  closedClientsMax: fixed('MaxClosedClients'),
+  headers: fixed('NoHeaderSupport'),
+  noProducerStall: live('', (never: boolean) => `fast producers will ${never ? 'not ' : ''}be stalled`),
+  authorization: live('', () => 'authorization users'),
+  authTimeoutMs: live('', (ms: number) => `authorization timeout = ${ms / 1000}`),
+  monitoring: fixed('HTTPPort'),
+  pidFile: live('pid_file'),
+  portsFileDir: live('ports_file_dir'),
+  lameDuckDurationMs: duration('lame_duck_duration'),
+  lameDuckGraceMs: duration('lame_duck_grace_period'),
+  log: {
+    file: live('log_file'),
+    debug: live('debug'),
+    trace: live('trace'),
+    time: live('logtime'),
+    utc: live('logtime_utc'),
+    sizeBytesMax: live('log_size_limit'),
+    filesMax: live('log_max_num'),
+    format: live('log_format'),
+    tracedBytesMax: live('max_traced_msg_len'),
+  },
+  websocket: {
+    host: fixed('Websocket.Host'),
+    port: fixed('Websocket.Port'),
+    advertise: fixed('Websocket.Advertise'),
+    tls: live('', () => 'websocket tls'),
+    sameOrigin: fixed('Websocket.SameOrigin'),
+    allowedOrigins: fixed('Websocket.AllowedOrigins'),
+    compression: fixed('Websocket.Compression'),
+    handshakeTimeoutMs: fixed('Websocket.HandshakeTimeout'),
+    userCookie: fixed('Websocket.UsernameCookie'),
+    passwordCookie: fixed('Websocket.PasswordCookie'),
+    tokenCookie: fixed('Websocket.TokenCookie'),
+    authorization: live('', () => 'websocket authorization'),
+    noAuthUser: silent('Websocket.NoAuthUser'),
+    authTimeoutMs: fixed('Websocket.AuthTimeout'),
+    headers: fixed('Websocket.Headers'),
+    pingIntervalMs: fixed('Websocket.PingInterval'),
+  },
+  cluster: fixed('Cluster'),
+  leafnodes: fixed('LeafNode'),
+  gateway: fixed('Gateway'),
+  mqtt: fixed('MQTT'),
+  jetstream: fixed('JetStream'),
+  storeDir: fixed('StoreDir'),
+  plugins: live('', () => 'plugins'),
+  tags: live('', () => 'tags'),
+  metadata: live('', () => 'metadata'),
+  configFile: silent('ConfigFile'),
+  configDigest: silent('ConfigDigest'),
+  warnings: silent('Warnings'),
+  notices: silent('Notices'),
+};
+
+export interface ReloadPlan {
+  /** Settings that change, nested ones as `log.debug`. */
+  changed: ReadonlySet<string>;
+  /** Lines for the log, once it is done. */
+  said: readonly string[];
+}
+
+/** What changes from one configuration to the next. Throws a `Failure` in nats-server's words when something of it needs a restart. */
+export function planReload(before: Options, next: Options): ReloadPlan {
+  const changed = new Set<string>();
+  const said: string[] = [];
+  const compare = (path: string, rule: Rule, [old, now]: [unknown, unknown]) => {
+    if (isDeepStrictEqual(old, now)) return;
+    if (!rule.reloadable) throw unsupported(rule.name, old, now);
+    changed.add(path);
+    if (rule.said !== null) said.push(rule.said(now as never));
+  };
+  for (const key of Object.keys(RULES) as (keyof Options)[]) {
+    const rule = RULES[key];
+    if (isRule(rule)) compare(key, rule, [before[key], next[key]]);
+    else if (before[key] === null || next[key] === null)
+      compare(key, fixed(NAMES[key as Nested]), [before[key], next[key]]);
+    else compareParts(key as Nested, rule, { before, next, compare });
+  }
+  return { changed, said };
+}
+
+const NAMES: Record<Nested, string> = { log: 'Log', websocket: 'Websocket' };
+
+interface Comparison {
+  before: Options;
+  next: Options;
+  compare: (path: string, rule: Rule, values: [unknown, unknown]) => void;
+}
+
+function compareParts(key: Nested, rules: Record<string, Rule>, { before, next, compare }: Comparison): void {
+  const old = before[key] as unknown as Record<string, unknown>;
+  const now = next[key] as unknown as Record<string, unknown>;
+  for (const [part, rule] of Object.entries(rules)) {
+    // TLS that comes or goes is another kind of port; a certificate may change.
+    const other = part === 'tls' && (old[part] === null) !== (now[part] === null);
+    compare(`${key}.${part}`, other ? fixed('Websocket.TLSConfig') : rule, [old[part], now[part]]);
+  }
+}
+
+function isRule(rule: Rule | Record<string, Rule>): rule is Rule {
+  return typeof rule.reloadable === 'boolean';
+}
+
+function unsupported(name: string, old: unknown, now: unknown): Failure {
+  return new Failure(
+    'reload-unsupported',
+    `config reload not supported for ${name}: old=${shown(old)}, new=${shown(now)}`,
+  );
+}
+
+const SECRET = /^(?:password|token|key|cert|ca)$/;
+
+/** A value for the log, without what is secret. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return JSON.stringify(value, (name, part) => (SECRET.test(name) && part !== '' ? '[hidden]' : part)) ?? String(value);
+}

@@ -1,0 +1,66 @@
+import { describe, Failure } from '../base/failure.js';
+import type { Attachment } from './attachment.js';
+import type { AttachmentDeclaration, PluginDeclarations } from './declarations.js';
+import type { PluginHost } from './plugin-host.js';
+
+/** Plugins and attachments that the configuration file declares, beside those that requests made. */
+export class DeclaredPlugins {
+  private readonly host: PluginHost;
+  private modules: readonly string[] = [];
+  private attachments: readonly string[] = [];
+
+  constructor(host: PluginHost) {
+    this.host = host;
+  }
+
+  /** Installs the declared modules. Changes nothing about messages: an attachment keeps the version it has. */
+  async install(declared: PluginDeclarations, readFile: (path: string) => Promise<Uint8Array>): Promise<void> {
+    for (const { name, file } of declared.modules) {
+      try {
+        await this.host.install(name, await readFile(file));
+      } catch (error) {
+        const text = `plugin ${JSON.stringify(name)} from ${JSON.stringify(file)}: ${describe(error)}`;
+        throw new Failure('plugin-declared', text, { cause: error });
+      }
+    }
+  }
+
+  /** Attaches what is declared and detaches what no longer is: all of it, or nothing when a `Failure` is thrown. */
+  attach(declared: PluginDeclarations): void {
+    const { host } = this;
+    const names = declared.attachments.map(({ name }) => name);
+    const gone = this.attachments.filter((name) => !names.includes(name));
+    const before = new Map([...names, ...gone].map((name) => [name, host.attachments.get(name)] as const));
+    try {
+      for (const declaration of declared.attachments) this.attachOne(declaration);
+    } catch (error) {
+      for (const [name, attachment] of before) this.restore(name, attachment);
+      throw error;
+    }
+    for (const name of gone) host.attachments.delete(name);
+    host.attachments.setEnabled(declared.enabled);
+    this.attachments = names;
+    this.removeUnused(declared);
+  }
+
+  /** What stays as it was keeps its state and its counters. */
+  private attachOne(declaration: AttachmentDeclaration): void {
+    const { host } = this;
+    const present = host.attachments.get(declaration.name);
+    const version = host.registry.version(declaration.plugin, declaration.version);
+    if (present?.version === version && JSON.stringify(present.declaration) === JSON.stringify(declaration)) return;
+    host.attach(declaration, true);
+  }
+
+  private restore(name: string, attachment: Attachment | undefined): void {
+    if (attachment === undefined) this.host.attachments.delete(name);
+    else if (this.host.attachments.get(name) !== attachment) this.host.attachments.put(attachment);
+  }
+
+  private removeUnused(declared: PluginDeclarations): void {
+    const names = declared.modules.map(({ name }) => name);
+    const used = this.host.attachments.all().map(({ declaration }) => declaration.plugin);
+    for (const name of this.modules) if (!names.includes(name) && !used.includes(name)) this.host.registry.delete(name);
+    this.modules = names.concat(this.modules.filter((name) => !names.includes(name) && used.includes(name)));
+  }
+}

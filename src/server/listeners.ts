@@ -1,0 +1,173 @@
+import { VERSION } from '../base/version.js';
+import type { PeerKind, UnavailableListener } from '../cluster/unavailable-listener.js';
+import type { PeerListenerOptions } from '../config/options.js';
+import type { MonitorServer } from '../monitor/monitor-server.js';
+import { TcpListener } from '../net/tcp-listener.js';
+import { bindHost, hostPort, listenFailure, localHost, urlsOf } from './addresses.js';
+import type { ListenUrls } from './ports-file.js';
+import type { ServerParts } from './server-parts.js';
+import type { WebSocketDoor } from './websocket.js';
+
+/** How the log and the ports file name the ports of features that are not there yet. */
+const PEERS = [
+  { block: 'leafnodes', kind: 'leafnode', listening: 'leafnode connections on ', scheme: 'nats' },
+  { block: 'gateway', kind: 'gateway', listening: 'gateways connections on ', scheme: 'nats' },
+  { block: 'mqtt', kind: 'mqtt', listening: 'MQTT clients on mqtt://', scheme: 'mqtt' },
+  { block: 'cluster', kind: 'route', listening: 'route connections on ', scheme: 'nats' },
+] as const;
+
+/** Every port that a server listens on. What a plain start does not need is loaded when a port asks for it. */
+export class Listeners {
+  readonly clients: TcpListener;
+  websocket: WebSocketDoor | null = null;
+  monitor: MonitorServer | null = null;
+  private readonly parts: ServerParts;
+  private readonly peers: UnavailableListener[] = [];
+
+  constructor(parts: ServerParts) {
+    this.parts = parts;
+    this.clients = new TcpListener((transport) => parts.door.accept(transport));
+  }
+
+  /** Opens all ports, the clients' one last: who sees it open finds everything. Rejects with a `Failure` that names the address. */
+  async open(): Promise<void> {
+    await this.openMonitor();
+    await this.openWebSocket();
+    for (const peer of PEERS) await this.openPeer(peer);
+    await this.openClients();
+  }
+
+  /** Closes the ports of clients; those who are in stay in. */
+  async closeClients(): Promise<void> {
+    await Promise.all([this.clients.close(), this.websocket?.listener.close()]);
+  }
+
+  /** Closes all ports. */
+  async close(): Promise<void> {
+    await Promise.all([
+      this.clients.close(),
+      this.websocket?.close(),
+      this.monitor?.close(),
+      ...this.peers.map((peer) => peer.close()),
+    ]);
+  }
+
+  /** Where everything listens. */
+  get urls(): ListenUrls {
+    const { options } = this.parts;
+    const { websocket, monitor, clients } = this;
+    const urls: Record<string, string[]> = { nats: urlsOf('nats', options.host, clients.port) };
+    if (monitor !== null) urls.monitoring = urlsOf('http', options.monitoring.host || options.host, monitor.port);
+    if (websocket !== null && options.websocket !== null) {
+      urls.websocket = urlsOf(
+        options.websocket.tls === null ? 'ws' : 'wss',
+        options.websocket.host,
+        websocket.listener.port,
+      );
+    }
+    for (const { block, kind, scheme } of PEERS) {
+      const peer = this.peers.find((candidate) => candidate.kind === kind);
+      if (peer !== undefined) urls[block] = urlsOf(scheme, options[block]!.host, peer.port);
+    }
+    return urls;
+  }
+
+  private async openClients(): Promise<void> {
+    const { options, logger, identity } = this.parts;
+    const { host, port } = options;
+    try {
+      await this.clients.listen(bindHost(host), port);
+    } catch (error) {
+      throw listenFailure('port', host, port, error);
+    }
+    if (options.clientAdvertise === '') identity.port = this.clients.port;
+    logger.info(`Listening for client connections on ${hostPort(host, this.clients.port)}`);
+  }
+
+  private async openMonitor(): Promise<void> {
+    const { options, logger } = this.parts;
+    const { port, host: ownHost } = options.monitoring;
+    if (port === null) return;
+    const host = ownHost || options.host;
+    const [{ MonitorServer }, { ServerSource }] = await Promise.all([
+      import('../monitor/monitor-server.js'),
+      import('./monitor-source.js'),
+    ]);
+    const monitor = new MonitorServer(new ServerSource(this.parts));
+    try {
+      await monitor.listen(bindHost(host), port);
+    } catch (error) {
+      throw listenFailure('monitor port', host, port, error);
+    }
+    this.monitor = monitor;
+    logger.info(`Starting http monitor on ${hostPort(host, monitor.port)}`);
+  }
+
+  private async openWebSocket(): Promise<void> {
+    const { options, logger } = this.parts;
+    if (options.websocket === null) return;
+    const { host, port, tls } = options.websocket;
+    const { WebSocketDoor } = await import('./websocket.js');
+    const websocket = new WebSocketDoor(this.parts, options.websocket);
+    this.websocket = websocket;
+    try {
+      await websocket.open(this.parts);
+    } catch (error) {
+      throw listenFailure('websocket port', host, port, error);
+    }
+    const scheme = tls === null ? 'ws' : 'wss';
+    logger.info(`Listening for websocket clients on ${scheme}://${hostPort(host, websocket.listener.port)}`);
+    if (tls === null) logger.warn('Websocket not configured with TLS. DO NOT USE IN PRODUCTION!');
+  }
+
+  private async openPeer({ block, kind, listening }: (typeof PEERS)[number]): Promise<void> {
+    const { options, logger } = this.parts;
+    const wanted = options[block];
+    if (wanted === null) return;
+    if (wanted.port === null) {
+      logger.warn(`"${block}" is not supported yet: nothing of it is at work`);
+      return;
+    }
+    const peer = await this.unavailable(kind, { ...wanted, port: wanted.port });
+    logger.info(`Listening for ${listening}${hostPort(wanted.host, peer.port)}`);
+    logger.warn(`"${block}" is not supported yet: port ${peer.port} is open and refuses its peers`);
+  }
+
+  private async unavailable(
+    kind: PeerKind,
+    options: PeerListenerOptions & { port: number },
+  ): Promise<UnavailableListener> {
+    const { UnavailableListener } = await import('../cluster/unavailable-listener.js');
+    const { host, port } = options;
+    const { identity, logger } = this.parts;
+    const peer: UnavailableListener = new UnavailableListener({
+      kind,
+      host: bindHost(host),
+      port,
+      logger,
+      info: () => ({
+        server_id: identity.id,
+        server_name: identity.name,
+        version: VERSION,
+        proto: 1,
+        go: `node${process.versions.node}`,
+        host,
+        port: peer.port,
+        headers: true,
+        max_payload: this.parts.options.payloadBytesMax,
+      }),
+    });
+    try {
+      await peer.listen();
+    } catch (error) {
+      throw listenFailure(`${kind} port`, host, port, error);
+    }
+    this.peers.push(peer);
+    return peer;
+  }
+
+  /** `nats://host:port` for clients on this machine. */
+  get clientUrl(): string {
+    return `nats://${hostPort(localHost(this.parts.options.host), this.clients.port)}`;
+  }
+}

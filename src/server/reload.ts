@@ -1,0 +1,67 @@
+import { Authenticator } from '../auth/authenticator.js';
+import { reauthenticate, reloadLimits } from '../client/reload.js';
+import type { Options, WebSocketOptions } from '../config/options.js';
+import { planReload, type ReloadPlan } from '../config/reload-plan.js';
+import type { DeclaredPlugins } from '../host/declared-plugins.js';
+import { limitsOf } from './limits.js';
+import type { ServerParts } from './server-parts.js';
+import type { WebSocketDoor } from './websocket.js';
+
+/** What a reload touches beside the parts that every server has. */
+export interface Reloadable {
+  plugins: DeclaredPlugins;
+  websocket: WebSocketDoor | null;
+  readFile: (path: string) => Promise<Uint8Array>;
+  /** INFO is made of these. */
+  setAdvertised: () => void;
+}
+
+/**
+ * Brings another configuration about: all of it, or nothing when a `Failure` is thrown. What may fail comes first, then everything
+ * changes in one turn; the clients are asked again who they are after that.
+ */
+export async function reload(
+  parts: ServerParts,
+  next: Options,
+  { plugins, websocket, ...rest }: Reloadable,
+): Promise<ReloadPlan> {
+  const { options, door, logger } = parts;
+  const plan = planReload(options, next);
+  const changes = (key: string) => plan.changed.has(key);
+  if (changes('plugins')) await plugins.install(next.plugins, rest.readFile);
+  // From here on nothing waits. These two may still refuse, and then they have changed nothing.
+  if (changes('websocket.tls')) websocket?.listener.renewCertificate(next.websocket!.tls!);
+  try {
+    if (changes('plugins')) plugins.attach(next.plugins);
+  } catch (error) {
+    if (changes('websocket.tls')) websocket?.listener.renewCertificate(options.websocket!.tls!);
+    throw error;
+  }
+  Object.assign(options, next);
+  rest.setAdvertised();
+  door.tracedBytesMax = next.log.tracedBytesMax;
+  const closed = reloadLimits(door, limitsOf(next));
+  if (closed > 0) logger.info(`Closed ${closed} connections to fall within max_connections`);
+  const asked = changes('authorization') || changes('websocket.authorization');
+  const before = door.authenticator;
+  if (asked) swapAuthenticators(parts, websocket, next.websocket);
+  for (const line of plan.said) logger.info(`Reloaded: ${line}`);
+  if (changes('payloadBytesMax') || changes('clientAdvertise')) door.announceInfo();
+  if (asked) {
+    await reauthenticate(door, before);
+    await before.close();
+  }
+  return plan;
+}
+
+function swapAuthenticators(
+  { door, options }: ServerParts,
+  websocket: WebSocketDoor | null,
+  next: WebSocketOptions | null,
+): void {
+  door.authenticator = new Authenticator(options.authorization);
+  if (websocket === null) return;
+  const own = next?.authorization ?? null;
+  void websocket.entrance.authenticator?.close();
+  websocket.entrance.authenticator = own === null ? null : new Authenticator(own);
+}

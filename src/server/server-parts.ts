@@ -1,0 +1,25 @@
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { Account } from '../broker/account.js';
+import type { ClientDoor } from '../client/door.js';
+import type { InfoState, ServerIdentity } from '../client/info.js';
+import type { Options } from '../config/options.js';
+import type { PluginHost } from '../host/plugin-host.js';
+
+/** What a server is made of, for those who wire a part of it. */
+export interface ServerParts {
+  readonly options: Options;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly identity: ServerIdentity;
+  readonly account: Account;
+  readonly host: PluginHost;
+  readonly door: ClientDoor;
+  /** What INFO says to clients; other ways in say some of it otherwise. */
+  readonly infoState: InfoState;
+  readonly startedMs: number;
+  /** When the configuration was last read. */
+  readonly configLoadedMs: number;
+  /** Whether the server is about to go. */
+  readonly lameDuckMode: boolean;
+}
