@@ -13,7 +13,6 @@ import { DeclaredPlugins } from '../host/declared-plugins.js';
 import { PluginApi } from '../host/plugin-api.js';
 import { PluginHost } from '../host/plugin-host.js';
 import { FlushQueue } from '../net/flush-queue.js';
-import { hostPort } from './addresses.js';
 import { ApiResponder } from './api-responder.js';
 import { seeClientsOff } from './lame-duck.js';
 import { limitsOf } from './limits.js';
@@ -203,10 +202,8 @@ export class Server implements ServerParts {
       tlsAvailable: () => false,
       payloadBytesMax: () => this.options.payloadBytesMax,
       headers: () => this.options.headers,
-      connectUrls: () => {
-        const { host, port } = this.identity;
-        return this.lameDuckMode || this.options.clientAdvertise === '' ? [] : [hostPort(host, port)];
-      },
+      // Those of the servers of a cluster; a server that is alone names none, as nats-server.
+      connectUrls: () => [],
       lameDuck: () => this.lameDuckMode,
     };
   }
