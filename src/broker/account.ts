@@ -1,7 +1,8 @@
-import { textOf, utf8 } from '../base/bytes.js';
+import { rangesEqual, textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
 import { ChainOutcome } from '../host/chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
+import type { PluginTurn } from '../host/turn.js';
 import { composeMessage, hashSubject, type Message } from '../message/message.js';
 import { filterCovers, hasWildcard, isLiteralSubjectBytes } from '../subject/subject.js';
 import { SubjectTrie } from '../subject/trie.js';
@@ -9,13 +10,28 @@ import { Route } from './route.js';
 import { RouteCache } from './route-cache.js';
 import { Leg, type Publisher, type Subscription } from './subscription.js';
 
-/** A plugin dropped the message, or rejected it and the publisher was told; otherwise publishing answers the number of receivers. */
+/** A plugin rejected the message and the publisher was told; otherwise publishing answers the number of receivers. */
 export const PUBLISH_CONSUMED = -1;
 
 /** What plugins do in an account: where chains come from and where what they emit waits. */
 export interface AccountPlugins {
   readonly attachments: AttachmentSet;
   readonly emits: EmitQueue;
+  readonly turn: PluginTurn;
+}
+
+/** What is known about an account's interest, for monitoring. */
+export interface InterestStats {
+  subscriptions: number;
+  /** Subscriptions ever made and ended. */
+  inserts: number;
+  removes: number;
+  /** Subjects that were not in the cache and had to be matched with every subscription. */
+  walks: number;
+  cachedRoutes: number;
+  /** Receivers of the cached routes: one of each queue group. */
+  fanoutMax: number;
+  fanoutMean: number;
 }
 
 /** A room of subjects of its own: interest, routes and plugins. Messages never leave it. */
@@ -27,6 +43,9 @@ export class Account {
   private readonly found: Subscription[] = [];
   private readonly random: () => number;
   private draining = false;
+  private inserts = 0;
+  private removes = 0;
+  private walks = 0;
 
   constructor(name: string, plugins: AccountPlugins | null, random: () => number) {
     this.name = name;
@@ -40,9 +59,18 @@ export class Account {
     return this.interest.size;
   }
 
-  /** Routes cached at present. */
-  get cachedRoutes(): number {
-    return this.routes.size;
+  interestStats(): InterestStats {
+    const { inserts, removes, walks, subscriptions } = this;
+    let fanoutMax = 0;
+    let receivers = 0;
+    this.routes.forEach(({ legs, groups }) => {
+      const fanout = legs.length + groups.length;
+      fanoutMax = Math.max(fanoutMax, fanout);
+      receivers += fanout;
+    });
+    const cachedRoutes = this.routes.size;
+    const fanoutMean = cachedRoutes === 0 ? 0 : receivers / cachedRoutes;
+    return { subscriptions, inserts, removes, walks, cachedRoutes, fanoutMax, fanoutMean };
   }
 
   forEachSubscription(visit: (subscription: Subscription) => void): void {
@@ -51,11 +79,14 @@ export class Account {
 
   subscribe(subscription: Subscription): void {
     this.interest.insert(subscription.filterBytes, subscription);
+    this.inserts++;
     this.interestChanged(subscription);
   }
 
   unsubscribe(subscription: Subscription): void {
-    if (this.interest.remove(subscription.filterBytes, subscription)) this.interestChanged(subscription);
+    if (!this.interest.remove(subscription.filterBytes, subscription)) return;
+    this.removes++;
+    this.interestChanged(subscription);
   }
 
   /** Whether any subscription matches the subject. */
@@ -85,6 +116,15 @@ export class Account {
   publishOn(route: Route, message: Message, publisher: Publisher | null): number {
     if (route.chain !== null) return this.publishThroughChain(route, message, publisher);
     return this.deliver(route, message, publisher);
+  }
+
+  /** Plugins had their share of this turn of the event loop: whoever has more messages for them waits for `nextTurn`. */
+  get mustRest(): boolean {
+    return this.plugins?.turn.spent === true;
+  }
+
+  nextTurn(run: () => void): void {
+    this.plugins?.turn.later(run);
   }
 
   /** Publishes past the plugins: what the house itself has to say. */
@@ -134,16 +174,26 @@ export class Account {
         delivered = this.deliver(route, message, publisher);
         break;
       case ChainOutcome.replace:
-        delivered = this.deliver(this.routeOf(chain.replaced), chain.replaced, publisher);
+        delivered = this.deliverReplaced(message, chain.replaced, publisher);
         break;
       case ChainOutcome.reject:
         this.reject(message, publisher, chain.rejectCode, chain.rejectText);
         break;
       default:
-        break; // drop: the message ends here.
+        delivered = 0; // drop: as if nobody had subscribed.
     }
     this.drainEmits();
     return delivered;
+  }
+
+  /** A plugin may not send a publisher's message where the publisher may not send it. */
+  private deliverReplaced(message: Message, replaced: Message, publisher: Publisher | null): number {
+    const route = this.routeOf(replaced);
+    if (publisher === null || sameSubject(message, replaced) || this.permits(route, replaced, publisher)) {
+      return this.deliver(route, replaced, publisher);
+    }
+    this.reject(message, publisher, 403, 'the publisher may not publish to the subject that a plugin chose');
+    return PUBLISH_CONSUMED;
   }
 
   private reject(message: Message, publisher: Publisher | null, code: number, text: string): void {
@@ -162,16 +212,20 @@ export class Account {
     if (emits === undefined || this.draining || emits.length === 0) return;
     this.draining = true;
     try {
-      for (let entry = emits.shift(); entry !== undefined; entry = emits.shift()) {
+      while (!this.mustRest) {
+        const entry = emits.shift();
+        if (entry === undefined) return;
         if (entry.direct) this.publishDirect(entry.message);
         else this.publish(entry.message);
       }
+      this.nextTurn(() => this.drainEmits());
     } finally {
       this.draining = false;
     }
   }
 
   private makeRoute(message: Message): Route {
+    this.walks++;
     const subject = message.bytes.slice(message.subjectStart, message.subjectEnd);
     const valid = isLiteralSubjectBytes(subject, 0, subject.length);
     const found = this.found;
@@ -208,6 +262,12 @@ export class Account {
       this.routes.forget((route) => filterCovers(filter, textOf(route.subject)));
     }
   }
+}
+
+function sameSubject(one: Message, other: Message): boolean {
+  const length = one.subjectEnd - one.subjectStart;
+  if (one.subjectHash !== other.subjectHash || other.subjectEnd - other.subjectStart !== length) return false;
+  return rangesEqual(one.bytes, one.subjectStart, other.bytes, other.subjectStart, length);
 }
 
 /** With more cached routes than this, a new wildcard subscription forgets them all instead of looking at each. */

@@ -64,6 +64,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private responses: ResponsePermits | null = null;
   private deliveryFilter: Permissions | null = null;
   private gone = false;
+  private resting = false;
 
   constructor(id: number, transport: Transport, context: ClientContext) {
     this.id = id;
@@ -114,6 +115,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   received(bytes: Uint8Array, start: number, end: number): void {
     this.lastActivityMs = this.context.clock.nowMs();
     this.parser.parse(bytes, start, end);
+    if (this.resting) this.transport.pause();
     if (this.context.congestion.any) this.context.congestion.stall(this);
   }
 
@@ -137,6 +139,21 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     if ((withReply || this.verbose || this.pedantic) && !this.mayGoOn(message)) return;
     const receivers = this.account.publishOn(route, message, this);
     if (receivers === 0 && withReply) this.answerNoResponders(message);
+    if (route.chain !== null && this.account.mustRest && !this.resting) this.rest();
+  }
+
+  /** The rest of what this client sent waits until others had their turn. */
+  private rest(): void {
+    this.resting = true;
+    this.parser.hold();
+    this.transport.pause();
+    this.account.nextTurn(() => {
+      this.resting = false;
+      if (this.closedReason !== null) return;
+      this.parser.release();
+      if (!this.resting) this.transport.resume();
+      if (this.context.congestion.any) this.context.congestion.stall(this);
+    });
   }
 
   /** The checks that a plain publish of a usual client does not need. */

@@ -34,6 +34,11 @@ export interface AttachmentCounters {
 /** One call in so many is timed. */
 const TIMED_EVERY = 64;
 
+/** A stack overflow and the text of a trap, in fuel (bench/micro/sandbox.ts). */
+const TRAP_WORK = 500_000;
+/** A new instance. */
+const RENEWAL_WORK = 500_000;
+
 /** A plugin version at work on a subject filter. The instance is made at the first message and renewed after a trap. */
 export class Attachment {
   readonly name: string;
@@ -46,6 +51,13 @@ export class Attachment {
   /** The instance of the last call: its outbox holds what the call wrote. */
   instance: Instance | null = null;
   fault: Fault = { cause: 'trap', text: '' };
+  /** Fuel of the last call. */
+  fuelUsed = 0;
+  /** What the last call cost the event loop, in fuel: traps and new instances cost more than the guest was charged. */
+  work = 0;
+  /** Log lines in the second at hand. */
+  logSecond = 0;
+  logLines = 0;
   private budget: Budget;
   private readonly config: string;
   private readonly clock: Clock;
@@ -65,13 +77,13 @@ export class Attachment {
 
   /** Runs the plugin on one message: its verdict, or `FAULT` with `fault` set. */
   call(message: Message): number {
-    if (!this.breaker.admits())
-      return this.fail({ cause: 'unavailable', text: 'the attachment is quarantined after repeated faults' });
-    const instance = this.instance ?? this.renew();
-    if (instance === null) {
-      this.breaker.onFault();
-      return this.fail(this.fault);
+    if (!this.breaker.admits()) {
+      return this.skip({ cause: 'unavailable', text: 'the attachment is quarantined after repeated faults' });
     }
+    this.fuelUsed = 0;
+    this.work = 0;
+    const instance = this.instance ?? this.renew();
+    if (instance === null) return this.fail(this.fault);
     const counters = this.counters;
     const timed = counters.calls % TIMED_EVERY === 0;
     const startedNs = timed ? this.clock.monotonicNs() : 0;
@@ -92,23 +104,44 @@ export class Attachment {
       counters.timedNs += this.clock.monotonicNs() - startedNs;
       counters.timedCalls++;
     }
+    this.fuelUsed = instance.fuelUsed;
+    this.work += instance.fuelUsed;
     counters.calls++;
     counters.fuel += instance.fuelUsed;
     counters.bytesIn += payloadEnd - subjectStart;
-    if (verdict === FAULT) {
-      this.breaker.onFault();
-      if (instance.poisoned) this.instance = null;
-      return this.fail({ ...instance.fault });
-    }
-    if (this.breaker.quarantined) this.breaker.onSuccess();
-    return verdict;
+    if (verdict !== FAULT) return verdict;
+    this.work += TRAP_WORK;
+    if (instance.poisoned) this.instance = null;
+    return this.fail({ ...instance.fault });
   }
 
-  /** Notes a fault that the host found in what the plugin wrote. */
+  /** Notes that the last call did what it may. */
+  succeed(): void {
+    this.breaker.onSuccess();
+  }
+
+  /** Notes a fault of the last call: the guest's, or one that the host found in what it wrote. */
   fail(fault: Fault): number {
+    this.breaker.onFault();
+    return this.note(fault);
+  }
+
+  /** Notes that no call was made, and why. */
+  skip(fault: Fault): number {
+    this.fuelUsed = 0;
+    this.work = 0;
+    return this.note(fault);
+  }
+
+  private note(fault: Fault): number {
     this.fault = fault;
     this.counters.faults[fault.cause] = (this.counters.faults[fault.cause] ?? 0) + 1;
     return FAULT;
+  }
+
+  /** Fuel that one message may cost here. */
+  get fuelPerMessage(): number {
+    return this.budget.fuelPerMessage;
   }
 
   /** What is done with a message after the present fault. */
@@ -136,6 +169,7 @@ export class Attachment {
   private renew(): Instance | null {
     const made = Instance.create(this.version.prepared, this.budget, this.config);
     this.counters.renewals++;
+    this.work += RENEWAL_WORK;
     if (made instanceof Instance) {
       this.instance = made;
       return made;
@@ -157,9 +191,14 @@ function budgetOf(declaration: AttachmentDeclaration): Budget {
 }
 
 function checkDeclaration(declaration: AttachmentDeclaration, phase: Phase): void {
-  const { name, subject, failure, force } = declaration;
+  const { name, subject, failure, force, grants } = declaration;
   const refuse = (text: string) => new Failure('attachment-invalid', `attachment ${JSON.stringify(name)}: ${text}`);
   if (!isFilter(subject)) throw refuse(`${JSON.stringify(subject)} is not a valid subject filter`);
+  if (/^\$(WEIR|SYS)\./.test(subject))
+    throw refuse(`${JSON.stringify(subject)}: no plugin runs on "$WEIR." and "$SYS."`);
+  for (const filter of grants?.emit ?? []) {
+    if (!isFilter(filter)) throw refuse(`grants.emit: ${JSON.stringify(filter)} is not a valid subject filter`);
+  }
   if (!PHASES.includes(phase))
     throw refuse(`the phase is ${JSON.stringify(phase)}, expected one of ${PHASES.join(', ')}`);
   const passes = Object.values(failure ?? {}).some((action) => action === 'pass' || action === 'bypass-chain');
@@ -187,6 +226,7 @@ function noCounters(): AttachmentCounters {
     logs: 0,
     logsDropped: 0,
     renewals: 0,
-    metrics: {},
+    // Names are the guest's.
+    metrics: Object.create(null),
   };
 }

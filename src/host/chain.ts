@@ -1,15 +1,21 @@
-import { composeMessage, hashSubject, Message } from '../message/message.js';
+import { composeMessage, Message } from '../message/message.js';
 import { Verdict } from '../sandbox/abi.js';
+import type { Fault } from '../sandbox/fault.js';
 import { FAULT } from '../sandbox/instance.js';
 import type { Outbox, Range } from '../sandbox/outbox.js';
-import { isLiteralSubjectBytes } from '../subject/subject.js';
 import type { Attachment } from './attachment.js';
 import { deadLetter } from './dead-letter.js';
 import type { Effects } from './effects.js';
-import { isHeaderBlock } from './headers.js';
+import { isHeaderBlock, singleLine } from './headers.js';
+import type { PluginTurn } from './turn.js';
+import { whyNotSubject } from './written-subject.js';
 
 /** What became of a message. */
 export const ChainOutcome = { pass: 0, drop: 1, replace: 2, reject: 3 } as const;
+
+/** Fuel that all plugins of one message may use together, unless one of them alone was given more. */
+const CHAIN_FUEL_MAX = 4_000_000;
+const REJECT_CHARACTERS_MAX = 250;
 
 /** The attachments that match one subject, in order. Runs synchronously; a message that passes costs no allocation. */
 export class Chain {
@@ -20,20 +26,26 @@ export class Chain {
   rejectCode = 0;
   rejectText = '';
   private readonly effects: Effects;
+  private readonly turn: PluginTurn;
 
-  constructor(attachments: readonly Attachment[], effects: Effects) {
+  constructor(attachments: readonly Attachment[], effects: Effects, turn: PluginTurn) {
     this.attachments = attachments;
     this.effects = effects;
+    this.turn = turn;
   }
 
   /** Runs every attachment; each sees what the one before left. */
   run(message: Message): number {
     let current = message;
+    let work = 0;
     for (let i = 0; i < this.attachments.length; i++) {
       const attachment = this.attachments[i];
-      const verdict = attachment.call(current);
-      if (verdict === Verdict.pass && attachment.instance!.outbox.emits.length === 0 && !this.effects.any(attachment)) {
+      const verdict = this.call(attachment, current, work);
+      work += attachment.work;
+      this.turn.add(attachment.work);
+      if (verdict === Verdict.pass && !this.effects.any(attachment)) {
         attachment.counters.passed++;
+        attachment.succeed();
         continue;
       }
       const next = this.apply(attachment, current, verdict);
@@ -48,66 +60,79 @@ export class Chain {
     return ChainOutcome.replace;
   }
 
+  /** Many plugins that each keep to their budget can still hold everyone up together. */
+  private call(attachment: Attachment, message: Message, work: number): number {
+    if (work < CHAIN_FUEL_MAX || this.attachments.some((each) => work < each.fuelPerMessage)) {
+      return attachment.call(message);
+    }
+    const text = `the plugins before this one used ${work} fuel on the message; ${CHAIN_FUEL_MAX} are allowed for all together`;
+    return attachment.skip({ cause: 'overload', text });
+  }
+
   /** The message to go on with, or the outcome that ends the run. */
   private apply(attachment: Attachment, message: Message, verdict: number): Message | number {
     if (verdict === FAULT) return this.onFault(attachment, message);
     const { outbox } = attachment.instance!;
-    const problem = this.effects.apply(attachment, message, outbox);
-    if (problem !== null) {
-      attachment.fail(problem);
+    // An observer changes nothing, whatever it answers.
+    const decided = attachment.phase === 'observe' ? Verdict.pass : verdict;
+    const made = decided === Verdict.replace ? this.compose(message, outbox) : message;
+    const fault: Fault | null =
+      typeof made === 'string' ? { cause: 'output', text: made } : this.effects.apply(attachment, message, outbox);
+    if (fault !== null || typeof made === 'string') {
+      attachment.fail(fault!);
       return this.onFault(attachment, message);
     }
-    const observing = attachment.phase === 'observe';
-    switch (observing ? Verdict.pass : verdict) {
-      case Verdict.drop:
-        attachment.counters.dropped++;
-        return ChainOutcome.drop;
-      case Verdict.reject:
-        attachment.counters.rejected++;
-        return this.reject(outbox.code, outbox.error || `rejected by ${attachment.name}`);
-      case Verdict.replace:
-        return this.replace(attachment, message, outbox);
-      default:
-        attachment.counters.passed++;
-        return message;
-    }
+    attachment.succeed();
+    return this.decide(attachment, decided, made);
   }
 
-  private replace(attachment: Attachment, message: Message, outbox: Outbox): Message | number {
-    const made = this.compose(message, outbox);
-    if (typeof made === 'string') {
-      attachment.fail({ cause: 'output', text: made });
-      return this.onFault(attachment, message);
+  private decide(attachment: Attachment, verdict: number, made: Message): Message | number {
+    const { counters } = attachment;
+    switch (verdict) {
+      case Verdict.drop:
+        counters.dropped++;
+        return ChainOutcome.drop;
+      case Verdict.reject: {
+        const { outbox } = attachment.instance!;
+        counters.rejected++;
+        return this.reject(outbox.code, outbox.error || `rejected by ${attachment.name}`);
+      }
+      case Verdict.replace:
+        counters.replaced++;
+        counters.bytesOut += made.payloadEnd - made.headersStart;
+        return made;
+      default:
+        counters.passed++;
+        return made;
     }
-    attachment.counters.replaced++;
-    attachment.counters.bytesOut += made.payloadEnd - made.headersStart;
-    return made;
   }
 
   /** The message with the outbox's parts in place of its own, or what is wrong with them. */
   private compose(message: Message, outbox: Outbox): Message | string {
+    const problem = this.whyNotReplace(outbox);
+    if (problem !== null) return problem;
     const take = (range: Range | null, start: number, end: number) =>
       range === null ? message.bytes.subarray(start, end) : outbox.bytes.subarray(range.start, range.end);
     const subject = take(outbox.subject, message.subjectStart, message.subjectEnd);
     const reply = take(outbox.reply, message.replyStart, message.replyEnd);
     const headers = take(outbox.headers, message.headersStart, message.payloadStart);
     const payload = take(outbox.payload, message.payloadStart, message.payloadEnd);
-    if (outbox.subject !== null && !isLiteralSubjectBytes(subject, 0, subject.length)) {
-      return `the new subject ${JSON.stringify(Buffer.from(subject).toString())} is not a valid subject`;
-    }
-    if (outbox.reply !== null && reply.length > 0 && !isLiteralSubjectBytes(reply, 0, reply.length)) {
-      return `the new reply subject ${JSON.stringify(Buffer.from(reply).toString())} is not a valid subject`;
-    }
-    if (outbox.headers !== null && headers.length > 0 && !isHeaderBlock(headers, 0, headers.length)) {
-      return 'the new headers are not a block "NATS/1.0\\r\\n…\\r\\n\\r\\n"';
-    }
     const limit = this.effects.payloadBytesMax();
     if (headers.length + payload.length > limit) {
       return `the new message has ${headers.length + payload.length} bytes; at most ${limit} are allowed`;
     }
-    const made = composeMessage({ subject, reply, headers, payload }, message.hops);
-    made.subjectHash = hashSubject(made.bytes, made.subjectStart, made.subjectEnd);
-    return made;
+    return composeMessage({ subject, reply, headers, payload }, message.hops);
+  }
+
+  private whyNotReplace({ bytes, subject, reply, headers }: Outbox): string | null {
+    let problem: string | null = null;
+    if (subject !== null) problem = whyNotSubject('the new subject', bytes, subject.start, subject.end);
+    if (problem === null && reply !== null && reply.end > reply.start) {
+      problem = whyNotSubject('the new reply subject', bytes, reply.start, reply.end);
+    }
+    if (problem !== null || headers === null || headers.end === headers.start) return problem;
+    if (isHeaderBlock(bytes, headers.start, headers.end)) return null;
+    return 'the new headers are not a block "NATS/1.0\\r\\n…\\r\\n\\r\\n"';
   }
 
   private onFault(attachment: Attachment, message: Message): Message | number {
@@ -130,7 +155,7 @@ export class Chain {
 
   private reject(code: number, text: string): number {
     this.rejectCode = code;
-    this.rejectText = text;
+    this.rejectText = singleLine(text, REJECT_CHARACTERS_MAX);
     return ChainOutcome.reject;
   }
 }

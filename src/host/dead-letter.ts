@@ -1,9 +1,14 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import { composeMessage, type Message } from '../message/message.js';
 import type { Attachment } from './attachment.js';
-import { headerBlock, headerLines } from './headers.js';
+import { headerBlock, headerLines, singleLine } from './headers.js';
 
-/** A message whose plugin failed, as it was, with headers that say what happened. */
+const ERROR_CHARACTERS_MAX = 1000;
+
+/**
+ * A message whose plugin failed, as it was, with headers that say what happened. They come first: a reader that takes the first header of a
+ * name cannot be told a tale by the publisher.
+ */
 export function deadLetter(attachment: Attachment, message: Message): Message {
   const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
   const { declaration, version, fault } = attachment;
@@ -12,8 +17,8 @@ export function deadLetter(attachment: Attachment, message: Message): Message {
     ['Weir-Plugin', declaration.plugin],
     ['Weir-Version', String(version.number)],
     ['Weir-Cause', fault.cause],
-    ['Weir-Error', fault.text],
-    ['Weir-Fuel', String(attachment.instance?.fuelUsed ?? 0)],
+    ['Weir-Error', singleLine(fault.text, ERROR_CHARACTERS_MAX)],
+    ['Weir-Fuel', String(attachment.fuelUsed)],
     ['Weir-Subject', textOf(bytes, subjectStart, subjectEnd)],
   ];
   if (replyEnd > replyStart) pairs.push(['Weir-Reply', textOf(bytes, replyStart, replyEnd)]);

@@ -3,16 +3,18 @@ import type { Clock } from '../base/clock.js';
 import { composeMessage, type Message } from '../message/message.js';
 import type { Fault } from '../sandbox/fault.js';
 import type { EmitRecord, Outbox } from '../sandbox/outbox.js';
-import { filterCovers, isLiteralSubject, isLiteralSubjectBytes } from '../subject/subject.js';
+import { filterCovers } from '../subject/subject.js';
 import type { Attachment } from './attachment.js';
 import type { EmitQueue } from './emit-queue.js';
 import { headerBlock, isHeaderBlock } from './headers.js';
+import { quoted, whyNotSubject } from './written-subject.js';
 
 const EMITS_PER_MESSAGE_MAX = 8;
 const HOPS_MAX = 4;
 const LOG_LINES_PER_SECOND = 50;
 const LOG_BYTES_MAX = 1024;
 const METRIC_NAMES_MAX = 100;
+const METRIC_NAME = /^[A-Za-z_][A-Za-z0-9_.:-]{0,99}$/;
 const LEVELS = ['debug', 'info', 'warn', 'error'];
 
 /** What plugins may do besides deciding: emit, log, count. Each kind needs its grant. */
@@ -20,8 +22,6 @@ export class Effects {
   readonly emits: EmitQueue;
   readonly payloadBytesMax: () => number;
   private readonly clock: Clock;
-  private logSecond = 0;
-  private logLines = 0;
 
   constructor(emits: EmitQueue, payloadBytesMax: () => number, clock: Clock) {
     this.emits = emits;
@@ -41,6 +41,12 @@ export class Effects {
     const { grants = {} } = attachment.declaration;
     if (outbox.logs.length > 0 && !grants.log) return ungranted('log');
     if (outbox.metrics.length > 0 && !grants.metric) return ungranted('metric');
+    const unnamed = outbox.metrics.find(({ name }) => !METRIC_NAME.test(name));
+    if (unnamed !== undefined) {
+      return output(
+        `a metric is named ${JSON.stringify(unnamed.name.slice(0, 100))}; expected 1 to 100 letters, digits, "_", ".", ":" or "-", the first a letter or "_"`,
+      );
+    }
     const problem = this.checkEmits(outbox, grants.emit ?? [], message);
     if (problem !== null) return problem;
     for (const record of outbox.emits) this.emits.push(this.composeEmit(record, outbox, message), false);
@@ -58,25 +64,30 @@ export class Effects {
     }
     if (message.hops >= HOPS_MAX)
       return output(`this message is ${message.hops} emits away from a publisher; at most ${HOPS_MAX} are allowed`);
-    for (const { subject, reply, headers, payload } of outbox.emits) {
-      const text = textOf(outbox.bytes, subject.start, subject.end);
-      if (!isLiteralSubject(text)) return output(`the emitted subject ${JSON.stringify(text)} is not a valid subject`);
-      if (text.startsWith('$') || !filters.some((filter) => filterCovers(filter, text))) {
-        return {
-          cause: 'guest-error',
-          text: `emitting to ${JSON.stringify(text)} is not granted; granted is ${filters.join(', ')}`,
-        };
-      }
-      if (reply.end > reply.start && !isLiteralSubjectBytes(outbox.bytes, reply.start, reply.end)) {
-        return output('the reply subject of an emit is not a valid subject');
-      }
-      if (headers.end > headers.start && !isHeaderBlock(outbox.bytes, headers.start, headers.end)) {
-        return output('the headers of an emit are not a header block');
-      }
-      if (payload.end - headers.start > this.payloadBytesMax())
-        return output('an emit is larger than the payload limit');
+    for (const record of outbox.emits) {
+      const problem = this.checkEmit(record, outbox.bytes, filters);
+      if (problem !== null) return problem;
     }
     return null;
+  }
+
+  private checkEmit(record: EmitRecord, bytes: Uint8Array, filters: readonly string[]): Fault | null {
+    const { subject, reply, headers, payload } = record;
+    const problem = whyNotSubject('the emitted subject', bytes, subject.start, subject.end);
+    if (problem !== null) return output(problem);
+    const text = textOf(bytes, subject.start, subject.end);
+    if (!filters.some((filter) => filterCovers(filter, text))) {
+      const tried = quoted(bytes, subject.start, subject.end);
+      return { cause: 'guest-error', text: `emitting to ${tried} is not granted; granted is ${filters.join(', ')}` };
+    }
+    const badReply = whyNotSubject('the reply subject of an emit', bytes, reply.start, reply.end);
+    if (reply.end > reply.start && badReply !== null) return output(badReply);
+    if (headers.end > headers.start && !isHeaderBlock(bytes, headers.start, headers.end)) {
+      return output('the headers of an emit are not a header block');
+    }
+    const limit = this.payloadBytesMax();
+    if (payload.end - headers.start <= limit) return null;
+    return output(`an emit has ${payload.end - headers.start} bytes; at most ${limit} are allowed`);
   }
 
   private composeEmit({ subject, reply, headers, payload }: EmitRecord, outbox: Outbox, message: Message): Message {
@@ -87,11 +98,11 @@ export class Effects {
 
   private log(attachment: Attachment, level: number, text: string): void {
     const second = Math.floor(this.clock.nowMs() / 1000);
-    if (second !== this.logSecond) {
-      this.logSecond = second;
-      this.logLines = 0;
+    if (second !== attachment.logSecond) {
+      attachment.logSecond = second;
+      attachment.logLines = 0;
     }
-    if (++this.logLines > LOG_LINES_PER_SECOND) {
+    if (++attachment.logLines > LOG_LINES_PER_SECOND) {
       attachment.counters.logsDropped++;
       return;
     }
@@ -100,12 +111,17 @@ export class Effects {
       ['Weir-Attachment', attachment.name],
       ['Weir-Level', LEVELS[level]],
     ]);
-    const payload = utf8(text).subarray(0, LOG_BYTES_MAX);
-    this.emits.push(
-      composeMessage({ subject: utf8(`$WEIR.LOG.${attachment.name}`), reply: null, headers, payload }),
-      true,
-    );
+    const subject = utf8(`$WEIR.LOG.${attachment.name}`);
+    this.emits.push(composeMessage({ subject, reply: null, headers, payload: logLine(text) }), true);
   }
+}
+
+/** A line in UTF-8, cut between two characters. */
+function logLine(text: string): Uint8Array {
+  const bytes = utf8(text);
+  let end = Math.min(bytes.length, LOG_BYTES_MAX);
+  if (end < bytes.length) while (end > 0 && (bytes[end] & 0xc0) === 0x80) end--;
+  return bytes.subarray(0, end);
 }
 
 /** Counters add up; gauges and histograms show their last value. */

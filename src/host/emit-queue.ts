@@ -8,11 +8,15 @@ export interface EmitEntry {
 }
 
 const ENTRIES_MAX = 10_000;
+const BYTES_MAX = 64 * 1024 * 1024;
+/** Places of entries that were taken are given back when there are so many. */
+const TAKEN_MAX = 1024;
 
 /** Messages that wait until the one that led to them was delivered: plugins are never re-entered. */
 export class EmitQueue {
   private entries: EmitEntry[] = [];
   private next = 0;
+  private bytes = 0;
   /** Entries that found the queue full. */
   lost = 0;
 
@@ -21,15 +25,21 @@ export class EmitQueue {
   }
 
   push(message: Message, direct: boolean): void {
-    if (this.length >= ENTRIES_MAX) this.lost++;
-    else this.entries.push({ message, direct });
+    const bytes = message.bytes.length;
+    if (this.length >= ENTRIES_MAX || this.bytes + bytes > BYTES_MAX) {
+      this.lost++;
+      return;
+    }
+    this.bytes += bytes;
+    this.entries.push({ message, direct });
   }
 
   shift(): EmitEntry | undefined {
     if (this.next >= this.entries.length) return undefined;
     const entry = this.entries[this.next++];
-    if (this.next === this.entries.length) {
-      this.entries.length = 0;
+    this.bytes -= entry.message.bytes.length;
+    if (this.next === this.entries.length || this.next >= TAKEN_MAX) {
+      this.entries.splice(0, this.next);
       this.next = 0;
     }
     return entry;

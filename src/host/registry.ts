@@ -15,6 +15,8 @@ export interface PluginVersion {
 
 const PLUGINS_MAX = 1000;
 const VERSIONS_MAX = 32;
+/** Of all modules together; compiled, a module takes 2 to 80 times its bytes. */
+const MODULE_BYTES_MAX = 64 * 1024 * 1024;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 /** Whether the text names a plugin or attachment: it becomes a subject token. */
@@ -44,12 +46,7 @@ export class PluginRegistry {
     const sha256 = createHash('sha256').update(wasm).digest('hex');
     const known = this.plugins.get(name)?.find((version) => version.sha256 === sha256);
     if (known !== undefined) return known;
-    if (!this.plugins.has(name) && this.plugins.size >= PLUGINS_MAX) {
-      throw new Failure(
-        'plugins-full',
-        `cannot install ${JSON.stringify(name)}: there are ${PLUGINS_MAX} plugins, the most allowed`,
-      );
-    }
+    this.checkRoom(name, wasm);
     const compiler = await this.compiler();
     const prepared = await compiler.prepare(wasm);
     const versions = this.plugins.get(name) ?? [];
@@ -59,6 +56,16 @@ export class PluginRegistry {
     const version = { plugin: name, number, sha256, bytes: wasm.length, installedMs: nowMs, prepared };
     this.plugins.set(name, [...versions, version].slice(-VERSIONS_MAX));
     return version;
+  }
+
+  private checkRoom(name: string, wasm: Uint8Array): void {
+    const full = (text: string) => new Failure('plugins-full', `cannot install ${JSON.stringify(name)}: ${text}`);
+    if (!this.plugins.has(name) && this.plugins.size >= PLUGINS_MAX) {
+      throw full(`there are ${PLUGINS_MAX} plugins, the most allowed`);
+    }
+    let bytes = wasm.length;
+    for (const versions of this.plugins.values()) for (const version of versions) bytes += version.bytes;
+    if (bytes > MODULE_BYTES_MAX) throw full(`all modules together may have ${MODULE_BYTES_MAX} bytes`);
   }
 
   /** A version by number, or the newest. Throws a `Failure` that says what there is. */
