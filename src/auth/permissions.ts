@@ -1,5 +1,5 @@
 import { utf8 } from '../base/bytes.js';
-import { filterCovers } from '../subject/subject.js';
+import { filterCovers, filterMatches } from '../subject/subject.js';
 import { SubjectTrie, type TrieValue } from '../subject/trie.js';
 
 /** Allowed and denied filters; without `allow`, or with an empty one, everything is allowed, as in nats-server. */
@@ -85,7 +85,8 @@ export class Permissions {
   subscribeAllowed(filter: string, queue: string | null): 'allowed' | 'denied' {
     if (this.subscribeAllow !== null && !this.isListed(filter, queue)) return 'denied';
     const denied = this.subscribeDeny.rules.some((rule) => {
-      if (!coversLiterally(rule.subject, filter)) return false;
+      // A `>` that is asked for is any token here, as in nats-server: `a.*` denies `a.>`.
+      if (!filterMatches(rule.subject, filter)) return false;
       return rule.queue === null || (queue !== null && filterCovers(rule.queue, queue));
     });
     return denied ? 'denied' : 'allowed';
@@ -115,8 +116,3 @@ export class Permissions {
 }
 
 const EMPTY_TOKEN = /^\.|\.\.|\.$/;
-
-/** Whether `outer` covers `inner` when a `>` in `inner` is taken for any other token. */
-function coversLiterally(outer: string, inner: string): boolean {
-  return filterCovers(outer, inner.replace(/(^|\.)>$/, '$1\0'));
-}

@@ -5,6 +5,8 @@
 export const DOT = 0x2e;
 export const STAR = 0x2a;
 export const GREATER = 0x3e;
+/** Tokens that a filter may have: more than a control line of the default length can hold. */
+export const TOKENS_MAX = 4096;
 
 /** Whether `bytes[start, end)` is a subject one may publish to: no empty token, no white space, no wildcard token. */
 export function isLiteralSubjectBytes(bytes: Uint8Array, start: number, end: number): boolean {
@@ -27,14 +29,15 @@ function isWhiteSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
 }
 
-/** Whether `bytes[start, end)` is a valid filter: no empty token, no white space, `>` only as the last token. */
+/** Whether `bytes[start, end)` is a valid filter: no empty token, no white space, `>` only as the last token, not too many tokens. */
 export function isFilterBytes(bytes: Uint8Array, start: number, end: number): boolean {
   let tokenStart = start;
+  let tokens = 0;
   let closed = false;
   for (let i = start; i <= end; i++) {
     const byte = i === end ? DOT : bytes[i];
     if (byte === DOT) {
-      if (i === tokenStart || closed) return false;
+      if (i === tokenStart || closed || ++tokens > TOKENS_MAX) return false;
       if (i - tokenStart === 1 && bytes[tokenStart] === GREATER) closed = true;
       tokenStart = i + 1;
     } else if (isWhiteSpace(byte)) {
@@ -53,7 +56,10 @@ export function isLiteralSubject(text: string): boolean {
 export function isFilter(text: string): boolean {
   if (text === '' || /[ \t\r\n]/.test(text)) return false;
   const tokens = text.split('.');
-  return tokens.every((token, index) => token !== '' && (token !== '>' || index === tokens.length - 1));
+  return (
+    tokens.length <= TOKENS_MAX &&
+    tokens.every((token, index) => token !== '' && (token !== '>' || index === tokens.length - 1))
+  );
 }
 
 /** Whether a token of the filter is `*` or `>`. */
@@ -61,10 +67,7 @@ export function hasWildcard(filter: string): boolean {
   return filter.split('.').some((token) => token === '*' || token === '>');
 }
 
-/**
- * Whether every subject that `inner` matches is matched by `outer`. With a literal `inner` this is: does the filter match
- * the subject.
- */
+/** Whether every subject that the filter `inner` matches is matched by the filter `outer`. */
 export function filterCovers(outer: string, inner: string): boolean {
   const outerTokens = outer.split('.');
   const innerTokens = inner.split('.');
@@ -75,6 +78,19 @@ export function filterCovers(outer: string, inner: string): boolean {
     if (token !== '*' && token !== innerTokens[i]) return false;
   }
   return outerTokens.length === innerTokens.length;
+}
+
+/** Whether the filter matches a subject, every token of which stands for itself, `*` and `>` as well. */
+export function filterMatches(filter: string, subject: string): boolean {
+  const tokens = subject.split('.');
+  if (tokens.includes('')) return false;
+  const wanted = filter.split('.');
+  for (let i = 0; i < wanted.length; i++) {
+    if (i >= tokens.length) return false;
+    if (wanted[i] === '>' && i === wanted.length - 1) return true;
+    if (wanted[i] !== '*' && wanted[i] !== tokens[i]) return false;
+  }
+  return wanted.length === tokens.length;
 }
 
 /** Whether some subject is matched by both filters. */

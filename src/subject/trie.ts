@@ -1,3 +1,5 @@
+import { DOT, GREATER, STAR, TOKENS_MAX } from './subject.js';
+
 /** What a trie holds: the trie keeps each value's place in its leaf, so that removal costs no search. */
 export interface TrieValue {
   trieSlot: number;
@@ -33,13 +35,7 @@ class TrieNode<T extends TrieValue> {
   }
 }
 
-const DOT = 0x2e;
-const STAR = 0x2a;
-const GREATER = 0x3e;
 const EMPTY = new Uint8Array(0);
-/** More tokens than a control line of the default length can hold. */
-const TOKENS_MAX = 4096;
-
 /** Token offsets and hashes of the subject at hand. One set for all tries: a match never calls out. */
 const tokenStarts = new Int32Array(TOKENS_MAX);
 const tokenEnds = new Int32Array(TOKENS_MAX);
