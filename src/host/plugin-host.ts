@@ -8,6 +8,7 @@ import type { AttachmentDeclaration } from './declarations.js';
 import { Effects } from './effects.js';
 import { EmitQueue } from './emit-queue.js';
 import { checkName, PluginRegistry, type PluginVersion } from './registry.js';
+import { PluginTurn } from './turn.js';
 
 const ATTACHMENTS_MAX = 10_000;
 
@@ -16,13 +17,14 @@ export class PluginHost {
   readonly registry: PluginRegistry;
   readonly attachments: AttachmentSet;
   readonly emits = new EmitQueue();
+  readonly turn = new PluginTurn();
   private readonly clock: Clock;
   private compiler: Promise<Compiler> | null = null;
 
   constructor({ clock, payloadBytesMax }: { clock: Clock; payloadBytesMax: () => number }) {
     this.clock = clock;
     const effects = new Effects(this.emits, payloadBytesMax, clock);
-    this.attachments = new AttachmentSet((matching) => new Chain(matching, effects));
+    this.attachments = new AttachmentSet((matching) => new Chain(matching, effects, this.turn));
     this.registry = new PluginRegistry(() => this.loadCompiler());
   }
 
