@@ -4,9 +4,10 @@ import type { Route } from './route.js';
 
 /** Places a subject's hash may be stored at. */
 const WAYS = 8;
-const SETS_MIN = 16;
-/** 65,536 routes at most. */
-const SETS_MAX = 8192;
+/** Sets are counted in powers of two: 16 at first, 8,192 with 65,536 routes at most. */
+const SET_BITS_MIN = 4;
+const SET_BITS_MAX = 13;
+const placesOf = (setBits: number): (Route | null)[] => new Array((1 << setBits) * WAYS).fill(null);
 
 /**
  * Routes by subject, a set-associative cache as in a processor: a subject's hash names a set of eight places, a lookup looks
@@ -19,8 +20,8 @@ const SETS_MAX = 8192;
  * ```
  */
 export class RouteCache {
-  private places: (Route | null)[] = new Array(SETS_MIN * WAYS).fill(null);
-  private setMask = SETS_MIN - 1;
+  private places = placesOf(SET_BITS_MIN);
+  private setBits = SET_BITS_MIN;
   private victim = 0;
   size = 0;
 
@@ -35,13 +36,13 @@ export class RouteCache {
       const route = places[i];
       if (route === null) return null;
       if (route.hash !== hash || route.subject.length !== length) continue;
-      if (rangesEqual(route.subject, 0, message.bytes, start, length)) return route;
+      if (sameSubject(route, message.words, start, length)) return route;
     }
     return null;
   }
 
   insert(route: Route): void {
-    if (this.size > this.places.length / 2 && this.setMask + 1 < SETS_MAX) this.grow();
+    if (this.size > this.places.length / 2 && this.setBits < SET_BITS_MAX) this.grow();
     const places = this.places;
     const first = this.firstPlace(route.hash);
     for (let i = first; i < first + WAYS; i++) {
@@ -88,23 +89,35 @@ export class RouteCache {
     }
   }
 
+  forEach(visit: (route: Route) => void): void {
+    for (const route of this.places) if (route !== null) visit(route);
+  }
+
   clear(): void {
-    this.places = new Array(SETS_MIN * WAYS).fill(null);
-    this.setMask = SETS_MIN - 1;
+    this.places = placesOf(SET_BITS_MIN);
+    this.setBits = SET_BITS_MIN;
     this.size = 0;
   }
 
   private firstPlace(hash: number): number {
-    // FNV's low bits are its weakest: fold the high ones in.
-    return ((hash ^ (hash >>> 16)) & this.setMask) * WAYS;
+    // The hash's high bits are its best.
+    return (hash >>> (32 - this.setBits)) * WAYS;
   }
 
   private grow(): void {
     const old = this.places;
-    const sets = (this.setMask + 1) * 4;
-    this.places = new Array(sets * WAYS).fill(null);
-    this.setMask = sets - 1;
+    this.setBits = Math.min(SET_BITS_MAX, this.setBits + 2);
+    this.places = placesOf(this.setBits);
     this.size = 0;
     for (const route of old) if (route !== null) this.insert(route);
   }
+}
+
+/** Compares by words: the bytes behind the subject's last whole word one by one. */
+function sameSubject(route: Route, words: DataView, start: number, length: number): boolean {
+  const own = route.words;
+  let i = 0;
+  for (; i + 4 <= length; i += 4) if (own.getInt32(i, true) !== words.getInt32(start + i, true)) return false;
+  for (; i < length; i++) if (own.getUint8(i) !== words.getUint8(start + i)) return false;
+  return true;
 }

@@ -1,10 +1,12 @@
 import type { Permissions } from '../auth/permissions.js';
+import { wordsOf } from '../base/bytes.js';
 import type { Chain } from '../host/chain.js';
 import type { Leg } from './subscription.js';
 
 /** Everything the broker knows about one literal subject in one account: cached, thrown away when interest changes. */
 export class Route {
   readonly subject: Uint8Array;
+  readonly words: DataView;
   readonly hash: number;
   readonly legs: Leg[];
   /** Each queue group's members: one of them gets the message. */
@@ -29,6 +31,7 @@ export class Route {
     valid: boolean;
   }) {
     this.subject = parts.subject;
+    this.words = wordsOf(parts.subject);
     this.hash = parts.hash;
     this.legs = parts.legs;
     this.groups = parts.groups;

@@ -46,14 +46,20 @@ export class Subscription implements TrieValue {
   }
 }
 
+/** Padded bytes, and the same as words. */
+export interface Prefix {
+  readonly length: number;
+  readonly words: DataView;
+}
+
 /** One subscription as a route reaches it, with what the subscriber wants to remember for this subject. */
 export class Leg {
   readonly subscription: Subscription;
   /** The literal subject of the route. */
   readonly subject: Uint8Array;
   /** What the subscriber puts in front of each message: made at the second one, so that a subject seen once costs little. */
-  prefix: Uint8Array | null = null;
-  headerPrefix: Uint8Array | null = null;
+  prefix: Prefix | null = null;
+  headerPrefix: Prefix | null = null;
   used = false;
 
   constructor(subscription: Subscription, subject: Uint8Array) {

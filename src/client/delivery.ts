@@ -1,10 +1,8 @@
-import type { Leg } from '../broker/subscription.js';
+import { wordsOf } from '../base/bytes.js';
+import type { Leg, Prefix } from '../broker/subscription.js';
 import type { Message } from '../message/message.js';
 import type { Outbound } from '../net/outbound.js';
 import { deliveryPrefix, encodeTail, encodeTailWithoutHeaders } from '../wire/nats/encoder.js';
-
-/** Tails up to this many bytes are copied by a loop: making a view of them costs more (bench/micro/outbound.ts). */
-const LOOP_BYTES_MAX = 64;
 
 /**
  * Writes `MSG` or `HMSG` for one receiver: `MSG subject sid ` is kept with the leg, the rest is a piece of the publisher's own
@@ -12,23 +10,32 @@ const LOOP_BYTES_MAX = 64;
  */
 export function writeMessage(outbound: Outbound, leg: Leg, message: Message, headers: boolean): void {
   if (message.headersStart === message.payloadStart) {
-    const tailBytes = message.tailEnd - message.tailStart;
-    const prefix = leg.prefix ?? prefixOf(leg);
-    if (message.tailStart >= 0 && tailBytes <= LOOP_BYTES_MAX) {
-      outbound.appendRange(prefix, message.bytes, message.tailStart, tailBytes);
-    } else outbound.appendPair(prefix, message.tail ?? tailOf(message));
+    writeTail(outbound, leg.prefix ?? prefixOf(leg), message);
   } else if (headers) {
-    leg.headerPrefix ??= deliveryPrefix('HMSG', leg.subject, leg.subscription.sid);
-    outbound.appendPair(leg.headerPrefix, message.tail ?? tailOf(message));
+    leg.headerPrefix ??= newPrefix('HMSG', leg);
+    writeTail(outbound, leg.headerPrefix, message);
   } else outbound.appendPair(leg.prefix ?? prefixOf(leg), encodeTailWithoutHeaders(message));
 }
 
-function prefixOf(leg: Leg): Uint8Array {
-  const prefix = deliveryPrefix('MSG', leg.subject, leg.subscription.sid);
+function writeTail(outbound: Outbound, prefix: Prefix, message: Message): void {
+  const { arenaOffset, tailStart, tailEnd } = message;
+  if (arenaOffset >= 0 && tailStart >= 0) {
+    if (outbound.appendFromArena(prefix, arenaOffset + tailStart, tailEnd - tailStart)) return;
+  }
+  outbound.appendPair(prefix, message.tail ?? tailOf(message));
+}
+
+function prefixOf(leg: Leg): Prefix {
+  const prefix = newPrefix('MSG', leg);
   // Kept from the second message on: a subject that is seen once should leave little behind.
   if (leg.used) leg.prefix = prefix;
   leg.used = true;
   return prefix;
+}
+
+function newPrefix(verb: 'MSG' | 'HMSG', leg: Leg): Prefix {
+  const bytes = deliveryPrefix(verb, leg.subject, leg.subscription.sid);
+  return { length: bytes.length, words: wordsOf(bytes) };
 }
 
 function tailOf(message: Message): Uint8Array {

@@ -15,6 +15,11 @@ export class FlushQueue {
     this.monotonicNs = monotonicNs;
   }
 
+  /** How many wait for the end of this turn. */
+  get length(): number {
+    return this.waiting.length;
+  }
+
   nowNs(): number {
     return this.monotonicNs();
   }

@@ -1,14 +1,31 @@
+import { copyInArena } from '../base/arena.js';
+import { copyWords } from '../base/bytes.js';
 import type { FlushQueue } from './flush-queue.js';
 import { type Slab, SlabPool } from './slab-pool.js';
 import type { Transport } from './transport.js';
 
 const SMALL_BYTES = 4 * 1024;
 const LARGE_BYTES = 64 * 1024;
+const HUGE_BYTES = 256 * 1024;
 /** From here on bytes are not gathered but sent by reference to a copy of their own. */
 const GATHER_BYTES_MAX = LARGE_BYTES / 2;
 
-const smallPool = new SlabPool(SMALL_BYTES, 1024);
-const largePool = new SlabPool(LARGE_BYTES, 64);
+/**
+ * What a connection gathers in depends on what it got in its last turn. The few huge slabs are for turns with few receivers: with
+ * many, memory stays bounded, and the processor's cache holds what was gathered until it is sent.
+ */
+const HUGE_PEERS_MAX = 8;
+/** With a lower limit of pending bytes, a huge slab would make too much of it. */
+const HUGE_PENDING_BYTES_MIN = 16 * HUGE_BYTES;
+const smallPool = new SlabPool(SMALL_BYTES, 512);
+const largePool = new SlabPool(LARGE_BYTES, 128);
+const hugePool = new SlabPool(HUGE_BYTES, 16);
+
+/** A few bytes as words: `words` goes on behind `length`. */
+interface Words {
+  readonly length: number;
+  readonly words: DataView;
+}
 
 /** Told when an outbound buffer passes a limit. */
 export interface OutboundOwner {
@@ -39,8 +56,8 @@ export class Outbound {
   private waitsForRelief = false;
   private bytesMax = 0;
   private congestedBytes = 0;
-  /** Whether the last slab was full before its turn ended: then the next one is a large one at once. */
-  private busy = false;
+  /** Bytes of the slab to begin the next turn with. */
+  private slabBytes = SMALL_BYTES;
   /** When the oldest bytes still being sent were handed over (monotonic ns), or 0. */
   sendingSinceNs = 0;
 
@@ -85,47 +102,41 @@ export class Outbound {
     slab.used += bytes.length;
   }
 
-  /** Adds two pieces that belong together. */
-  appendPair(first: Uint8Array, second: Uint8Array): void {
+  /** Adds two pieces that belong together; the first may be read beyond its end by `WORD_SLACK_BYTES`. */
+  appendPair(first: Words, second: Uint8Array): void {
     if (this.closed) return;
-    const length = first.length + second.length;
-    const slab = this.room(length);
+    const firstBytes = first.length;
+    const slab = this.room(firstBytes + second.length);
     if (slab === null) {
-      this.append(first);
+      this.append(new Uint8Array(first.words.buffer, first.words.byteOffset, firstBytes));
       this.appendLarge(second.slice());
       return;
     }
-    const at = slab.used;
-    const target = slab.bytes;
-    if (first.length <= 24) {
-      // For so few bytes a loop beats the call (bench/micro/outbound.ts).
-      for (let i = 0; i < first.length; i++) target[at + i] = first[i];
-    } else target.set(first, at);
-    target.set(second, at + first.length);
-    slab.used = at + length;
+    copyWords(slab.words, slab.used, first.words, 0, firstBytes);
+    slab.bytes.set(second, slab.used + firstBytes);
+    slab.used += firstBytes + second.length;
   }
 
-  /** Adds `first` and then `length` bytes of `bytes` from `start`, for a length so small that a loop beats a view. */
-  appendRange(first: Uint8Array, bytes: Uint8Array, start: number, length: number): void {
-    if (this.closed) return;
-    const slab = this.room(first.length + length);
-    if (slab === null) {
-      this.appendPair(first, bytes.subarray(start, start + length));
-      return;
-    }
-    const target = slab.bytes;
-    let at = slab.used;
-    if (first.length <= 24) for (let i = 0; i < first.length; i++) target[at + i] = first[i];
-    else target.set(first, at);
-    at += first.length;
-    for (let i = 0; i < length; i++) target[at + i] = bytes[start + i];
-    slab.used = at + length;
+  /**
+   * Adds `first`, as `appendPair` does, and then `length` bytes of the arena. False when it cannot, for `appendPair` to do it: what is
+   * gathered here lies outside the arena.
+   */
+  appendFromArena(first: Words, offset: number, length: number): boolean {
+    if (this.closed) return true;
+    const firstBytes = first.length;
+    const slab = this.room(firstBytes + length);
+    if (slab === null || slab.arenaOffset < 0) return false;
+    const at = slab.used;
+    copyWords(slab.words, at, first.words, 0, firstBytes);
+    copyInArena(slab.arenaOffset + at + firstBytes, offset, length);
+    slab.used = at + firstBytes + length;
+    return true;
   }
 
   /** A slab with room for `length` more bytes, or null when so many bytes are not gathered. */
   private room(length: number): Slab | null {
     const slab = this.slab;
-    if (slab !== null && slab.used + length <= slab.bytes.length) return slab;
+    if (slab !== null && slab.used + length <= slab.capacity) return slab;
     return this.otherRoom(slab, length);
   }
 
@@ -133,30 +144,40 @@ export class Outbound {
     if (length > GATHER_BYTES_MAX) return null;
     if (slab === null) {
       this.enqueue();
-      this.slab = this.fresh(this.busy || length > SMALL_BYTES);
+      this.slab = this.fresh(Math.max(this.slabBytes, length));
       return this.slab;
     }
     if (this.pendingBytes > this.pendingBytesMax) {
       // Over: what comes now goes into a buffer that nobody sends.
       this.overflow();
-      return this.fresh(true);
+      return this.fresh(LARGE_BYTES);
     }
-    this.busy = true;
-    const large = this.fresh(true);
-    if (slab.bytes.length === SMALL_BYTES) {
-      // Grow: what was gathered so far moves on, so that one write carries it all.
-      large.bytes.set(slab.bytes.subarray(0, slab.used), 0);
-      large.used = slab.used;
-      slab.used = 0;
-      slab.owner = null;
-      slab.pool.give(slab);
-    } else this.send(slab);
-    this.slab = large;
+    this.slab = this.larger(slab);
+    return this.slab;
+  }
+
+  /** The slab after one that is full before its turn ended. */
+  private larger(slab: Slab): Slab {
+    if (slab.capacity > SMALL_BYTES) {
+      this.send(slab);
+      const huge = this.queue.length <= HUGE_PEERS_MAX && this.bytesMax >= HUGE_PENDING_BYTES_MIN;
+      return this.fresh(huge ? HUGE_BYTES : LARGE_BYTES);
+    }
+    // What was gathered so far moves on, so that one write carries it all.
+    const large = this.fresh(LARGE_BYTES);
+    large.bytes.set(slab.bytes.subarray(0, slab.used), 0);
+    large.used = slab.used;
+    slab.used = 0;
+    slab.owner = null;
+    slab.pool.give(slab);
     return large;
   }
 
-  private fresh(large: boolean): Slab {
-    const slab = large ? largePool.take() : smallPool.take();
+  private fresh(bytes: number): Slab {
+    const slab =
+      bytes <= SMALL_BYTES
+        ? smallPool.take()
+        : ((bytes > LARGE_BYTES ? hugePool.takeIfAny() : null) ?? largePool.take());
     slab.owner = this;
     return slab;
   }
@@ -197,7 +218,7 @@ export class Outbound {
       return;
     }
     // While bytes are on their way, gather on: their `sent` flushes.
-    if (this.sending > 0 && slab.used < slab.bytes.length / 2) return;
+    if (this.sending > 0 && slab.used < slab.capacity / 2) return;
     this.flush();
   }
 
@@ -205,7 +226,7 @@ export class Outbound {
   flush(): void {
     const slab = this.slab;
     if (slab === null) return;
-    this.busy = slab.used > SMALL_BYTES;
+    this.slabBytes = slab.used > LARGE_BYTES ? HUGE_BYTES : slab.used;
     this.slab = null;
     if (slab.used > 0) this.send(slab);
   }

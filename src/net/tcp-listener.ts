@@ -1,4 +1,5 @@
 import { createServer, type Server, Socket } from 'node:net';
+import { takeFromArena } from '../base/arena.js';
 import { Failure } from '../base/failure.js';
 import { SocketTransport } from './socket-transport.js';
 
@@ -7,8 +8,8 @@ import { SocketTransport } from './socket-transport.js';
  * front is where a parser joins what was left over from the chunk before.
  */
 const HEADROOM_BYTES = 64 * 1024;
-const READ_BYTES = 64 * 1024;
-const readSpace = new Uint8Array(HEADROOM_BYTES + READ_BYTES);
+const READ_BYTES = 256 * 1024;
+const readSpace = takeFromArena(HEADROOM_BYTES + READ_BYTES) ?? new Uint8Array(HEADROOM_BYTES + READ_BYTES);
 const readBuffer = readSpace.subarray(HEADROOM_BYTES);
 
 /** A socket as `net.Server` makes it: its handle can be taken over. */

@@ -1,8 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { arenaOffset, takeFromArena } from '../../src/base/arena.js';
+import { paddedBytes, wordsOf } from '../../src/base/bytes.js';
 import { FlushQueue } from '../../src/net/flush-queue.js';
 import { Outbound } from '../../src/net/outbound.js';
 import type { Transport } from '../../src/net/transport.js';
+
+const arena = takeFromArena(256 * 1024)!;
+
+/** Bytes with slack behind them, as the first of a pair comes. */
+function wordsAt(bytes: Uint8Array): { length: number; words: DataView } {
+  const padded = paddedBytes(bytes.length);
+  padded.set(bytes);
+  return { length: bytes.length, words: wordsOf(padded) };
+}
 
 /** A transport whose kernel takes bytes when the test says so. */
 class HeldTransport implements Partial<Transport> {
@@ -75,8 +86,9 @@ describe('what waits to be sent', () => {
   it('goes out in one write at the end of the turn', async () => {
     const { outbound, transport } = setUp();
     outbound.append(Buffer.from('one '));
-    outbound.appendPair(Buffer.from('two '), Buffer.from('three '));
-    outbound.appendRange(Buffer.from('four '), Buffer.from('xxfive xx'), 2, 5);
+    outbound.appendPair(wordsAt(Buffer.from('two ')), Buffer.from('three '));
+    arena.set(Buffer.from('xxfive xx'));
+    expect(outbound.appendFromArena(wordsAt(Buffer.from('four ')), arenaOffset(arena) + 2, 5)).toBe(true);
     expect(transport.heldWrites).toBe(0);
     await turn();
     expect(transport.heldWrites).toBe(1);
@@ -128,10 +140,12 @@ describe('what waits to be sent', () => {
           const one = bytesOf(first, ++seed);
           const two = bytesOf(second, ++seed);
           if (kind === 'one') outbound.append(one);
-          else if (kind === 'pair') outbound.appendPair(one, two);
-          else if (kind === 'range')
-            outbound.appendRange(one, Buffer.concat([Buffer.alloc(3), two, Buffer.alloc(3)]), 3, second);
-          else if (kind === 'turn') await turn();
+          else if (kind === 'pair') outbound.appendPair(wordsAt(one), two);
+          else if (kind === 'range') {
+            arena.fill(0xee).set(two, 3);
+            const start = arenaOffset(arena) + 3;
+            if (!outbound.appendFromArena(wordsAt(one), start, second)) outbound.appendPair(wordsAt(one), two);
+          } else if (kind === 'turn') await turn();
           else if (kind === 'take') transport.take();
           else transport.takeAll();
           if (kind === 'one') expected.push(one);
@@ -216,8 +230,8 @@ describe('the end', () => {
     outbound.append(Buffer.from('last words'));
     outbound.close(true);
     outbound.append(Buffer.from('too late'));
-    outbound.appendPair(Buffer.from('too'), Buffer.alloc(100_000));
-    outbound.appendRange(Buffer.from('too'), Buffer.from('late'), 0, 4);
+    outbound.appendPair(wordsAt(Buffer.from('too')), Buffer.alloc(100_000));
+    outbound.appendFromArena(wordsAt(Buffer.from('too')), arenaOffset(arena), 4);
     await turn();
     transport.takeAll();
     await turn();

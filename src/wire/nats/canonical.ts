@@ -1,3 +1,4 @@
+import { wordsOf } from '../../base/bytes.js';
 import { hashSubject, type Message } from '../../message/message.js';
 
 /** Where the parts of a parsed PUB or HPUB are. */
@@ -10,7 +11,7 @@ export interface PublishParts {
 }
 
 /**
- * Fills `message` from a PUB or HPUB line. A line with single spaces and CRLF already is the tail that receivers get; any other is
+ * Fills `message`, whose `bytes` are those of the line, from a PUB or HPUB line. A line with single spaces and CRLF already is the tail that receivers get; any other is
  * written anew, so that a receiver sees what nats-server would send: the arguments as they were, sizes with their leading zeros too.
  */
 export function canonicalPublish(message: Message, bytes: Uint8Array, tokens: Int32Array, parts: PublishParts): void {
@@ -20,7 +21,6 @@ export function canonicalPublish(message: Message, bytes: Uint8Array, tokens: In
   message.subjectHash = hashSubject(bytes, subjectStart, subjectEnd);
   message.tail = null;
   if (isCanonical(tokens, parts, bytes)) {
-    message.bytes = bytes;
     message.subjectStart = subjectStart;
     message.subjectEnd = subjectEnd;
     message.replyStart = tokens[2];
@@ -35,6 +35,8 @@ export function canonicalPublish(message: Message, bytes: Uint8Array, tokens: In
   const written = new Uint8Array(payloadEnd + 2 - subjectStart);
   let at = copyRange(written, 0, bytes, subjectStart, subjectEnd);
   message.bytes = written;
+  message.words = wordsOf(written);
+  message.arenaOffset = -1;
   message.subjectStart = 0;
   message.subjectEnd = at;
   message.tailStart = at;

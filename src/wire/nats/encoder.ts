@@ -1,4 +1,4 @@
-import { utf8, writeDecimal } from '../../base/bytes.js';
+import { paddedBytes, utf8, writeDecimal } from '../../base/bytes.js';
 import type { Message } from '../../message/message.js';
 
 export const PING_LINE = utf8('PING\r\n');
@@ -13,9 +13,9 @@ export function infoLine(info: object): Uint8Array {
   return utf8(`INFO ${JSON.stringify(info)}\r\n`);
 }
 
-/** `MSG <subject> <sid> ` or `HMSG <subject> <sid> `: what stands in front of a message's tail. */
+/** `MSG <subject> <sid> ` or `HMSG <subject> <sid> `: what stands in front of a message's tail; padded. */
 export function deliveryPrefix(verb: 'MSG' | 'HMSG', subject: Uint8Array, sid: Uint8Array): Uint8Array {
-  const prefix = new Uint8Array(verb.length + subject.length + sid.length + 3);
+  const prefix = paddedBytes(verb.length + subject.length + sid.length + 3);
   for (let i = 0; i < verb.length; i++) prefix[i] = verb.charCodeAt(i);
   let at = verb.length;
   prefix[at++] = SPACE;

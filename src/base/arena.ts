@@ -1,0 +1,40 @@
+/**
+ * Memory in which bytes are moved by one WebAssembly instruction: from JavaScript that is the fastest copy there is, since it
+ * makes no view (9 ns against 30 ns at 128 bytes, bench/micro/copy.ts). The network's read buffer and most outbound slabs lie here.
+ *
+ * ```text
+ * (module (memory (export "m") 256 256)
+ *   (func (export "c") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2))))
+ * ```
+ *
+ * Pages that nobody touches cost no memory.
+ */
+const MODULE = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // magic, version
+  ...[0x01, 0x07, 0x01, 0x60, 0x03, 0x7f, 0x7f, 0x7f, 0x00], // type: (i32, i32, i32) -> ()
+  ...[0x03, 0x02, 0x01, 0x00], // function
+  ...[0x05, 0x06, 0x01, 0x01, 0x80, 0x02, 0x80, 0x02], // memory: 256 pages, no more
+  ...[0x07, 0x09, 0x02, 0x01, 0x6d, 0x02, 0x00, 0x01, 0x63, 0x00, 0x00], // exports "m", "c"
+  ...[0x0a, 0x0e, 0x01, 0x0c, 0x00, 0x20, 0x00, 0x20, 0x01, 0x20, 0x02, 0xfc, 0x0a, 0x00, 0x00, 0x0b], // code
+);
+const ALIGN_BYTES = 64;
+
+const { m, c } = new WebAssembly.Instance(new WebAssembly.Module(MODULE)).exports;
+const memory = (m as WebAssembly.Memory).buffer;
+let used = 0;
+
+/** Copies `length` bytes within the arena; both are offsets in it. */
+export const copyInArena = c as (target: number, source: number, length: number) => void;
+
+/** Takes bytes that are never given back, or null when the arena is used up. */
+export function takeFromArena(length: number): Uint8Array | null {
+  if (used + length > memory.byteLength) return null;
+  const bytes = new Uint8Array(memory, used, length);
+  used += Math.ceil(length / ALIGN_BYTES) * ALIGN_BYTES;
+  return bytes;
+}
+
+/** The offset of `bytes` in the arena, or -1. */
+export function arenaOffset(bytes: Uint8Array): number {
+  return bytes.buffer === memory ? bytes.byteOffset : -1;
+}
