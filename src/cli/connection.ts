@@ -79,13 +79,20 @@ function connectFailure(server: string, error: unknown): Failure {
   return new Failure('connect', `cannot connect to ${server}: ${text}${hint}`, { cause: error });
 }
 
-/** Connects, or throws a Failure `connect` that names the URL. The connection reconnects only if asked to. */
+/** Connects, or throws a Failure `connect` that names the URL. The connection reconnects only if asked to, then without end. */
 export async function openConnection(options: ConnectionOptions, reconnect = false): Promise<NatsConnection> {
   const { server, ...fromUrl } = parseAddress(options.server);
   const { connect } = await import('@nats-io/transport-node');
   const settings = { ...fromUrl, ...(await authentication(options)) };
   try {
-    return await connect({ servers: server, name: 'weir', reconnect, timeout: connectTimeoutMs, ...settings });
+    return await connect({
+      servers: server,
+      name: 'weir',
+      reconnect,
+      maxReconnectAttempts: -1,
+      timeout: connectTimeoutMs,
+      ...settings,
+    });
   } catch (error) {
     throw connectFailure(server, error);
   }

@@ -1,4 +1,4 @@
-import type { Msg, Subscription } from '@nats-io/transport-node';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { Failure } from '../base/failure.js';
 import { type ConnectionOptions, openConnection, ServerErrors } from './connection.js';
 import { checkFilter, headerLines, messageJson } from './payload.js';
@@ -23,15 +23,28 @@ function show(message: Msg, index: number, options: SubscribeOptions): void {
   printLine(options.raw ? '' : '\n');
 }
 
-/** Stops the subscription at Ctrl-C; what has arrived by then is still shown. */
-function untilInterrupted(subscription: Subscription): () => void {
-  const stop = () => subscription.unsubscribe();
+function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Says when the server goes and comes: until then nothing arrives, and what is published is missed. */
+async function noteOutages(connection: NatsConnection): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === 'disconnect' && !connection.isClosed()) note(`lost ${status.server}; reconnecting`);
+    else if (status.type === 'reconnect') note(`reconnected to ${status.server}`);
+  }
+}
+
+/** Ends the subscription at Ctrl-C; what has arrived by then is still shown. Answers whether that happened. */
+function endWhenInterrupted(subscription: Subscription): () => boolean {
+  let interrupted = false;
+  const stop = () => {
+    interrupted = true;
+    subscription.unsubscribe();
+  };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
-  return () => {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-  };
+  return () => interrupted;
 }
 
 export async function subscribe(subject: string, options: SubscribeOptions): Promise<void> {
@@ -40,16 +53,18 @@ export async function subscribe(subject: string, options: SubscribeOptions): Pro
   const errors = new ServerErrors(connection);
   const { queue, count } = options;
   const subscription = connection.subscribe(subject, { ...(queue && { queue }), ...(count && { max: count }) });
-  const done = untilInterrupted(subscription);
+  const interrupted = endWhenInterrupted(subscription);
   try {
     await errors.settle();
-    process.stderr.write(`subscribed to "${subject}"${queue ? ` in queue group "${queue}"` : ''}\n`);
+    note(`subscribed to "${subject}"${queue ? ` in queue group "${queue}"` : ''}`);
+    void noteOutages(connection);
     let index = 0;
     for await (const message of subscription) show(message, ++index, options);
-    const closed = connection.isClosed() ? await connection.closed() : undefined;
-    if (closed instanceof Error) throw new Failure('connection-closed', `the connection was closed: ${closed.message}`);
+    if (!interrupted() && index !== count) {
+      const why = await Promise.race([connection.closed(), undefined]);
+      throw new Failure('connection-closed', `the connection was closed${why ? `: ${why.message}` : ''}`);
+    }
   } finally {
-    done();
     await connection.close();
   }
 }

@@ -94,7 +94,22 @@ describe('weir sub', () => {
     await cli.says('subscribed');
     client.publish('a', 'x');
     await until(() => cli.stdout === 'x\n', 'the message');
-    expect(await cli.signal(signal)).toMatchObject({ code: 0, signal: null });
+    expect(await cli.signal(signal)).toMatchObject({ code: 0, signal: null, stderr: 'subscribed to "a"\n' });
+  });
+
+  test('survives an outage of the server, and says so', async () => {
+    const port = Number(new URL(server.clientUrl).port);
+    const cli = new Cli(['sub', 'a', '--raw', '--count', '1', '-s', server.clientUrl]);
+    await cli.says('subscribed');
+    await client.close();
+    await server.stop();
+    await cli.says(`lost 127.0.0.1:${port}; reconnecting`);
+    server = new Server({ options: { port } });
+    await server.start();
+    await cli.says('reconnected');
+    client = await connect({ servers: server.clientUrl });
+    client.publish('a', 'x');
+    expect(await cli.ended).toMatchObject({ code: 0, stdout: 'x\n' });
   });
 
   test('shares a queue group', async () => {
