@@ -4,7 +4,7 @@ import { ChainOutcome } from '../host/chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
 import { composeMessage, hashSubject, type Message } from '../message/message.js';
-import { filterCovers, hasWildcard, isLiteralSubjectBytes } from '../subject/subject.js';
+import { filterMatches, hasWildcard, isLiteralSubjectBytes } from '../subject/subject.js';
 import { SubjectTrie } from '../subject/trie.js';
 import { Route } from './route.js';
 import { RouteCache } from './route-cache.js';
@@ -259,7 +259,7 @@ export class Account {
     } else if (this.routes.size > SCANNED_ROUTES_MAX) this.routes.clear();
     else if (this.routes.size > 0) {
       const filter = subscription.filter;
-      this.routes.forget((route) => filterCovers(filter, textOf(route.subject)));
+      this.routes.forget((route) => filterMatches(filter, textOf(route.subject)));
     }
   }
 }
