@@ -1,38 +1,135 @@
-import type { MonitorSource, ServerSnapshot } from './snapshots.js';
+import type { Registry } from 'prom-client';
+import { health } from './health.js';
+import type { ConnectionSnapshot, MonitorSource, PluginsSnapshot } from './snapshots.js';
+import { type MonitorFigures, varz } from './varz.js';
 
-/** The exporter's gauges of `/varz`: name behind `gnatsd_varz_`, value. */
-const VARZ: [string, (server: ServerSnapshot) => number][] = [
-  ['connections', (server) => server.connections],
-  ['total_connections', (server) => server.totalConnections],
-  ['subscriptions', (server) => server.subscriptions],
-  ['in_msgs', (server) => server.inMessages],
-  ['out_msgs', (server) => server.outMessages],
-  ['in_bytes', (server) => server.inBytes],
-  ['out_bytes', (server) => server.outBytes],
-  ['slow_consumers', (server) => server.slowConsumers],
-  ['max_connections', (server) => server.connectionsMax],
-  ['max_payload', (server) => server.payloadBytesMax],
-  ['max_pending', (server) => server.pendingBytesMax],
-  ['mem', () => process.memoryUsage.rss()],
-];
+type Prometheus = typeof import('prom-client');
+type Labels = Record<string, string>;
 
-/** Prometheus text, collected on each scrape with the names of the NATS exporter. */
-export async function metrics(source: MonitorSource): Promise<{ text: string; type: string }> {
-  const { Gauge, Registry, collectDefaultMetrics } = await import('prom-client');
-  const registry = new Registry();
-  const server = source.server();
-  const gauge = (name: string, help: string, value: number) => {
-    new Gauge({ name, help, labelNames: ['server_id'], registers: [registry] }).set({ server_id: server.id }, value);
-  };
-  for (const [name, value] of VARZ) gauge(`gnatsd_varz_${name}`, name, value(server));
-  const open = source.openConnections();
-  gauge('gnatsd_connz_num_connections', 'num_connections', open.length);
-  gauge(
-    'gnatsd_connz_pending_bytes',
-    'pending_bytes',
-    open.reduce((sum, connection) => sum + connection.pendingBytes, 0),
+/** One scrape: everything is collected afresh, so that nothing is kept or measured between scrapes. */
+class Scrape {
+  readonly registry: Registry;
+  private readonly prometheus: Prometheus;
+
+  constructor(prometheus: Prometheus) {
+    this.prometheus = prometheus;
+    this.registry = new prometheus.Registry();
+  }
+
+  gauge(name: string, help: string, values: [Labels, number][]): void {
+    const labelNames = Object.keys(values[0]?.[0] ?? {});
+    const gauge = new this.prometheus.Gauge({ name, help, labelNames, registers: [this.registry] });
+    for (const [labels, value] of values) gauge.set(labels, value);
+  }
+
+  counter(name: string, help: string, values: [Labels, number][]): void {
+    const labelNames = Object.keys(values[0]?.[0] ?? {});
+    const counter = new this.prometheus.Counter({ name, help, labelNames, registers: [this.registry] });
+    for (const [labels, value] of values) counter.inc(labels, value);
+  }
+}
+
+/** Prometheus text, with the names of the NATS exporter for what nats-server knows and `weir_…` for the rest. */
+export async function metrics(source: MonitorSource, figures: MonitorFigures): Promise<{ text: string; type: string }> {
+  const scrape = new Scrape(await import('prom-client'));
+  const labels = { server_id: source.server().id };
+  for (const [name, value] of numbersOf(varz(source, figures, Date.now()), ''))
+    scrape.gauge(`gnatsd_varz_${name}`, name, [[labels, value]]);
+  for (const [name, value] of connectionNumbers(source.openConnections(false)))
+    scrape.gauge(`gnatsd_connz_${name}`, name, [[labels, value]]);
+  const ok = health(source, new URLSearchParams()).status === 200;
+  scrape.gauge('gnatsd_healthz_status', 'whether the server is well: 0 is well', [[labels, ok ? 0 : 1]]);
+  collectWeir(scrape, source);
+  collectProcess(scrape);
+  return { text: await scrape.registry.metrics(), type: scrape.registry.contentType };
+}
+
+/** Every number of an object; those inside others have both names. */
+function numbersOf(value: object, prefix: string): [string, number][] {
+  return Object.entries(value).flatMap(([key, part]): [string, number][] => {
+    if (typeof part === 'number') return [[`${prefix}${key}`, part]];
+    const nested = typeof part === 'object' && part !== null && !Array.isArray(part) && key !== 'http_req_stats';
+    return nested ? numbersOf(part, `${prefix}${key}_`) : [];
+  });
+}
+
+function connectionNumbers(connections: readonly ConnectionSnapshot[]): [string, number][] {
+  const sum = (value: (connection: ConnectionSnapshot) => number) =>
+    connections.reduce((total, connection) => total + value(connection), 0);
+  return [
+    ['num_connections', connections.length],
+    ['total', connections.length],
+    ['offset', 0],
+    ['limit', connections.length],
+    ['subscriptions', sum((connection) => connection.subscriptionCount)],
+    ['pending_bytes', sum((connection) => connection.pendingBytes)],
+    ['in_msgs', sum((connection) => connection.inMessages)],
+    ['in_bytes', sum((connection) => connection.inBytes)],
+    ['out_msgs', sum((connection) => connection.outMessages)],
+    ['out_bytes', sum((connection) => connection.outBytes)],
+  ];
+}
+
+function collectWeir(scrape: Scrape, source: MonitorSource): void {
+  const { weirVersion, version } = source.server();
+  const { plugins, attachments } = source.plugins();
+  scrape.gauge('weir_build_info', 'versions of this server', [[{ version: weirVersion, nats_version: version }, 1]]);
+  scrape.gauge('weir_plugins', 'installed plugins', [[{}, plugins.length]]);
+  scrape.gauge('weir_attachments', 'plugins at work on a subject', [[{}, attachments.length]]);
+  if (attachments.length > 0) collectAttachments(scrape, attachments);
+}
+
+type Attachments = PluginsSnapshot['attachments'];
+type Attachment = Attachments[number];
+
+function collectAttachments(scrape: Scrape, attachments: Attachments): void {
+  const labelsOf = ({ name, plugin }: Attachment): Labels => ({ attachment: name, plugin });
+  const each = (value: (attachment: Attachment) => number) =>
+    attachments.map((attachment): [Labels, number] => [labelsOf(attachment), value(attachment)]);
+  const counters = {
+    calls: ['calls of the plugin', ({ counters: { calls } }: Attachment) => calls],
+    passed: ['messages that it let pass', ({ counters: { passed } }: Attachment) => passed],
+    dropped: ['messages that it dropped', ({ counters: { dropped } }: Attachment) => dropped],
+    replaced: ['messages that it changed', ({ counters: { replaced } }: Attachment) => replaced],
+    rejected: ['messages that it rejected', ({ counters: { rejected } }: Attachment) => rejected],
+    fuel: ['fuel that its calls took', ({ counters: { fuel } }: Attachment) => fuel],
+    emits: ['messages that it emitted', ({ counters: { emits } }: Attachment) => emits],
+    renewals: ['instances made after a failure', ({ counters: { renewals } }: Attachment) => renewals],
+  } as const;
+  for (const [name, [help, value]] of Object.entries(counters))
+    scrape.counter(`weir_attachment_${name}_total`, help, each(value));
+  scrape.gauge(
+    'weir_attachment_quarantined',
+    'whether it is at rest after faults',
+    each((one) => (one.quarantined ? 1 : 0)),
   );
-  gauge('weir_attachments', 'plugin attachments', source.plugins().attachments.length);
-  collectDefaultMetrics({ register: registry });
-  return { text: await registry.metrics(), type: registry.contentType };
+  scrape.gauge(
+    'weir_attachment_memory_bytes',
+    'memory of its instance',
+    each((one) => one.memory_bytes),
+  );
+  const faults = attachments.flatMap((attachment) =>
+    Object.entries(attachment.counters.faults).map(([cause, count]): [Labels, number] => [
+      { ...labelsOf(attachment), cause },
+      count ?? 0,
+    ]),
+  );
+  if (faults.length > 0) scrape.counter('weir_attachment_faults_total', 'calls that failed, by cause', faults);
+  const own = attachments.flatMap((attachment) =>
+    Object.entries(attachment.counters.metrics).map(([metric, value]): [Labels, number] => [
+      { ...labelsOf(attachment), metric },
+      value,
+    ]),
+  );
+  if (own.length > 0) scrape.gauge('weir_attachment_metric', 'what plugins count themselves', own);
+}
+
+function collectProcess(scrape: Scrape): void {
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  scrape.counter('process_cpu_seconds_total', 'CPU time of the process', [[{}, (user + system) / 1e6]]);
+  scrape.gauge('process_resident_memory_bytes', 'memory of the process', [[{}, rss]]);
+  scrape.gauge('process_start_time_seconds', 'when the process started', [[{}, Date.now() / 1000 - process.uptime()]]);
+  scrape.gauge('nodejs_heap_size_used_bytes', 'heap in use', [[{}, heapUsed]]);
+  scrape.gauge('nodejs_external_memory_bytes', 'memory outside of the heap', [[{}, external]]);
 }

@@ -1,98 +1,103 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Failure } from '../base/failure.js';
-import { BadQuery, connz, numberOf, subscriptionJson } from './connz.js';
+import { describe } from '../base/failure.js';
+import type { Logger } from '../base/logger.js';
+import { accountz, accstatz } from './accounts.js';
+import { connz } from './connz.js';
+import { health } from './health.js';
+import { indexPage } from './index-page.js';
 import { metrics } from './metrics.js';
+import { BadQuery } from './query.js';
 import type { MonitorSource } from './snapshots.js';
-import { varz } from './varz.js';
+import { subsz } from './subsz.js';
+import { CpuMeter, type MonitorFigures, varz } from './varz.js';
 
 type Endpoint = (source: MonitorSource, query: URLSearchParams, nowMs: number) => object;
 
-/** `/subsz`: the subscriptions of every open connection. */
-function subsz(source: MonitorSource, query: URLSearchParams, nowMs: number): object {
-  const { id, subscriptions, cachedRoutes } = source.server();
-  const all = source.openConnections().flatMap((connection) => connection.subscriptions);
-  const offset = Math.max(0, numberOf(query, 'offset', 0));
-  const limit = numberOf(query, 'limit', 1024) || 1024;
-  const listed = query.get('subs') === '1' || query.get('subs') === 'true';
-  return {
-    server_id: id,
-    now: new Date(nowMs).toISOString(),
-    num_subscriptions: subscriptions,
-    num_cache: cachedRoutes,
-    total: all.length,
-    offset,
-    limit,
-    subscriptions_list: listed ? all.slice(offset, offset + limit).map(subscriptionJson) : undefined,
-  };
-}
-
 /** Endpoints of features that are not there: what a server without them answers. */
-function empty(rest: object): Endpoint {
-  return (source, _query, nowMs) => ({ server_id: source.server().id, now: new Date(nowMs).toISOString(), ...rest });
+function empty(rest: (source: MonitorSource) => object): Endpoint {
+  return (source, _query, nowMs) => ({
+    server_id: source.server().id,
+    now: new Date(nowMs).toISOString(),
+    ...rest(source),
+  });
 }
 
-const ENDPOINTS: Record<string, Endpoint> = {
-  '/varz': (source, _query, nowMs) => varz(source, nowMs),
+const jsz: Endpoint = (source, _query, nowMs) => ({
+  memory: 0,
+  storage: 0,
+  reserved_memory: 0,
+  reserved_storage: 0,
+  accounts: 0,
+  ha_assets: 0,
+  api: { level: 0, total: 0, errors: 0 },
+  server_id: source.server().id,
+  now: new Date(nowMs).toISOString(),
+  disabled: true,
+  config: { max_memory: 0, max_storage: 0 },
+  streams: 0,
+  consumers: 0,
+  messages: 0,
+  bytes: 0,
+  total: 0,
+});
+
+const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/connz': connz,
   '/subsz': subsz,
   '/subscriptionsz': subsz,
-  '/routez': empty({ num_routes: 0, routes: [] }),
-  '/leafz': empty({ leafnodes: 0, leafs: [] }),
-  '/gatewayz': empty({ outbound_gateways: {}, inbound_gateways: {} }),
-  '/jsz': empty({
-    disabled: true,
-    config: { max_memory: 0, max_storage: 0 },
-    memory: 0,
-    storage: 0,
-    accounts: 0,
-    streams: 0,
-    consumers: 0,
-    messages: 0,
-    bytes: 0,
-  }),
-  '/pluginz': (source, _query, nowMs) => ({
-    server_id: source.server().id,
-    now: new Date(nowMs).toISOString(),
-    ...source.plugins(),
-  }),
+  '/accountz': accountz,
+  '/accstatz': accstatz,
+  '/routez': (source, _query, nowMs) => {
+    const { id, name } = source.server();
+    return { server_id: id, server_name: name, now: new Date(nowMs).toISOString(), num_routes: 0, routes: [] };
+  },
+  '/leafz': empty(() => ({ leafnodes: 0, leafs: [] })),
+  '/gatewayz': empty(() => ({ outbound_gateways: {}, inbound_gateways: {} })),
+  '/jsz': jsz,
+  '/pluginz': empty((source) => source.plugins()),
 };
+
+const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json';
+const CONNECTIONS_MAX = 256;
 
 /** The HTTP monitoring port. */
 export class MonitorServer {
+  port = 0;
   private readonly source: MonitorSource;
+  private readonly logger: Logger;
   private readonly server: Server;
   private readonly basePath: string;
-  host = '';
-  port = 0;
+  /** Requests by path, of the paths that there are. */
+  private readonly requests: Record<string, number> = {};
+  private readonly figures: MonitorFigures = { cpu: new CpuMeter(), requests: this.requests };
 
-  constructor(source: MonitorSource) {
+  /** `basePath` is in front of every path, such as `/nats`; empty is none. */
+  constructor(source: MonitorSource, logger: Logger, basePath: string) {
     this.source = source;
-    this.basePath = (source.server().monitoring.basePath ?? '').replace(/\/+$/, '');
+    this.logger = logger;
+    this.basePath = cleanPath(basePath);
     this.server = createServer(
       { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 },
       (request, response) => {
-        void this.answer(request, response);
+        this.answer(request, response).catch((error) => {
+          logger.error(`Monitoring: cannot answer ${request.url}: ${describe(error)}`);
+          if (!response.headersSent) send(response, { status: 500, type: TEXT, body: 'internal error' });
+          else response.destroy();
+        });
       },
     );
-    this.server.maxConnections = 256;
+    this.server.maxConnections = CONNECTIONS_MAX;
   }
 
-  /** Rejects with a `Failure` that names the address. */
+  /** Opens the port; an empty host is every address. Rejects with the system's error. */
   listen(host: string, port: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.server.once('error', (error) => {
-        reject(
-          new Failure('listen-failed', `cannot listen on ${host}:${port} for monitoring: ${error.message}`, {
-            cause: error,
-          }),
-        );
-      });
-      this.server.listen(port, host, () => {
+      this.server.once('error', reject);
+      this.server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+        this.server.off('error', reject);
         const address = this.server.address();
-        if (address !== null && typeof address === 'object') {
-          this.host = address.address;
-          this.port = address.port;
-        }
+        if (address !== null && typeof address === 'object') this.port = address.port;
         resolve();
       });
     });
@@ -106,44 +111,75 @@ export class MonitorServer {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    response.setHeader('Access-Control-Allow-Origin', '*');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      send(response, 405, 'text/plain', `${request.method} is not allowed; expected GET or HEAD\n`);
+      const body = `${request.method} is not allowed; expected GET or HEAD`;
+      send(response, { status: 405, type: TEXT, body });
       return;
     }
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    const path = url.pathname.startsWith(this.basePath)
-      ? url.pathname.slice(this.basePath.length) || '/'
-      : url.pathname;
+    const [target, search = ''] = (request.url ?? '/').split('?', 2);
+    const path = this.pathOf(target);
     try {
-      await this.page(path, url.searchParams, response);
+      send(response, await this.page(path, new URLSearchParams(search)));
     } catch (error) {
-      if (error instanceof BadQuery) send(response, 400, 'text/plain', `${error.message}\n`);
-      else throw error;
+      if (!(error instanceof BadQuery)) throw error;
+      send(response, { status: 400, type: TEXT, body: error.message });
     }
   }
 
-  private async page(path: string, query: URLSearchParams, response: ServerResponse): Promise<void> {
-    const endpoint = ENDPOINTS[path];
-    if (endpoint !== undefined) {
-      send(response, 200, 'application/json', `${JSON.stringify(endpoint(this.source, query, Date.now()), null, 2)}`);
-    } else if (path === '/healthz') send(response, 200, 'application/json', '{"status":"ok"}');
-    else if (path === '/metrics') {
-      const { text, type } = await metrics(this.source);
-      send(response, 200, type, text);
-    } else if (path === '/') send(response, 200, 'text/html; charset=utf-8', this.index());
-    else send(response, 404, 'text/plain', `404 page not found\n`);
+  /** The path behind the base path; null when it is not behind it. */
+  private pathOf(target: string): string | null {
+    if (this.basePath === '') return target;
+    if (target === this.basePath) return '/';
+    return target.startsWith(`${this.basePath}/`) ? target.slice(this.basePath.length) : null;
   }
 
-  private index(): string {
-    const links = [...Object.keys(ENDPOINTS), '/healthz', '/metrics'].map(
-      (path) => `<li><a href=".${this.basePath}${path}">${path.slice(1)}</a></li>`,
-    );
-    return `<!doctype html><html lang="en"><head><title>Weir</title></head><body><h1>Weir monitoring</h1><ul>${links.join('')}</ul></body></html>\n`;
+  private async page(path: string | null, query: URLSearchParams): Promise<Page> {
+    const { source, figures } = this;
+    if (path === null || !isPage(path)) return { status: 404, type: TEXT, body: '404 page not found\n' };
+    this.requests[path] = (this.requests[path] ?? 0) + 1;
+    if (path === '/')
+      return {
+        status: 200,
+        type: 'text/html; charset=utf-8',
+        body: indexPage(this.basePath, source.server().weirVersion),
+      };
+    if (path === '/varz') return jsonPage(varz(source, figures, Date.now()));
+    if (path === '/healthz') {
+      const { status, body } = health(source, query);
+      if (status !== 200) this.logger.warn(`Healthcheck failed: ${JSON.stringify(body)}`);
+      return { status, type: JSON_TYPE, body: JSON.stringify(body) };
+    }
+    if (path === '/metrics') {
+      const { text, type } = await metrics(source, figures);
+      return { status: 200, type, body: text };
+    }
+    return jsonPage(ENDPOINTS[path](source, query, Date.now()));
   }
 }
 
-function send(response: ServerResponse, status: number, type: string, body: string): void {
+interface Page {
+  status: number;
+  type: string;
+  body: string;
+}
+
+function isPage(path: string): boolean {
+  return ['/', '/varz', '/healthz', '/metrics'].includes(path) || Object.hasOwn(ENDPOINTS, path);
+}
+
+/** `/a/b`, without what would make a path something else. */
+function cleanPath(path: string): string {
+  const parts = path.split('/').filter((part) => part !== '');
+  return parts.map((part) => `/${encodeURIComponent(part)}`).join('');
+}
+
+function jsonPage(value: object): Page {
+  return { status: 200, type: JSON_TYPE, body: JSON.stringify(value, null, 2) };
+}
+
+function send(response: ServerResponse, { status, type, body }: Page): void {
+  // Any page may read what is shown here: that is what monitoring is for.
+  if (type === JSON_TYPE) response.setHeader('Access-Control-Allow-Origin', '*');
   response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
 }

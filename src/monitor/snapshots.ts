@@ -1,18 +1,55 @@
+import type { AttachmentSnapshot, PluginSnapshot } from '../host/snapshot.js';
+
+/** A port beside the clients' one, as the configuration asks for it. */
+export interface PortSnapshot {
+  name: string;
+  host: string;
+  /** Null when nothing listens. */
+  port: number | null;
+}
+
+export interface WebSocketSnapshot extends PortSnapshot {
+  advertise: string;
+  noAuthUser: string;
+  handshakeTimeoutMs: number;
+  authTimeoutMs: number | null;
+  tls: boolean;
+  sameOrigin: boolean;
+  allowedOrigins: readonly string[];
+  compression: boolean;
+}
+
+/** What is known about the interest in subjects. */
+export interface InterestSnapshot {
+  subscriptions: number;
+  inserts: number;
+  removes: number;
+  walks: number;
+  cachedRoutes: number;
+  fanoutMax: number;
+  fanoutMean: number;
+}
+
 /** Plain values that monitoring shows. Who has the state makes them; this room turns them into JSON. */
 export interface ServerSnapshot {
   id: string;
   name: string;
   version: string;
+  weirVersion: string;
   host: string;
   port: number;
   authRequired: boolean;
   startedMs: number;
+  configLoadedMs: number;
+  lameDuck: boolean;
+  /** Whether the configuration asks for JetStream. */
+  jetstreamWanted: boolean;
   connections: number;
   totalConnections: number;
-  subscriptions: number;
-  cachedRoutes: number;
+  interest: InterestSnapshot;
   slowConsumers: number;
   staleConnections: number;
+  /** -1 is no limit. */
   connectionsMax: number;
   subscriptionsMax: number;
   payloadBytesMax: number;
@@ -22,9 +59,14 @@ export interface ServerSnapshot {
   pingsOutMax: number;
   writeDeadlineMs: number;
   authTimeoutMs: number;
-  monitoring: { host: string; port: number | null; basePath: string };
-  tags: string[];
-  metadata: Record<string, string>;
+  monitoring: { host: string; port: number; basePath: string };
+  websocket: WebSocketSnapshot | null;
+  cluster: PortSnapshot | null;
+  leafnodes: PortSnapshot | null;
+  gateway: PortSnapshot | null;
+  mqtt: PortSnapshot | null;
+  tags: readonly string[];
+  metadata: Readonly<Record<string, string>>;
   configDigest: string;
   inMessages: number;
   inBytes: number;
@@ -65,20 +107,24 @@ export interface ConnectionSnapshot {
   user: string;
   account: string;
   subscriptionCount: number;
+  /** Empty unless they were asked for. */
   subscriptions: SubscriptionSnapshot[];
 }
 
 /** Plugins and attachments as the control API shows them. */
 export interface PluginsSnapshot {
-  plugins: object[];
-  attachments: object[];
+  plugins: PluginSnapshot[];
+  attachments: AttachmentSnapshot[];
 }
 
 /** Where monitoring gets its values. */
 export interface MonitorSource {
   server(): ServerSnapshot;
-  openConnections(): ConnectionSnapshot[];
+  openConnections(withSubscriptions: boolean): ConnectionSnapshot[];
   /** The last that ended, oldest first. */
   closedConnections(): ConnectionSnapshot[];
   plugins(): PluginsSnapshot;
 }
+
+/** The one account that there is. */
+export const ACCOUNT = '$G';

@@ -5,7 +5,7 @@ import type { MonitorServer } from '../monitor/monitor-server.js';
 import { TcpListener } from '../net/tcp-listener.js';
 import { bindHost, hostPort, listenFailure, localHost, urlsOf } from './addresses.js';
 import type { ListenUrls } from './ports-file.js';
-import type { ServerParts } from './server-parts.js';
+import type { OpenPorts, ServerParts } from './server-parts.js';
 import type { WebSocketDoor } from './websocket.js';
 
 /** How the log and the ports file name the ports of features that are not there yet. */
@@ -17,7 +17,7 @@ const PEERS = [
 ] as const;
 
 /** Every port that a server listens on. What a plain start does not need is loaded when a port asks for it. */
-export class Listeners {
+export class Listeners implements OpenPorts {
   readonly clients: TcpListener;
   websocket: WebSocketDoor | null = null;
   monitor: MonitorServer | null = null;
@@ -52,23 +52,25 @@ export class Listeners {
     ]);
   }
 
+  portOf(kind: Parameters<OpenPorts['portOf']>[0]): number | null {
+    if (kind === 'monitoring') return this.monitor?.port ?? null;
+    if (kind === 'websocket') return this.websocket?.listener.port ?? null;
+    const { kind: peerKind } = PEERS.find(({ block }) => block === kind)!;
+    return this.peers.find((peer) => peer.kind === peerKind)?.port ?? null;
+  }
+
   /** Where everything listens. */
   get urls(): ListenUrls {
     const { options } = this.parts;
-    const { websocket, monitor, clients } = this;
-    const urls: Record<string, string[]> = { nats: urlsOf('nats', options.host, clients.port) };
-    if (monitor !== null) urls.monitoring = urlsOf('http', options.monitoring.host || options.host, monitor.port);
-    if (websocket !== null && options.websocket !== null) {
-      urls.websocket = urlsOf(
-        options.websocket.tls === null ? 'ws' : 'wss',
-        options.websocket.host,
-        websocket.listener.port,
-      );
-    }
-    for (const { block, kind, scheme } of PEERS) {
-      const peer = this.peers.find((candidate) => candidate.kind === kind);
-      if (peer !== undefined) urls[block] = urlsOf(scheme, options[block]!.host, peer.port);
-    }
+    const urls: Record<string, string[]> = { nats: urlsOf('nats', options.host, this.clients.port) };
+    const add = (kind: Parameters<OpenPorts['portOf']>[0], scheme: string, host: string) => {
+      const port = this.portOf(kind);
+      if (port !== null) urls[kind] = urlsOf(scheme, host, port);
+    };
+    add('monitoring', 'http', options.monitoring.host || options.host);
+    if (options.websocket !== null)
+      add('websocket', options.websocket.tls === null ? 'ws' : 'wss', options.websocket.host);
+    for (const { block, scheme } of PEERS) add(block, scheme, options[block]?.host ?? '');
     return urls;
   }
 
@@ -93,7 +95,7 @@ export class Listeners {
       import('../monitor/monitor-server.js'),
       import('./monitor-source.js'),
     ]);
-    const monitor = new MonitorServer(new ServerSource(this.parts));
+    const monitor = new MonitorServer(new ServerSource(this.parts, this), logger, options.monitoring.basePath);
     try {
       await monitor.listen(bindHost(host), port);
     } catch (error) {

@@ -1,68 +1,95 @@
-import { VERSION } from '../base/version.js';
-import { type ConnectionRecord, recordOf } from '../client/connection-record.js';
+import { VERSION, WEIR_VERSION } from '../base/version.js';
+import { recordOf } from '../client/connection-record.js';
+import type { PeerListenerOptions } from '../config/options.js';
 import { snapshotOfAttachment, snapshotOfPlugin } from '../host/snapshot.js';
-import type { ConnectionSnapshot, MonitorSource, PluginsSnapshot, ServerSnapshot } from '../monitor/snapshots.js';
-import type { ServerParts } from './server-parts.js';
+import type {
+  ConnectionSnapshot,
+  MonitorSource,
+  PluginsSnapshot,
+  PortSnapshot,
+  ServerSnapshot,
+  WebSocketSnapshot,
+} from '../monitor/snapshots.js';
+import type { OpenPorts, ServerParts } from './server-parts.js';
 
 /** The server's state as plain values for monitoring. */
 export class ServerSource implements MonitorSource {
-  private readonly instance: ServerParts;
+  private readonly parts: ServerParts;
+  private readonly ports: OpenPorts;
 
-  constructor(instance: ServerParts) {
-    this.instance = instance;
+  constructor(parts: ServerParts, ports: OpenPorts) {
+    this.parts = parts;
+    this.ports = ports;
   }
 
   server(): ServerSnapshot {
-    const { identity, options, door, account, startedMs } = this.instance;
-    const traffic = door.traffic();
+    const { identity, options, door, account, startedMs, configLoadedMs, lameDuckMode } = this.parts;
+    const { connectionsMax, subscriptionsMax, payloadBytesMax, pendingBytesMax, controlLineBytesMax } = options;
+    const { pingIntervalMs, pingsOutMax, writeDeadlineMs, authTimeoutMs, tags, metadata, configDigest } = options;
+    const { host, basePath } = options.monitoring;
     return {
       id: identity.id,
       name: identity.name,
       version: VERSION,
-      host: options.host,
+      weirVersion: WEIR_VERSION,
+      host: identity.host,
       port: identity.port,
       authRequired: door.authenticator.required,
       startedMs,
+      configLoadedMs,
+      lameDuck: lameDuckMode,
+      jetstreamWanted: options.jetstream,
       connections: door.sessions.size,
       totalConnections: door.totalConnections,
-      subscriptions: account.subscriptions,
-      cachedRoutes: account.cachedRoutes,
+      interest: account.interestStats(),
       slowConsumers: door.slowConsumers,
       staleConnections: door.staleConnections,
-      connectionsMax: options.connectionsMax,
-      subscriptionsMax: options.subscriptionsMax,
-      payloadBytesMax: options.payloadBytesMax,
-      pendingBytesMax: options.pendingBytesMax,
-      controlLineBytesMax: options.controlLineBytesMax,
-      pingIntervalMs: options.pingIntervalMs,
-      pingsOutMax: options.pingsOutMax,
-      writeDeadlineMs: options.writeDeadlineMs,
-      authTimeoutMs: options.authTimeoutMs,
-      monitoring: options.monitoring,
-      tags: options.tags,
-      metadata: options.metadata,
-      configDigest: options.configDigest,
-      ...traffic,
+      ...{ connectionsMax, subscriptionsMax, payloadBytesMax, pendingBytesMax, controlLineBytesMax },
+      ...{ pingIntervalMs, pingsOutMax, writeDeadlineMs, authTimeoutMs, tags, metadata, configDigest },
+      monitoring: { host: host || options.host, port: this.ports.portOf('monitoring') ?? 0, basePath },
+      websocket: this.websocket(),
+      cluster: this.peer('cluster', options.cluster),
+      leafnodes: this.peer('leafnodes', options.leafnodes),
+      gateway: this.peer('gateway', options.gateway),
+      mqtt: this.peer('mqtt', options.mqtt),
+      ...door.traffic(),
     };
   }
 
-  openConnections(): ConnectionSnapshot[] {
-    return Array.from(this.instance.door.sessions.values(), (session) => snapshot(recordOf(session, null)));
+  openConnections(withSubscriptions: boolean): ConnectionSnapshot[] {
+    const { sessions } = this.parts.door;
+    return Array.from(sessions.values(), (session) => recordOf(session, null, withSubscriptions));
   }
 
   closedConnections(): ConnectionSnapshot[] {
-    return Array.from(this.instance.door.closedConnections.entries(), snapshot);
+    return [...this.parts.door.closedConnections.entries()];
   }
 
   plugins(): PluginsSnapshot {
-    const { host } = this.instance;
+    const { host } = this.parts;
     return {
       plugins: host.registry.names().map((name) => snapshotOfPlugin(host, name)),
       attachments: host.attachments.all().map(snapshotOfAttachment),
     };
   }
-}
 
-function snapshot(record: ConnectionRecord): ConnectionSnapshot {
-  return record;
+  private websocket(): WebSocketSnapshot | null {
+    const { websocket } = this.parts.options;
+    if (websocket === null) return null;
+    const { host, advertise, noAuthUser, handshakeTimeoutMs, authTimeoutMs, sameOrigin, allowedOrigins, compression } =
+      websocket;
+    return {
+      name: '',
+      port: this.ports.portOf('websocket'),
+      tls: websocket.tls !== null,
+      ...{ host, advertise, noAuthUser, handshakeTimeoutMs, authTimeoutMs, sameOrigin, allowedOrigins, compression },
+    };
+  }
+
+  private peer(
+    block: 'cluster' | 'leafnodes' | 'gateway' | 'mqtt',
+    options: PeerListenerOptions | null,
+  ): PortSnapshot | null {
+    return options === null ? null : { name: options.name, host: options.host, port: this.ports.portOf(block) };
+  }
 }

@@ -23,3 +23,8 @@ export interface ServerParts {
   /** Whether the server is about to go. */
   readonly lameDuckMode: boolean;
 }
+
+/** Ports that are open beside the clients' one. */
+export interface OpenPorts {
+  portOf(kind: 'monitoring' | 'websocket' | 'cluster' | 'leafnodes' | 'gateway' | 'mqtt'): number | null;
+}
