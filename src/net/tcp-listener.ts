@@ -22,7 +22,7 @@ interface AcceptedSocket extends Socket {
 /** Listens for TCP connections and makes a transport of each. */
 export class TcpListener {
   private readonly server: Server;
-  private closing: Promise<void> | null = null;
+  private ended: Promise<void> | null = null;
   host = '';
   port = 0;
 
@@ -57,15 +57,23 @@ export class TcpListener {
     return this.server.listening;
   }
 
-  /** Accepts no more. Connections that are open stay open. */
+  /** Accepts no more. Connections that are open stay open. Resolves when the port is free. */
   close(): Promise<void> {
-    this.closing ??= new Promise((resolve) => {
-      if (!this.server.listening) resolve();
-      else this.server.close(() => resolve());
-      // `close` calls back when the last connection is gone, but the port is free at once: whoever waits, waits for that.
+    if (this.ended === null) {
+      this.ended = new Promise((resolve) => {
+        if (this.server.listening) this.server.close(() => resolve());
+        else resolve();
+      });
+    }
+    // The port is free at once; `ended` waits for the last connection.
+    return new Promise((resolve) => {
       setImmediate(resolve);
     });
-    return this.closing;
+  }
+
+  /** After `close`: resolves when the last connection has ended. */
+  async drained(): Promise<void> {
+    await this.ended;
   }
 }
 

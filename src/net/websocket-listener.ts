@@ -63,6 +63,7 @@ export class WebSocketListener {
   private readonly server: Server | TlsServer;
   private readonly upgrades: WebSocketServer;
   port = 0;
+  private ended: Promise<void> | null = null;
 
   constructor(settings: WebSocketSettings, owner: WebSocketOwner) {
     this.settings = settings;
@@ -113,15 +114,24 @@ export class WebSocketListener {
     }
   }
 
-  /** Accepts no more; open connections stay until their owner closes them. */
+  /** Accepts no more; open connections stay until their owner closes them. Resolves when the port is free. */
   close(): Promise<void> {
-    this.upgrades.close();
-    return new Promise((resolve) => {
-      this.server.close();
+    if (this.ended === null) {
+      this.ended = new Promise((resolve) => {
+        if (this.server.listening) this.server.close(() => resolve());
+        else resolve();
+      });
+      // Connections that have not asked for an upgrade yet.
       this.server.closeAllConnections();
-      // The port is free at once; `close` would call back when the last connection is gone.
+    }
+    return new Promise((resolve) => {
       setImmediate(resolve);
     });
+  }
+
+  /** After `close`: resolves when the last connection has ended. */
+  async drained(): Promise<void> {
+    await this.ended;
   }
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -42,6 +42,11 @@ export class Listeners implements OpenPorts {
     await Promise.all([this.clients.close(), this.websocket?.listener.close()]);
   }
 
+  /** After `closeClients`: resolves when the last client has gone. */
+  async drained(): Promise<void> {
+    await Promise.all([this.clients.drained(), this.websocket?.listener.drained()]);
+  }
+
   /** Closes all ports. */
   async close(): Promise<void> {
     await Promise.all([

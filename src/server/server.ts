@@ -21,6 +21,9 @@ import type { ListenUrls } from './ports-file.js';
 import { newServerId } from './server-id.js';
 import type { ServerParts } from './server-parts.js';
 
+/** How long a stop waits for clients to take the last words. */
+const HANG_UP_MS = 1_000;
+
 /** What a server is made with; everything may be left out. */
 export interface ServerSettings {
   options?: Partial<Options>;
@@ -157,8 +160,15 @@ export class Server implements ServerParts {
 
   private async release(): Promise<void> {
     await this.listeners.closeClients();
+    const transports = Array.from(this.door.sessions.values(), (session) => session.transport);
     this.door.closeAll(ClosedReason.serverShutdown);
     await Promise.all([this.listeners.close(), this.host.close(), this.door.authenticator.close()]);
+    // Who does not take what is still to be sent, or does not hang up, is cut off.
+    const impatience = this.clock.after(HANG_UP_MS, () => {
+      for (const transport of transports) transport.destroy();
+    });
+    await this.listeners.drained();
+    impatience.cancel();
   }
 
   /** INFO tells clients the address that they are to use. */
