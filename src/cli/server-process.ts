@@ -83,12 +83,11 @@ export class ServerProcess implements SignalTarget {
     const next = await this.load();
     const prepared = await log.prepare(before.log, next.log);
     try {
-      await this.server.reload(next);
+      await this.server.reload(next, prepared.use);
     } catch (error) {
       prepared.discard();
       throw error;
     }
-    prepared.use();
     this.options = next;
     if (next.pidFile !== before.pidFile) await this.writePid();
     if (next.portsFileDir !== before.portsFileDir) await this.writePorts();

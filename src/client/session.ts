@@ -55,7 +55,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private readonly parser: Parser;
   private readonly handshake: Handshake;
   /** Null unless the log traces the protocol. */
-  private readonly trace: ProtocolTrace | null;
+  private trace: ProtocolTrace | null;
   private connectInfoSent = false;
   private verbose = true;
   private pedantic = true;
@@ -73,7 +73,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.account = context.account;
     this.startedMs = context.clock.nowMs();
     this.lastActivityMs = this.startedMs;
-    this.trace = context.logger.traceEnabled ? new ProtocolTrace(this, context) : null;
+    this.trace = this.traceIfWanted();
     this.nonce = null;
     this.outbound = new Outbound(transport, context.flushQueue, this, context.limits.pendingBytesMax);
     this.parser = new Parser(this, {
@@ -307,6 +307,11 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.outbound.pendingBytesMax = limits.pendingBytesMax;
     this.parser.settings.controlLineBytesMax = limits.controlLineBytesMax;
     this.parser.settings.payloadBytesMax = limits.payloadBytesMax;
+    this.trace = this.traceIfWanted();
+  }
+
+  private traceIfWanted(): ProtocolTrace | null {
+    return this.context.logger.traceEnabled ? new ProtocolTrace(this, this.context) : null;
   }
 
   // ---- bytes out ----

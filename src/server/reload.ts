@@ -14,6 +14,8 @@ export interface Reloadable {
   readFile: (path: string) => Promise<Uint8Array>;
   /** INFO is made of these. */
   setAdvertised: () => void;
+  /** Goes on with another log, if there is one. */
+  switchLog: () => void;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function reload(
     throw error;
   }
   Object.assign(options, next);
+  rest.switchLog();
   rest.setAdvertised();
   door.tracedBytesMax = next.log.tracedBytesMax;
   const closed = reloadLimits(door, limitsOf(next));

@@ -125,14 +125,15 @@ export class Server implements ServerParts {
     await this.stop();
   }
 
-  /** Goes on with other options: with all of them, or rejects with a `Failure` and changes nothing. */
-  async reload(options: Options): Promise<void> {
+  /** Goes on with other options: with all of them, or rejects with a `Failure` and changes nothing. `switchLog` is called when nothing can fail any more. */
+  async reload(options: Options, switchLog: () => void = () => {}): Promise<void> {
     const [{ reload }, { readFile }] = await Promise.all([import('./reload.js'), import('node:fs/promises')]);
     await reload(this, options, {
       plugins: this.plugins,
       websocket: this.listeners.websocket,
       readFile,
       setAdvertised: () => this.setAdvertised(),
+      switchLog,
     });
     this.configLoadedMs = this.clock.nowMs();
   }
