@@ -17,10 +17,8 @@ export interface FlowResult {
   deliveredPerSecond: number;
   /** CPU seconds of the server for a million messages published. */
   serverCpuPerMillion: number;
-  /** Cores kept busy during the run: server, publishers, subscribers. */
-  serverCores: number;
-  senderCores: number;
-  receiverCores: number;
+  /** Cores kept busy during the run: a load process near 1 is a bottleneck. */
+  cores: { serverCores: number; senderCores: number; receiverCores: number };
 }
 
 /** Publishes for `warmMs`, then measures for `runMs`: from the first write until the last message has arrived. */
@@ -45,9 +43,11 @@ export async function runFlow(run: Run, server: ServerProcess, flow: Flow): Prom
     publishedPerSecond: messages / seconds,
     deliveredPerSecond: (messages * copies) / seconds,
     serverCpuPerMillion: (used[0] / messages) * 1e6,
-    serverCores: used[0] / seconds,
-    senderCores: used[1] / seconds,
-    receiverCores: used[2] / seconds,
+    cores: {
+      serverCores: used[0] / seconds,
+      senderCores: used[1] / seconds,
+      receiverCores: used[2] / seconds,
+    },
   };
 }
 

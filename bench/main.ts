@@ -1,35 +1,83 @@
 import { Measure } from './measure.js';
-import { readOptions, USAGE } from './options.js';
-import { findPeers, weirPeer } from './peers.js';
+import { type MicroFigure, runMicro } from './micro.js';
+import { type BenchOptions, readOptions, USAGE } from './options.js';
+import { findPeers, newestNatsServer, type Peer, weirPeer } from './peers.js';
+import { comparedWith, microTable, readBaseline, saveResults } from './results.js';
+import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
-import { markdown, type Row, rowsOf } from './table.js';
+import { coresMarkdown, markdown, type Row, rowsOf } from './table.js';
 
-async function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2), process.env);
+const note = (text: string) => console.error(text);
+
+async function main(options: BenchOptions): Promise<void> {
   if (options.list) {
-    for (const scenario of scenarios) console.log(`${scenario.id.padEnd(16)} ${scenario.metrics[0].title}`);
+    for (const { id, metrics } of scenarios) console.log(`${id.padEnd(18)} ${metrics[0].title}`);
     return;
   }
-  const unknown = options.only.filter((id) => !scenarios.some((scenario) => scenario.id === id));
-  if (unknown.length > 0) throw new Error(`no scenario ${unknown.map((id) => JSON.stringify(id)).join(', ')}; --list`);
-  const chosen = scenarios.filter(({ id }) => options.only.length === 0 || options.only.includes(id));
-  const peers = [weirPeer('weir', options.weir), ...findPeers(options.peers)];
-  if (peers.length === 1) console.log('no nats-server on the PATH and no --peer: Weir alone, without ratios');
-  const measure = new Measure(options);
+  const chosen = choose(options);
+  const peers = takePart(options);
+  const rows = chosen.length === 0 ? [] : await measureAll(chosen, peers, options);
+  const micro = options.micro || options.save ? await runMicro(note) : [];
+  print(rows, micro, options);
+  if (options.save) {
+    const order = scenarios.flatMap(({ metrics }) => metrics.map(({ id }) => id));
+    saveResults(order, { rows, micro }, { peers, options });
+    console.log('\nwritten: bench/RESULTS.md, bench/baseline.json');
+  }
+}
+
+function choose({ only, micro }: BenchOptions): Scenario[] {
+  const unknown = only.filter((id) => !scenarios.some((scenario) => scenario.id === id));
+  if (unknown.length > 0) throw new Error(`no scenario ${unknown.map((id) => JSON.stringify(id)).join(', ')}`);
+  if (only.length === 0) return micro ? [] : scenarios;
+  return scenarios.filter(({ id }) => only.includes(id));
+}
+
+function takePart(options: BenchOptions): Peer[] {
+  const weir = weirPeer('weir', options.weir);
+  const found = findPeers(options.peers);
+  const newest = newestNatsServer(found);
+  if (newest === undefined) console.log('no nats-server on the PATH and none given by --peer: no ratios to it');
+  // A quick look needs one comparison only.
+  return [weir, ...(options.quick && newest !== undefined && options.peers.length === 0 ? [newest] : found)];
+}
+
+async function measureAll(chosen: Scenario[], peers: Peer[], options: BenchOptions): Promise<Row[]> {
+  const measure = new Measure(options, peers, note);
   const rows: Row[] = [];
   try {
     for (const scenario of chosen) {
-      const samples = await measure.scenario(scenario, peers, (text) => console.error(text));
-      const found = rowsOf(scenario, samples, peers);
-      rows.push(...found);
+      const obstacle = scenario.obstacle?.() ?? null;
+      if (obstacle !== null) note(`${scenario.id} skipped: ${obstacle}`);
+      else rows.push(...rowsOf(scenario, await measure.scenario(scenario), peers));
     }
   } finally {
     measure.stop();
   }
-  console.log(markdown(rows, peers));
+  return rows;
 }
 
-main().catch((error: Error) => {
-  console.error(`${error.message}\n\n${USAGE}`);
+function print(rows: Row[], micro: MicroFigure[], options: BenchOptions): void {
+  const baseline = readBaseline();
+  if (rows.length > 0) {
+    const compare = options.quick && baseline !== null;
+    const extra = { title: 'ratio, baseline → now', cell: (row: Row) => comparedWith(baseline!, row) };
+    console.log(compare ? markdown(rows, extra) : markdown(rows));
+    console.log(`\n${coresMarkdown(rows)}`);
+  }
+  if (micro.length > 0) console.log(`\n${microTable(micro)}`);
+}
+
+function options(): BenchOptions {
+  try {
+    return readOptions(process.argv.slice(2), process.env);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+main(options()).catch((error: Error) => {
+  console.error(error.message);
   process.exit(1);
 });

@@ -1,7 +1,7 @@
 import { LoadProcess } from './load-process.js';
 import type { BenchOptions } from './options.js';
-import type { Peer } from './peers.js';
-import type { Sample, Scenario } from './scenario.js';
+import { newestNatsServer, type Peer } from './peers.js';
+import type { Run, Sample, Scenario } from './scenario.js';
 import { ServerProcess } from './server-process.js';
 
 /** All samples of one scenario, by the name of the server. */
@@ -10,44 +10,52 @@ export type Samples = Map<string, Sample[]>;
 /** Runs scenarios: the servers take turns run by run, so that whatever else the machine does hits all alike. */
 export class Measure {
   private readonly options: BenchOptions;
+  private readonly peers: Peer[];
+  private readonly note: (text: string) => void;
   private readonly sender: LoadProcess;
   private readonly receiver: LoadProcess;
 
-  constructor(options: BenchOptions) {
+  constructor(options: BenchOptions, peers: Peer[], note: (text: string) => void) {
     this.options = options;
+    this.peers = peers;
+    this.note = note;
     this.sender = new LoadProcess(options.pin);
     this.receiver = new LoadProcess(options.pin);
   }
 
-  async scenario(scenario: Scenario, peers: Peer[], note: (text: string) => void): Promise<Samples> {
+  async scenario(scenario: Scenario): Promise<Samples> {
+    const { runs } = this.options;
     const samples: Samples = new Map();
-    const taking = peers.filter((peer) => scenario.only === undefined || scenario.only === peer.kind);
-    for (let turn = 0; turn < this.options.runs; turn++) {
+    const shared = new Map<string, number>();
+    const taking = this.peers.filter((peer) => scenario.only === undefined || scenario.only === peer.kind);
+    for (let turn = 0; turn < runs; turn++) {
       // Whoever goes first in one turn goes last in the next.
       for (const peer of turn % 2 === 0 ? taking : [...taking].reverse()) {
+        const label = `${scenario.id} ${turn + 1}/${runs} ${peer.name}`;
         try {
-          const sample = await this.once(scenario, peer);
+          const sample = await this.once(scenario, { peer, turn, shared });
           samples.set(peer.name, [...(samples.get(peer.name) ?? []), sample]);
-          note(`${scenario.id} ${turn + 1}/${this.options.runs} ${peer.name} ${brief(sample)}`);
+          this.note(`${label} ${brief(sample)}`);
         } catch (error) {
-          note(`${scenario.id} ${turn + 1}/${this.options.runs} ${peer.name} failed: ${(error as Error).message}`);
+          this.note(`${label} failed: ${(error as Error).message}`);
         }
       }
     }
     return samples;
   }
 
-  private async once(scenario: Scenario, peer: Peer): Promise<Sample> {
-    const { pin, warmMs, runMs, quick } = this.options;
+  private async once(scenario: Scenario, turn: Pick<Run, 'peer' | 'turn' | 'shared'>): Promise<Sample> {
     const { sender, receiver } = this;
+    const { pin, warmMs, runMs } = this.options;
     const servers: ServerProcess[] = [];
-    const start = async (args: string[] = []) => {
+    const start = async (args: string[] = [], peer = turn.peer) => {
       const server = await ServerProcess.start(peer, { pin, args });
       servers.push(server);
       return server;
     };
     try {
-      return await scenario.run({ peer, sender, receiver, warmMs, runMs, quick, start });
+      const rival = newestNatsServer(this.peers) ?? turn.peer;
+      return await scenario.run({ ...turn, rival, sender, receiver, warmMs, runMs, start });
     } finally {
       await Promise.all([sender.reset(), receiver.reset()]);
       await Promise.all(servers.map((server) => server.stop()));

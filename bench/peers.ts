@@ -54,3 +54,9 @@ function versionOf(command: string, args: string[]): string {
   if (version === undefined) throw new Error(`${command} ${args.join(' ')} names no version`);
   return version;
 }
+
+/** The newest nats-server among the peers. */
+export function newestNatsServer(peers: Peer[]): Peer | undefined {
+  const servers = peers.filter((peer) => peer.kind === 'nats-server');
+  return servers.sort((a, b) => b.version.localeCompare(a.version, 'en', { numeric: true }))[0];
+}

@@ -10,16 +10,17 @@ export interface Metric {
   better: 'higher' | 'lower';
   /** Weir's figure divided by the other's must be at least (higher is better) or at most (lower is better) this. */
   goals?: Goal[];
-  /** What Weir's own figure may be at most. */
-  atMost?: number;
+  /** What Weir's own figure must be at least (higher is better) or at most (lower is better). */
+  limit?: number;
 }
 
 export interface Goal {
+  /** nats-server 2.9.x, or the newest that takes part. */
   than: '2.9' | 'newest';
   ratio: number;
 }
 
-/** Figures by metric id. */
+/** Figures by metric id; also `serverCores`, `senderCores` and `receiverCores` where throughput was measured. */
 export type Sample = Record<string, number>;
 
 export interface Scenario {
@@ -27,18 +28,25 @@ export interface Scenario {
   metrics: Metric[];
   /** Only for servers of this kind. */
   only?: Peer['kind'];
+  /** Why it cannot run here, or null. */
+  obstacle?(): string | null;
   run(run: Run): Promise<Sample>;
 }
 
 /** What a scenario has for one run with one server. */
 export interface Run {
   peer: Peer;
+  /** Whom Weir is compared with: the newest nats-server, or Weir itself when it is alone. */
+  rival: Peer;
   /** Two load processes: publishers or requesters are in the first, subscribers or responders in the second. */
   sender: LoadProcess;
   receiver: LoadProcess;
   warmMs: number;
   runMs: number;
-  quick: boolean;
-  /** A server that is stopped after the run. */
-  start(args?: string[]): Promise<ServerProcess>;
+  /** Which run this is, from 0: what is compared inside one run changes its order by this. */
+  turn: number;
+  /** Kept from run to run of one scenario, over all servers. */
+  shared: Map<string, number>;
+  /** A fresh server that is stopped after the run. */
+  start(args?: string[], peer?: Peer): Promise<ServerProcess>;
 }

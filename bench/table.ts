@@ -1,87 +1,127 @@
 import type { Samples } from './measure.js';
-import type { Peer } from './peers.js';
-import type { Goal, Metric, Scenario } from './scenario.js';
+import { newestNatsServer, type Peer } from './peers.js';
+import type { Goal, Metric, Sample, Scenario } from './scenario.js';
 import { median, spread } from './statistics.js';
 
-/** A metric's figures for all servers, the first of which is Weir. */
-export interface Row {
-  metric: Metric;
+/** A metric's figures for all servers, as they are kept in baseline.json. */
+export interface Row extends Pick<Metric, 'id' | 'title' | 'unit' | 'better'> {
+  limit: number | null;
   weir: Figure;
-  others: { peer: Peer; figure: Figure; ratio: number; goal: number | null }[];
+  others: OtherFigure[];
 }
 
 export interface Figure {
+  name: string;
   median: number;
+  /** Half of the distance from the lowest to the highest run, as a share of the median. */
   spread: number;
   runs: number;
+  cores: Cores | null;
+}
+
+/** How many cores each process kept busy. */
+export interface Cores {
+  server: number;
+  sender: number;
+  receiver: number;
+}
+
+export interface OtherFigure extends Figure {
+  /** Weir's figure divided by this one. */
+  ratio: number;
+  goal: number | null;
 }
 
 /** Rows of a scenario; a metric that Weir has no figure for is left out. */
 export function rowsOf(scenario: Scenario, samples: Samples, peers: Peer[]): Row[] {
   const [weir, ...others] = peers;
-  const rows: Row[] = [];
-  for (const metric of scenario.metrics) {
+  return scenario.metrics.flatMap((metric) => {
+    const { id, title, unit, better, limit = null } = metric;
     const own = figureOf(metric, samples, weir);
-    if (own === null) continue;
-    const row: Row = { metric, weir: own, others: [] };
-    for (const peer of others) {
+    if (own === null) return [];
+    const compared = others.flatMap((peer) => {
       const figure = figureOf(metric, samples, peer);
-      if (figure === null) continue;
-      const goal = metric.goals?.find((candidate) => isMeant(candidate, peer, others));
-      row.others.push({ peer, figure, ratio: own.median / figure.median, goal: goal?.ratio ?? null });
-    }
-    rows.push(row);
-  }
-  return rows;
+      if (figure === null) return [];
+      const goal = metric.goals?.find((candidate) => isMeant(candidate, peer, others))?.ratio ?? null;
+      return [{ ...figure, ratio: own.median / figure.median, goal }];
+    });
+    return [{ id, title, unit, better, limit, weir: own, others: compared }];
+  });
 }
 
 function figureOf(metric: Metric, samples: Samples, peer: Peer): Figure | null {
-  const values = (samples.get(peer.name) ?? []).map((sample) => sample[metric.id]).filter((value) => value >= 0);
-  if (values.length === 0) return null;
-  return { median: median(values), spread: spread(values), runs: values.length };
+  const runs = (samples.get(peer.name) ?? []).filter((sample) => Number.isFinite(sample[metric.id]));
+  if (runs.length === 0) return null;
+  const values = runs.map((sample) => sample[metric.id]);
+  return { name: peer.name, median: median(values), spread: spread(values), runs: runs.length, cores: coresOf(runs) };
+}
+
+function coresOf(runs: Sample[]): Cores | null {
+  if (!runs.every((sample) => sample.serverCores >= 0)) return null;
+  const of = (key: string) => median(runs.map((sample) => sample[key]));
+  return { server: of('serverCores'), sender: of('senderCores'), receiver: of('receiverCores') };
 }
 
 function isMeant(goal: Goal, peer: Peer, peers: Peer[]): boolean {
   if (peer.kind !== 'nats-server') return false;
   if (peer.version.startsWith('2.9.')) return goal.than === '2.9';
-  const newest = peers.filter((other) => other.kind === 'nats-server').sort((a, b) => compare(b.version, a.version))[0];
-  return goal.than === 'newest' && peer === newest;
+  return goal.than === 'newest' && peer === newestNatsServer(peers);
 }
 
-function compare(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
-}
-
-/** `met`, `missed`, or nothing when no goal is set. */
-export function verdict(metric: Metric, ratio: number, goal: number | null): string {
+/** `≥ 1.5 ✓` or `≥ 1.5 ✗`; nothing without a goal. */
+export function verdict(better: Metric['better'], value: number, goal: number | null): string {
   if (goal === null) return '';
-  const met = metric.better === 'higher' ? ratio >= goal : ratio <= goal;
-  return `${metric.better === 'higher' ? '≥' : '≤'} ${goal} ${met ? '✓' : '✗'}`;
+  const met = better === 'higher' ? value >= goal : value <= goal;
+  return `${better === 'higher' ? '≥' : '≤'} ${goal} ${met ? '✓' : '✗'}`;
 }
 
-export function formatted(figure: Figure, metric: Metric): string {
-  const { median: value } = figure;
-  const digits = value >= 1000 ? 0 : value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  const number = value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
-  return `${number} ${metric.unit} ±${Math.round(figure.spread * 100)}%`;
+export function formatted(figure: Figure, unit: Metric['unit']): string {
+  const spreadText = figure.runs > 1 ? ` ±${Math.round(figure.spread * 100)} %` : '';
+  return `${rounded(figure.median)} ${unit}${spreadText}`;
 }
 
-/** The rows as a Markdown table. */
-export function markdown(rows: Row[], peers: Peer[]): string {
-  const others = peers.slice(1);
-  const head = ['', peers[0].name, ...others.flatMap((peer) => [peer.name, 'ratio', 'goal'])];
-  const lines = rows.map((row) => {
-    const { metric, weir } = row;
-    const limit =
-      metric.atMost === undefined ? '' : ` (≤ ${metric.atMost} ${weir.median <= metric.atMost ? '✓' : '✗'})`;
-    const cells = others.flatMap((peer) => {
-      const other = row.others.find((candidate) => candidate.peer === peer);
+/** Three digits are what such a measurement is worth. */
+function rounded(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString('en', { maximumSignificantDigits: 3 });
+}
+
+/** The rows as a Markdown table; `extra` adds a column. */
+export function markdown(rows: Row[], extra?: { title: string; cell: (row: Row) => string }): string {
+  const names = [...new Set(rows.flatMap((row) => row.others.map((other) => other.name)))];
+  const head = ['', 'Weir', ...names.flatMap((name) => [name, 'ratio', 'goal'])];
+  const body = rows.map((row) => {
+    const cells = names.flatMap((name) => {
+      const other = row.others.find((candidate) => candidate.name === name);
       if (other === undefined) return ['', '', ''];
-      return [formatted(other.figure, metric), other.ratio.toFixed(2), verdict(metric, other.ratio, other.goal)];
+      return [formatted(other, row.unit), other.ratio.toFixed(2), verdict(row.better, other.ratio, other.goal)];
     });
-    return [metric.title, formatted(weir, metric) + limit, ...cells];
+    const limit = row.limit === null ? '' : ` (${verdict(row.better, row.weir.median, row.limit)})`;
+    return [row.title, formatted(row.weir, row.unit) + limit, ...cells];
   });
-  return [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...lines]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n');
+  if (extra !== undefined) {
+    head.push(extra.title);
+    for (const [i, cells] of body.entries()) cells.push(extra.cell(rows[i]));
+  }
+  return tableOf(head, body);
+}
+
+/** How busy each process was: a load process near one core would be what is measured. */
+export function coresMarkdown(rows: Row[]): string {
+  const names = [...new Set(rows.flatMap((row) => [row.weir, ...row.others].map((figure) => figure.name)))];
+  const body = rows
+    .filter((row) => row.weir.cores !== null && row.unit === 'msg/s')
+    .map((row) => [
+      row.title,
+      ...names.map((name) => {
+        const cores = [row.weir, ...row.others].find((figure) => figure.name === name)?.cores ?? null;
+        if (cores === null) return '';
+        return [cores.server, cores.sender, cores.receiver].map((value) => value.toFixed(2)).join(' · ');
+      }),
+    ]);
+  return body.length === 0 ? '' : tableOf(['cores: server · sender · receiver', ...names], body);
+}
+
+export function tableOf(head: string[], body: string[][]): string {
+  const rule = head.map((_, i) => (i === 0 ? '---' : '---:'));
+  return [head, rule, ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

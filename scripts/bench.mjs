@@ -1,5 +1,5 @@
 // `npm run bench`: builds the project and the benchmarks (TypeScript, which Node 20 cannot run by itself), and runs them.
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, root, run } from './ensure.mjs';
 
@@ -8,8 +8,10 @@ const args = process.argv.slice(2);
 if (!args.includes('--no-build')) ensureBuilt();
 const { build } = await import('esbuild');
 // Inside node_modules, so that packages are found from there.
-const out = join(root, 'node_modules', '.cache', 'weir-bench');
-mkdirSync(out, { recursive: true });
+const cache = join(root, 'node_modules', '.cache');
+mkdirSync(cache, { recursive: true });
+const out = mkdtempSync(join(cache, 'weir-bench-'));
+process.on('exit', () => rmSync(out, { recursive: true, force: true }));
 const micro = join(root, 'bench', 'micro');
 const microNames = existsSync(micro) ? readdirSync(micro).filter((name) => name.endsWith('.ts')) : [];
 await build({
@@ -17,6 +19,9 @@ await build({
   entryPoints: {
     main: 'bench/main.ts',
     worker: 'bench/load/worker.ts',
+    'relay-service': 'bench/relay-service.ts',
+    // Where the sandbox looks for it: beside the file it is bundled into.
+    'compile-worker': 'src/sandbox/compile-worker.ts',
     ...Object.fromEntries(microNames.map((name) => [`micro-${name.slice(0, -3)}`, `bench/micro/${name}`])),
   },
   outdir: out,

@@ -1,6 +1,6 @@
-import { type Flow, type FlowResult, runFlow } from '../flow.js';
+import { type Flow, runFlow } from '../flow.js';
 import type { SubjectPlan } from '../load/orders.js';
-import type { Goal, Sample, Scenario } from '../scenario.js';
+import type { Goal, Scenario } from '../scenario.js';
 
 const SUBJECT = 'bench.subject';
 
@@ -75,12 +75,6 @@ const goals = (old: number | null, newest: number | null): Goal[] => [
   ...(newest === null ? [] : [{ than: 'newest', ratio: newest } as const]),
 ];
 
-/** What every throughput scenario tells beside its throughput. */
-export function usageOf(result: FlowResult): Sample {
-  const { serverCores, senderCores, receiverCores } = result;
-  return { serverCores, senderCores, receiverCores };
-}
-
 function throughput(id: string, title: string, flow: () => Flow, goalsOf: Goal[]): Scenario {
   return {
     id,
@@ -89,7 +83,7 @@ function throughput(id: string, title: string, flow: () => Flow, goalsOf: Goal[]
       const plan = flow();
       const result = await runFlow(run, await run.start(), plan);
       const perSecond = plan.copies === 0 ? result.publishedPerSecond : result.deliveredPerSecond;
-      return { [id]: perSecond, ...usageOf(result) };
+      return { [id]: perSecond, ...result.cores };
     },
   };
 }
@@ -111,7 +105,7 @@ function withCpu(scenario: Scenario): Scenario {
     ],
     async run(run) {
       const result = await runFlow(run, await run.start(), oneSubject(1, 1, 128));
-      return { [scenario.id]: result.deliveredPerSecond, [cpu]: result.serverCpuPerMillion, ...usageOf(result) };
+      return { [scenario.id]: result.deliveredPerSecond, [cpu]: result.serverCpuPerMillion, ...result.cores };
     },
   };
 }

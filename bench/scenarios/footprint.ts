@@ -12,7 +12,7 @@ export const footprint: Scenario[] = [
   {
     id: 'conn-memory',
     metrics: [
-      { id: 'idle-rss', title: 'memory after start', unit: 'MB', better: 'lower', atMost: 64 },
+      { id: 'idle-rss', title: 'memory after start', unit: 'MB', better: 'lower', limit: 64 },
       {
         id: 'conn-memory',
         title: `memory per idle connection (${CONNECTIONS.toLocaleString('en')})`,
@@ -36,7 +36,7 @@ export const footprint: Scenario[] = [
   },
   {
     id: 'ready',
-    metrics: [{ id: 'ready', title: 'time to ready', unit: 'ms', better: 'lower', atMost: 250 }],
+    metrics: [{ id: 'ready', title: 'time to ready', unit: 'ms', better: 'lower', limit: 250 }],
     async run(run) {
       const server = await run.start();
       return { ready: server.readyMs };

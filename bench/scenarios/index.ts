@@ -1,7 +1,9 @@
 import type { Scenario } from '../scenario.js';
 import { flows } from './flows.js';
 import { footprint } from './footprint.js';
+import { paced } from './paced.js';
+import { plugins } from './plugins.js';
 import { requests } from './requests.js';
 
 /** Every scenario, in the order of the table. */
-export const scenarios: Scenario[] = [...flows, ...requests, ...footprint];
+export const scenarios: Scenario[] = [...flows, ...requests, paced, ...footprint, ...plugins];
