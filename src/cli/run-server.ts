@@ -6,9 +6,7 @@ import { VERSION, WEIR_VERSION } from '../base/version.js';
 import { type ArgumentError, type Arguments, parseArguments } from '../config/arguments.js';
 import { loadOptions } from '../config/load-options.js';
 import type { Options } from '../config/options.js';
-
-/** The names under which the server runs: in messages, and as process name. */
-export type Executable = 'nats-server' | 'weir';
+import type { Executable } from './executable.js';
 
 function fail(executable: Executable, text: string): void {
   process.stderr.write(`${executable}: ${text}\n`);

@@ -5,7 +5,7 @@ import { openLog } from '../server/log-open.js';
 import { LogSwitch } from '../server/log-switch.js';
 import { Server } from '../server/server.js';
 import { SignalHandler, type SignalTarget } from '../server/signals.js';
-import type { Executable } from './run-server.js';
+import type { Executable } from './executable.js';
 
 /** Ports files have one name, whatever the command: who spawns a nats-server looks for it. */
 const PORTS_FILE_NAME = 'nats-server';
