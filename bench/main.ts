@@ -35,6 +35,7 @@ function choose({ only, micro }: BenchOptions): Scenario[] {
 
 function takePart(options: BenchOptions): Peer[] {
   const weir = weirPeer('weir', options.weir);
+  if (options.tiny) return [weir];
   const found = findPeers(options.peers);
   const newest = newestNatsServer(found);
   if (newest === undefined) console.log('no nats-server on the PATH and none given by --peer: no ratios to it');

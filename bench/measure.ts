@@ -7,6 +7,8 @@ import { ServerProcess } from './server-process.js';
 /** All samples of one scenario, by the name of the server. */
 export type Samples = Map<string, Sample[]>;
 
+const TINY_COUNT = 20;
+
 /** Runs scenarios: the servers take turns run by run, so that whatever else the machine does hits all alike. */
 export class Measure {
   private readonly options: BenchOptions;
@@ -46,7 +48,8 @@ export class Measure {
 
   private async once(scenario: Scenario, turn: Pick<Run, 'peer' | 'turn' | 'shared'>): Promise<Sample> {
     const { sender, receiver } = this;
-    const { pin, warmMs, runMs } = this.options;
+    const { pin, warmMs, runMs, tiny } = this.options;
+    const scale = (count: number) => (tiny ? Math.min(count, TINY_COUNT) : count);
     const servers: ServerProcess[] = [];
     const start = async (args: string[] = [], peer = turn.peer) => {
       const server = await ServerProcess.start(peer, { pin, args });
@@ -55,7 +58,7 @@ export class Measure {
     };
     try {
       const rival = newestNatsServer(this.peers) ?? turn.peer;
-      return await scenario.run({ ...turn, rival, sender, receiver, warmMs, runMs, start });
+      return await scenario.run({ ...turn, rival, sender, receiver, warmMs, runMs, scale, start });
     } finally {
       await Promise.all([sender.reset(), receiver.reset()]);
       await Promise.all(servers.map((server) => server.stop()));

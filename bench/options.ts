@@ -14,6 +14,8 @@ export interface BenchOptions {
   /** Writes RESULTS.md and baseline.json. */
   save: boolean;
   list: boolean;
+  /** As little of everything as shows that it works; Weir alone. */
+  tiny: boolean;
   /** `name=path` of further servers. */
   peers: string[];
   /** Path of the Weir to measure; default this project's. */
@@ -49,23 +51,25 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       micro: { type: 'boolean', default: false },
       save: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
+      tiny: { type: 'boolean', default: false }, // for tests: a few messages of each scenario, Weir alone
       'no-build': { type: 'boolean', default: false }, // for scripts/bench.mjs
     },
   });
-  const { quick, pin, micro, save, list, weir } = values;
+  const { quick, pin, micro, save, list, tiny, weir } = values;
   const only = values.only.flatMap((text) => text.split(',')).filter((id) => id !== '');
   const peers = [...(env.WEIR_BENCH_PEERS ?? '').split(',').filter((text) => text !== ''), ...values.peer];
-  const runMs = number('--seconds', values.seconds, quick ? 0.5 : 1.5) * 1000;
+  const runMs = number('--seconds', values.seconds, tiny ? 0.03 : quick ? 0.5 : 1.5) * 1000;
   return {
     quick,
     only,
-    runs: Math.round(number('--runs', values.runs, quick ? 1 : 5)),
+    runs: Math.round(number('--runs', values.runs, quick || tiny ? 1 : 5)),
     runMs,
-    warmMs: quick ? 300 : 600,
+    warmMs: tiny ? 10 : quick ? 300 : 600,
     pin,
     micro,
-    save: save || (only.length === 0 && !quick && !micro),
+    save: save || (only.length === 0 && !quick && !micro && !tiny),
     list,
+    tiny,
     peers,
     weir,
   };

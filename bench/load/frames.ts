@@ -17,7 +17,8 @@ export interface Chunk {
 
 export function subjectOf(plan: SubjectPlan, index: number): string {
   if (plan.count === 0) return plan.prefix + plan.suffix;
-  return plan.prefix + String(index % plan.count).padStart(DIGITS, '0') + plan.suffix;
+  const number = (plan.first ?? 0) + (index % plan.count) * (plan.step ?? 1);
+  return plan.prefix + String(number).padStart(DIGITS, '0') + plan.suffix;
 }
 
 export function payloadOf(plan: PayloadPlan, index: number): string {

@@ -6,6 +6,9 @@ export interface SubjectPlan {
   /** How many different ones; 0 means the prefix as it is. */
   count: number;
   suffix: string;
+  /** The numbers are `first`, `first + step`, …; 0, 1, … when left out. */
+  first?: number;
+  step?: number;
 }
 
 export type PayloadPlan =

@@ -62,6 +62,10 @@ export async function benches(): Promise<MicroFigure[]> {
     ...[16, 128, 1024].map((bytes) => ({ name: `parse PUB, ${bytes} B`, ns: measure(line(bytes), 0) })),
     { name: 'parse PUB with a reply, 128 B', ns: measure(request, 0) },
     { name: 'parse HPUB, 128 B', ns: measure(withHeaders, 0) },
-    { name: 'parse PUB, 128 B, chunks of 1,000 B', ns: measure(line(128), 1000), note: 'each chunk ends in a message' },
+    {
+      name: 'parse PUB, 128 B, chunks of 1,000 B',
+      ns: measure(line(128), 1000),
+      note: 'a message is cut at the end of each chunk',
+    },
   ];
 }

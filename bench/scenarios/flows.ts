@@ -1,6 +1,6 @@
 import { type Flow, runFlow } from '../flow.js';
 import type { SubjectPlan } from '../load/orders.js';
-import type { Goal, Scenario } from '../scenario.js';
+import type { Goal, Run, Scenario } from '../scenario.js';
 
 const SUBJECT = 'bench.subject';
 
@@ -39,9 +39,11 @@ function manySubjects(subjects: SubjectPlan, filters: SubjectPlan[], payloadByte
   return flow;
 }
 
-function wildcards(): Flow {
-  const sites = (prefix: string, suffix: string): SubjectPlan => ({ prefix, count: 100_000, suffix });
-  const flow = manySubjects(sites('site.', '.line.temperature'), [sites('site.', '.*.temperature')], 128);
+/** So many subscriptions of two shapes on ten connections, and as many subjects: each matches one of them. */
+function wildcards(count: number): Flow {
+  const even: SubjectPlan = { prefix: 'site.', count: count / 2, suffix: '.*.temperature', step: 2 };
+  const odd: SubjectPlan = { prefix: '*.', count: count / 2, suffix: '.>', first: 1, step: 2 };
+  const flow = manySubjects({ prefix: 'site.', count, suffix: '.line.temperature' }, [even, odd], 128);
   flow.subscribers!.connections = 10;
   flow.subscribers!.deal = true;
   return flow;
@@ -75,12 +77,12 @@ const goals = (old: number | null, newest: number | null): Goal[] => [
   ...(newest === null ? [] : [{ than: 'newest', ratio: newest } as const]),
 ];
 
-function throughput(id: string, title: string, flow: () => Flow, goalsOf: Goal[]): Scenario {
+function throughput(id: string, title: string, flow: (scale: Run['scale']) => Flow, goalsOf: Goal[]): Scenario {
   return {
     id,
     metrics: [{ id, title, unit: 'msg/s', better: 'higher', goals: goalsOf }],
     async run(run) {
-      const plan = flow();
+      const plan = flow(run.scale);
       const result = await runFlow(run, await run.start(), plan);
       const perSecond = plan.copies === 0 ? result.publishedPerSecond : result.deliveredPerSecond;
       return { [id]: perSecond, ...result.cores };
@@ -120,23 +122,28 @@ export const flows: Scenario[] = [
   throughput('1to1-16k', '1→1, 16 KiB', () => oneSubject(1, 1, 16384), goals(null, 1.1)),
   throughput('1to0-16', '1→0, 16 B', () => oneSubject(1, 0, 16), goals(null, 1.5)),
   throughput('1to5-128', '1→5, 128 B', () => oneSubject(1, 5, 128), goals(1.4, 1.5)),
-  throughput('1to100-128', '1→100, 128 B', () => oneSubject(1, 100, 128), goals(null, 1.5)),
-  throughput('1to1000-128', '1→1,000, 128 B', () => oneSubject(1, 1000, 128), goals(null, 1.5)),
+  throughput('1to100-128', '1→100, 128 B', (scale) => oneSubject(1, scale(100), 128), goals(null, 1.5)),
+  throughput('1to1000-128', '1→1,000, 128 B', (scale) => oneSubject(1, scale(1000), 128), goals(null, 1.5)),
   throughput('4to4-128', '4→4 on one subject, 128 B', () => oneSubject(4, 4, 128), goals(1.3, 1.3)),
   throughput('4pairs-128', '4→4 on a subject each, 128 B', () => pairs(4), goals(1.3, 1.3)),
   throughput(
     'subjects-10k',
     '10,000 subjects, one wildcard subscriber, 128 B',
-    () => manySubjects(numbered(10_000), [all], 128),
+    (scale) => manySubjects(numbered(scale(10_000)), [all], 128),
     goals(null, 1.2),
   ),
   throughput(
     'subjects-1m',
     '1,000,000 subjects, one wildcard subscriber, 16 B',
-    () => manySubjects(numbered(1_000_000), [all], 16),
+    (scale) => manySubjects(numbered(scale(1_000_000)), [all], 16),
     goals(null, 1.2),
   ),
-  throughput('wildcards-100k', '100,000 wildcard subscriptions, 128 B', wildcards, goals(null, 1.2)),
+  throughput(
+    'wildcards-100k',
+    '100,000 wildcard subscriptions, 128 B',
+    (scale) => wildcards(scale(100_000)),
+    goals(null, 1.2),
+  ),
   throughput('queue-8', 'queue group of 8, 128 B', () => queueGroup(8), goals(null, 1.3)),
   throughput('headers-128', '1→1 with 3 headers, 128 B', withHeaders, goals(null, 1.3)),
 ];

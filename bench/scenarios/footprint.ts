@@ -26,11 +26,12 @@ export const footprint: Scenario[] = [
     ],
     async run(run) {
       const server = await run.start();
-      await sleep(SETTLE_MS);
+      const connections = run.scale(CONNECTIONS);
+      await sleep(run.scale(SETTLE_MS));
       const before = server.residentBytes;
-      await run.receiver.ask('idle', 'open', server.port, CONNECTIONS);
-      await sleep(SETTLE_MS);
-      const perConnection = (server.residentBytes - before) / CONNECTIONS;
+      await run.receiver.ask('idle', 'open', server.port, connections);
+      await sleep(run.scale(SETTLE_MS));
+      const perConnection = (server.residentBytes - before) / connections;
       return { 'idle-rss': before / 1e6, 'conn-memory': perConnection / 1000 };
     },
   },

@@ -64,7 +64,7 @@ export const paced: Scenario = {
     await run.receiver.ask('subscriber', 'open', { ...subscribers, port: server.port, headers: false });
     await run.sender.ask('publisher', 'open', { ...publishers, port: server.port });
     await pace(run, run.warmMs, rate);
-    const latencies = await pace(run, Math.max(run.runMs, PACED_MS_MIN), rate);
+    const latencies = await pace(run, Math.max(run.runMs, run.scale(PACED_MS_MIN)), rate);
     return { 'paced-p99': percentile(latencies, 0.99), 'paced-p50': percentile(latencies, 0.5) };
   },
 };

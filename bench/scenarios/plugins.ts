@@ -157,7 +157,7 @@ export const plugins: Scenario[] = [
     only: 'weir',
     obstacle,
     async run(run) {
-      const others = Array.from({ length: 1000 }, (_, i) => attachment(`other-${i}`, `other.${i}.>`));
+      const others = Array.from({ length: run.scale(1000) }, (_, i) => attachment(`other-${i}`, `other.${i}.>`));
       const flow = oneSubject(1, 1, 128);
       return { 'attachments-1000-share': await share(run, others, { with: flow, without: flow }) };
     },
