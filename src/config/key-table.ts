@@ -36,6 +36,8 @@ export function set<T, K extends keyof T>(field: K, read: Read<T[K]>): Apply<T> 
 /** Table entries for keys of features that are not there yet: refused by name. */
 export function unsupported<T>(names: string): KeyTable<T> {
   const refuse = (_: T, value: ConfigValue, key: string) => {
+    // What is turned off is as it should be.
+    if (value.kind === 'boolean' && value.value === false) return;
     throw configError(value.place, `${JSON.stringify(key)} is not supported yet by this server`);
   };
   return Object.fromEntries(names.split(/\s+/).map((name) => [name, refuse]));

@@ -22,7 +22,7 @@ export function scalarOf(text: string, place: Place): ConfigScalar {
   const integer = INTEGER.exec(text);
   if (integer !== null) return { kind: 'number', value: sized(integer, place), place };
   if (/^-?\d+\.\d+$/.test(text)) return { kind: 'number', value: Number(text), place };
-  if (text.startsWith('-') || text.startsWith('.')) {
+  if (/^(?:-|\.\d)/.test(text)) {
     throw configError(place, `${JSON.stringify(text)} is not a number; a text that begins so needs quotes`);
   }
   if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text)) return { kind: 'date', value: checkedDate(text, place), place };

@@ -33,8 +33,8 @@ export class Scanner {
 
   /** What comes next, for error texts. */
   found(): string {
-    if (this.atEnd) return 'the end of the file';
-    return this.peek() === '\n' ? 'the end of the line' : JSON.stringify(this.peek());
+    if (this.atEnd) return 'end of the file';
+    return this.peek() === '\n' ? 'end of the line' : JSON.stringify(this.peek());
   }
 
   /** Moves over one letter. */
