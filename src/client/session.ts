@@ -385,7 +385,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.context.remove(this.id);
     if (cutOff) this.transport.destroy();
     else {
-      this.transport.end();
+      this.transport.end(errorText !== undefined);
       // A peer that does not read must not keep its socket for ever.
       this.context.clock.after(CLOSE_GRACE_MS, () => this.transport.destroy());
     }

@@ -66,8 +66,13 @@ export class SocketTransport implements Transport {
     this.socket.resume();
   }
 
-  end(): void {
-    this.socket.destroySoon();
+  end(gently: boolean): void {
+    if (!gently) this.socket.destroySoon();
+    else {
+      this.socket.end();
+      // To see the peer's end.
+      this.socket.resume();
+    }
   }
 
   destroy(): void {

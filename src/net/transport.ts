@@ -20,8 +20,11 @@ export interface Transport {
   /** Stops and resumes reading from the peer. Both may be called twice. */
   pause(): void;
   resume(): void;
-  /** Closes after everything written so far was sent. */
-  end(): void;
+  /**
+   * Closes after everything written so far was sent. With `gently` the peer gets the time to read it: closing at once while it still
+   * sends would reset the connection, and the peer would lose what it was told. Whoever calls this destroys the transport some time later.
+   */
+  end(gently: boolean): void;
   /** Closes at once; what was not sent is lost. */
   destroy(): void;
 }

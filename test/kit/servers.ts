@@ -18,14 +18,15 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Starts Weir in this process on a random port with the text of a configuration file. */
+/** Starts Weir in this process with the text of a configuration file, on a random port unless that names one. */
 export async function startWeir(config = '', logger?: Logger): Promise<RunningServer & { server: Server }> {
   const options = await loadOptions({
     arguments: { values: { config: 'test.conf' }, words: [] },
     env: {},
     readFile: () => config,
   });
-  const server = new Server({ options: { ...options, host: '127.0.0.1', port: 0 }, ...(logger && { logger }) });
+  const port = /^port:/m.test(config) ? options.port : 0;
+  const server = new Server({ options: { ...options, host: '127.0.0.1', port }, ...(logger && { logger }) });
   await server.start();
   const lameDuck = () => void server.lameDuck();
   const url = server.clientUrl;
