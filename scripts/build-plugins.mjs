@@ -1,19 +1,43 @@
-// Compiles every folder of plugins/ that has an `assembly/index.ts` into dist/plugins/<name>.wasm.
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+// Compiles every folder of plugins/ that has an `assembly/index.ts` into dist/plugins/<name>.wasm. What was compiled before from the same
+// sources comes from a cache.
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { root } from './ensure.mjs';
 
+const folder = join(root, 'plugins');
+const cache = join(root, 'node_modules', '.cache', 'weir-plugins');
+
 export async function buildPlugins() {
-  const folder = join(root, 'plugins');
   const out = join(root, 'dist', 'plugins');
-  const names = readdirSync(folder).filter((name) => name !== 'sdk' && name !== 'template' && existsSync(join(folder, name, 'assembly', 'index.ts')));
-  if (names.length === 0) return;
   mkdirSync(out, { recursive: true });
-  const asc = await import('assemblyscript/asc');
-  for (const name of names) {
-    const { error, stderr } = await asc.main([
-      join('plugins', name, 'assembly', 'index.ts'), '--config', 'asconfig.json', '--target', 'release', '--outFile', join('dist', 'plugins', `${name}.wasm`),
-    ]);
-    if (error) throw new Error(`plugin ${name} does not compile: ${error.message}\n${stderr.toString()}`);
+  mkdirSync(cache, { recursive: true });
+  const shared = digestOf([join(folder, 'sdk'), join(folder, 'build')]).update(readFileSync(join(root, 'asconfig.json'))).digest('hex');
+  for (const name of pluginNames()) {
+    const digest = digestOf([join(folder, name, 'assembly')]).update(shared).digest('hex');
+    const cached = join(cache, `${name}-${digest}.wasm`);
+    if (!existsSync(cached)) {
+      const { compilePlugin } = await import('../plugins/build/compile.mjs');
+      const made = join(cache, `${name}-${process.pid}.tmp`);
+      await compilePlugin({ folder: join(folder, name), outFile: made });
+      renameSync(made, cached);
+    }
+    copyFileSync(cached, join(out, `${name}.wasm`));
   }
+}
+
+/** The bundled plugins. */
+function pluginNames() {
+  return readdirSync(folder).filter((name) => name !== 'template' && existsSync(join(folder, name, 'assembly', 'index.ts')));
+}
+
+function digestOf(folders) {
+  const hash = createHash('sha256');
+  for (const path of folders) {
+    const files = readdirSync(path, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+    for (const file of files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort()) {
+      hash.update(`${relative(path, file)}\0`).update(readFileSync(file)).update('\0');
+    }
+  }
+  return hash;
 }

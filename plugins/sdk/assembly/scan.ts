@@ -7,8 +7,6 @@
 //                                2        1 ─┐         │            │
 //                                3        2 ─┘─────────┘            │
 //                                4   b: "x" ────────────────────────┘
-import { PADDING } from './memory';
-
 /** What a value is. */
 export enum Kind {
   Missing,
@@ -50,15 +48,14 @@ export const VALUES_MAX: usize = 65_536;
 export const DEPTH_MAX: u32 = 512;
 const ENTRIES_FIRST: usize = 256;
 
-/** Says that the text ended, whatever was expected. */
-const NOTHING: i32 = 0;
-
 let tape: usize = 0;
 let tapeEntries: usize = 0;
 
-/** Why the last text was refused, and where. */
-export let problemAt: usize = 0;
-export let problem: string = '';
+let textStart: usize = 0;
+let textEnd: usize = 0;
+/** What is wrong with the last text, and where. */
+let problemAt: usize = 0;
+let problem: string = '';
 
 /** The first entry of the text that was scanned last. */
 // @ts-ignore: decorator
@@ -72,14 +69,32 @@ export function root(): usize {
  */
 export function scan(start: usize, end: usize): bool {
   if (tape == 0) setTape(ENTRIES_FIRST);
-  store<u8>(end, NOTHING);
-  for (;;) {
-    const result = scanOnto(start, end);
+  textStart = start;
+  textEnd = end;
+  store<u8>(end, 0);
+  while (true) {
+    const result = scanOnto();
     if (result != FULL) return result == DONE;
-    if (tapeEntries >= VALUES_MAX) return refuse(start, `more than ${VALUES_MAX} values`);
+    if (tapeEntries >= VALUES_MAX) {
+      refuse(start, TOO_MANY);
+      return false;
+    }
     setTape(tapeEntries * 4);
   }
 }
+
+/** Why the last text was refused, for people. */
+export function problemText(): string {
+  const place = `at byte ${problemAt - textStart}`;
+  if (problem == TOO_MANY || problem == TOO_DEEP) return problem;
+  if (problemAt >= textEnd) return `the text ends ${place} where ${problem} was expected`;
+  const byte = <i32>load<u8>(problemAt);
+  const found = byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}"` : `the byte 0x${byte.toString(16)}`;
+  return `found ${found} ${place} where ${problem} was expected`;
+}
+
+const TOO_MANY: string = `more than ${VALUES_MAX} values`;
+const TOO_DEEP: string = `nested deeper than ${DEPTH_MAX}`;
 
 function setTape(entries: usize): void {
   if (tape != 0) heap.free(tape);
@@ -87,17 +102,19 @@ function setTape(entries: usize): void {
   tapeEntries = entries;
 }
 
-function refuse(at: usize, why: string): bool {
+/** Notes a problem: what was expected at `at`. Answers 0. */
+function refuse(at: usize, expected: string): usize {
   problemAt = at;
-  problem = why;
-  return false;
+  problem = expected;
+  return 0;
 }
 
 const DONE: i32 = 0;
 const REFUSED: i32 = 1;
 const FULL: i32 = 2;
 
-function scanOnto(start: usize, end: usize): i32 {
+/** Answers DONE, REFUSED or FULL. */
+function scanOnto(): i32 {
   const limit = tape + tapeEntries * ENTRY_BYTES;
   let entry = tape;
   /** The open container, 0 outside of all. */
@@ -106,8 +123,8 @@ function scanOnto(start: usize, end: usize): i32 {
   let keyStart: usize = 0;
   let keyEnd: usize = 0;
   let keyInfo: u32 = 0;
-  let at = skipSpace(start);
-  for (;;) {
+  let at = skipSpace(textStart);
+  while (true) {
     // A value begins at `at`.
     if (entry == limit) return FULL;
     const value = changetype<Entry>(entry);
@@ -118,15 +135,15 @@ function scanOnto(start: usize, end: usize): i32 {
     let open = false;
     if (first == 0x22) {
       const close = skipString(at + 1);
-      if (close == 0) return refused();
+      if (close == 0) return REFUSED;
       value.info = <u32>Kind.String | keyInfo | (stringEscaped ? ESCAPED : 0);
       at = close + 1;
     } else if (first - 0x30 < 10 || first == 0x2d) {
       at = skipNumber(at);
-      if (at == 0) return refused();
+      if (at == 0) return REFUSED;
       value.info = <u32>Kind.Number | keyInfo;
     } else if (first == 0x7b || first == 0x5b) {
-      if (++depth > DEPTH_MAX) return refusedAt(at, `nested deeper than ${DEPTH_MAX}`);
+      if (++depth > DEPTH_MAX) return refused(at, TOO_DEEP);
       value.info = <u32>(first == 0x7b ? Kind.Object : Kind.Array) | keyInfo;
       value.end = parent;
       parent = entry;
@@ -140,7 +157,7 @@ function scanOnto(start: usize, end: usize): i32 {
       } else if (word == 0x736c6166 && load<u8>(at + 4) == 0x65) {
         value.info = <u32>Kind.Boolean | keyInfo;
         at += 5;
-      } else return unexpected(at, end, 'a value');
+      } else return refused(at, 'a value');
     }
     entry += ENTRY_BYTES;
     if (!open) {
@@ -154,17 +171,17 @@ function scanOnto(start: usize, end: usize): i32 {
         continue;
       }
       keyStart = at + 1;
-      keyEnd = skipKey(at, end);
+      keyEnd = skipKey(at);
       if (keyEnd == 0) return REFUSED;
       keyInfo = stringEscaped ? KEY_ESCAPED : 0;
       at = afterKey;
       continue;
     }
     // Behind a value: `at` stands behind it, or on the bracket that closes an empty container.
-    for (;;) {
+    while (true) {
       if (parent == 0) {
         at = skipSpace(at);
-        return at == end ? DONE : unexpected(at, end, 'the end');
+        return at == textEnd ? DONE : refused(at, 'the end');
       }
       at = skipSpace(at);
       const container = changetype<Entry>(parent);
@@ -174,7 +191,7 @@ function scanOnto(start: usize, end: usize): i32 {
         at = skipSpace(at + 1);
         if (inObject) {
           keyStart = at + 1;
-          keyEnd = skipKey(at, end);
+          keyEnd = skipKey(at);
           if (keyEnd == 0) return REFUSED;
           keyInfo = stringEscaped ? KEY_ESCAPED : 0;
           at = afterKey;
@@ -184,7 +201,7 @@ function scanOnto(start: usize, end: usize): i32 {
         }
         break;
       }
-      if (byte != (inObject ? 0x7d : 0x5d)) return unexpected(at, end, inObject ? '"," or "}"' : '"," or "]"');
+      if (byte != (inObject ? 0x7d : 0x5d)) return refused(at, inObject ? '"," or "}"' : '"," or "]"');
       open = false;
       at++;
       parent = container.end;
@@ -195,20 +212,9 @@ function scanOnto(start: usize, end: usize): i32 {
   }
 }
 
-function refused(): i32 {
+function refused(at: usize, expected: string): i32 {
+  refuse(at, expected);
   return REFUSED;
-}
-
-function refusedAt(at: usize, why: string): i32 {
-  refuse(at, why);
-  return REFUSED;
-}
-
-function unexpected(at: usize, end: usize, expected: string): i32 {
-  const byte = <i32>load<u8>(at);
-  const found =
-    at >= end ? 'the text ends' : byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}"` : `the byte 0x${byte.toString(16)}`;
-  return refusedAt(at, `${found} where ${expected} was expected`);
 }
 
 // @ts-ignore: decorator
@@ -230,18 +236,12 @@ let stringEscaped: bool = false;
 let afterKey: usize = 0;
 
 /** `at` stands on the quote that opens a key. Answers the end of its text, or 0; `afterKey` is where the member's value begins. */
-function skipKey(at: usize, end: usize): usize {
-  if (load<u8>(at) != 0x22) {
-    unexpected(at, end, 'a key in double quotes');
-    return 0;
-  }
+function skipKey(at: usize): usize {
+  if (load<u8>(at) != 0x22) return refuse(at, 'a key in double quotes');
   const close = skipString(at + 1);
   if (close == 0) return 0;
   at = skipSpace(close + 1);
-  if (load<u8>(at) != 0x3a) {
-    unexpected(at, end, '":"');
-    return 0;
-  }
+  if (load<u8>(at) != 0x3a) return refuse(at, '":"');
   afterKey = skipSpace(at + 1);
   return close;
 }
@@ -259,7 +259,7 @@ function skipString(at: usize): usize {
 // @ts-ignore: decorator
 @inline
 function firstSpecial(at: usize): usize {
-  for (;;) {
+  while (true) {
     const block = v128.load(at);
     const found = i8x16.bitmask(
       v128.or(
@@ -273,26 +273,17 @@ function firstSpecial(at: usize): usize {
 }
 
 function skipUnusualString(at: usize): usize {
-  for (;;) {
+  while (true) {
     const byte = <u32>load<u8>(at);
     if (byte == 0x22) return at;
-    if (byte != 0x5c) {
-      refuse(at, byte == NOTHING ? 'the text ends inside a string, or a string holds the byte 0x0' : `a control character (0x${byte.toString(16)}) inside a string`);
-      return 0;
-    }
+    if (byte != 0x5c) return refuse(at, 'a character of a string, or the quote that closes it,');
     stringEscaped = true;
     const escape = <u32>load<u8>(at + 1);
     if (escape == 0x75) {
-      if (hexAt(at + 2) < 0) {
-        refuse(at, '"\\u" without four hexadecimal digits');
-        return 0;
-      }
+      if (hexAt(at + 2) < 0) return refuse(min(at + 2, textEnd), 'the four hexadecimal digits of "\\u"');
       at += 6;
     } else if (isSimpleEscape(escape)) at += 2;
-    else {
-      refuse(at, 'an escape that JSON does not have');
-      return 0;
-    }
+    else return refuse(at + 1, 'one of the escapes "\\/bfnrtu');
     at = firstSpecial(at);
   }
 }
@@ -346,6 +337,5 @@ function skipNumber(at: usize): usize {
 }
 
 function refuseNumber(at: usize): usize {
-  refuse(at, 'a number without a digit where one must be');
-  return 0;
+  return refuse(at, 'a digit');
 }

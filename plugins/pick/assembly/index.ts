@@ -1,0 +1,36 @@
+// Keeps some fields of a JSON payload, or leaves some out.
+import { Json, Kind, Message, Path, refuse, Verdict } from 'weir/plugin';
+import { allowKeys, answer, policy } from 'weir/policy';
+
+const keep: Path[] = [];
+const remove: Path[] = [];
+let invalid: Verdict = Verdict.Fail;
+
+export function onInit(config: Json): void {
+  allowKeys(config, ['fields', 'remove', 'invalid']);
+  readPaths(config, 'fields', keep);
+  readPaths(config, 'remove', remove);
+  if (keep.length == 0 && remove.length == 0) refuse('there is nothing to do: expected "fields" to keep or to "remove", lists of paths');
+  invalid = policy(config, 'invalid', Verdict.Fail);
+}
+
+export function onMessage(message: Message): Verdict {
+  const json = message.json;
+  const kind = json.rootKind;
+  if (kind != Kind.Object && kind != Kind.Array) {
+    return answer(invalid, json.valid ? 'the payload is neither an object nor an array' : `the payload is not JSON: ${json.problem}`);
+  }
+  if (keep.length > 0) json.keep(keep);
+  if (remove.length > 0) json.remove(remove);
+  return Verdict.Replace;
+}
+
+function readPaths(config: Json, key: string, into: Path[]): void {
+  if (!config.has(key)) return;
+  if (config.kind(key) != Kind.Array) return refuse(`"${key}" is ${config.raw(key)}: expected a list of paths`);
+  for (let i = 0; i < config.length(key); i++) {
+    const at = `${key}.${i}`;
+    if (config.kind(at) != Kind.String || config.text(at) == '') refuse(`"${key}" holds ${config.raw(at)}: expected the path of a field`);
+    else into.push(new Path(config.text(at)));
+  }
+}

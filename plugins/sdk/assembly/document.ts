@@ -1,0 +1,86 @@
+// The JSON text of the current message (or of the configuration): scanned when it is first asked for. An edit makes a new text out of the old.
+import { Buffer } from './memory';
+import { problemText, scan } from './scan';
+
+const UNSCANNED: i32 = 0;
+const VALID: i32 = 1;
+const INVALID: i32 = 2;
+
+let start: usize = 0;
+let end: usize = 0;
+let state: i32 = UNSCANNED;
+let changed: bool = false;
+
+/** The text after edits; two, because one is made out of the other. */
+const TEXT: Buffer = new Buffer();
+const OTHER_TEXT: Buffer = new Buffer();
+let inOther: bool = false;
+
+/** A new text. Behind it must lie PADDING bytes. */
+export function setText(from: usize, to: usize): void {
+  start = from;
+  end = to;
+  state = UNSCANNED;
+  changed = false;
+}
+
+/** Whether the text differs from the one that `setText` gave. */
+// @ts-ignore: decorator
+@inline
+export function isChanged(): bool {
+  return changed;
+}
+
+/** Scans the text if that was not done yet. False when it is not valid JSON. */
+// @ts-ignore: decorator
+@inline
+export function ready(): bool {
+  if (state == UNSCANNED) state = scan(start, end) ? VALID : INVALID;
+  return state == VALID;
+}
+
+/** Why `ready` is false. */
+export function problem(): string {
+  return ready() ? '' : problemText();
+}
+
+/** The text's address and length. */
+// @ts-ignore: decorator
+@inline
+export function currentStart(): usize {
+  return start;
+}
+
+// @ts-ignore: decorator
+@inline
+export function currentBytes(): usize {
+  return end - start;
+}
+
+/** Begins a new text; what is appended to the answer becomes the text with `commit`. */
+export function draft(): Buffer {
+  inOther = !inOther;
+  const buffer = inOther ? OTHER_TEXT : TEXT;
+  buffer.length = 0;
+  return buffer;
+}
+
+/** Makes a draft the text. */
+export function commit(buffer: Buffer): void {
+  // Also room for the padding of an empty text.
+  start = buffer.room(0);
+  start = buffer.start;
+  end = start + buffer.length;
+  state = UNSCANNED;
+  changed = true;
+}
+
+/** Replaces the bytes `[from, to)` of the text by others. */
+export function splice(from: usize, to: usize, text: usize, bytes: usize): void {
+  const buffer = draft();
+  buffer.room(end - start + bytes);
+  buffer.append(start, from - start);
+  buffer.append(text, bytes);
+  buffer.append(to, end - to);
+  commit(buffer);
+}

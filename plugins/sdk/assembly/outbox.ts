@@ -1,0 +1,38 @@
+// The records that a call leaves for the host (docs/plugin-abi.md).
+import { CONTROL } from './memory';
+
+export enum RecordKind {
+  Subject = 1,
+  Headers,
+  Payload,
+  Emit,
+  Log,
+  Metric,
+  Error,
+  Reply,
+}
+
+const LENGTH_WORD: usize = 16;
+const CODE_WORD: usize = 20;
+
+/** Room for a record's body of so many bytes: its address. */
+export function record(kind: RecordKind, bytes: usize): usize {
+  const used = (<usize>load<u32>(CONTROL, LENGTH_WORD) + 3) & ~3;
+  if (used + 8 + bytes > <usize>load<u32>(CONTROL, 12)) throw new Error('what the plugin writes is larger than its outbox');
+  const at = <usize>load<u32>(CONTROL, 8) + used;
+  store<u32>(at, <u32>kind);
+  store<u32>(at, <u32>bytes, 4);
+  store<u32>(CONTROL, <u32>(used + 8 + bytes), LENGTH_WORD);
+  return at + 8;
+}
+
+/** A record whose body is a text. */
+export function textRecord(kind: RecordKind, text: string): void {
+  const at = record(kind, String.UTF8.byteLength(text));
+  String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, at);
+}
+
+/** The status code of a reject. */
+export function setCode(code: i32): void {
+  store<u32>(CONTROL, <u32>code, CODE_WORD);
+}
