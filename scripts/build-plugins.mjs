@@ -26,9 +26,11 @@ export async function buildPlugins() {
   }
 }
 
+const NOT_PLUGINS = new Set(['sdk', 'template']);
+
 /** The bundled plugins. */
 function pluginNames() {
-  return readdirSync(folder).filter((name) => name !== 'template' && existsSync(join(folder, name, 'assembly', 'index.ts')));
+  return readdirSync(folder).filter((name) => !NOT_PLUGINS.has(name) && existsSync(join(folder, name, 'assembly', 'index.ts')));
 }
 
 function digestOf(folders) {
