@@ -26,7 +26,7 @@ export class Measure {
   }
 
   async scenario(scenario: Scenario): Promise<Samples> {
-    const { runs } = this.options;
+    const runs = this.options.tiny ? 1 : this.options.runs * (scenario.runsFactor ?? 1);
     const samples: Samples = new Map();
     const shared = new Map<string, number>();
     const taking = this.peers.filter((peer) => scenario.only === undefined || scenario.only === peer.kind);

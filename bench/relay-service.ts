@@ -3,7 +3,7 @@
 import { connect } from '@nats-io/transport-node';
 
 const [port, from, to, lowest] = process.argv.slice(2);
-const connection = await connect({ port: Number(port), servers: `127.0.0.1:${port}` });
+const connection = await connect({ servers: `127.0.0.1:${port}` });
 connection.subscribe(from, {
   callback: (_error, message) => {
     const reading = message.json<{ value: number }>();

@@ -28,6 +28,8 @@ export interface Scenario {
   metrics: Metric[];
   /** Only for servers of this kind. */
   only?: Peer['kind'];
+  /** So many times the usual number of runs, where chance has a large part: which process the kernel puts on which core, say. */
+  runsFactor?: number;
   /** Why it cannot run here, or null. */
   obstacle?(): string | null;
   run(run: Run): Promise<Sample>;

@@ -15,6 +15,7 @@ async function ask(run: Run, inFlight: number): Promise<RequestResult> {
 export const requests: Scenario[] = [
   {
     id: 'reqrep',
+    runsFactor: 3,
     metrics: [
       {
         id: 'reqrep-p50',
