@@ -30,11 +30,12 @@ export async function reload(
   const { options, door, logger } = parts;
   const plan = planReload(options, next);
   const changes = (key: string) => plan.changed.has(key);
-  if (changes('plugins')) await plugins.install(next.plugins, rest.readFile);
+  // Also when the text is the same: the files of the modules may be others.
+  await plugins.install(next.plugins, rest.readFile);
   // From here on nothing waits. These two may still refuse, and then they have changed nothing.
   if (changes('websocket.tls')) websocket?.listener.renewCertificate(next.websocket!.tls!);
   try {
-    if (changes('plugins')) plugins.attach(next.plugins);
+    plugins.attach(next.plugins);
   } catch (error) {
     if (changes('websocket.tls')) websocket?.listener.renewCertificate(options.websocket!.tls!);
     throw error;
