@@ -22,7 +22,7 @@ const monitoringPort = 8222;
 const shownReadings = 16;
 const shownPauseMs = 200;
 /** How often the whole series goes through at full speed. */
-const burstRounds = 20;
+const burstRounds = 40;
 const slowPauseMs = 1_000;
 
 /** Aborted by Ctrl-C and TERM. A further signal changes nothing: the demo is about to end. */

@@ -32,7 +32,7 @@ export const steps: readonly Step[] = [
   {
     name: 'less',
     plugin: 'pick',
-    says: 'keeps five fields of seven',
+    says: 'keeps five of the seven fields',
     phase: 'transform',
     order: 1,
     config: { fields: ['station', 'date', 'precipitation', 'temp_max', 'wind'] },
