@@ -1,22 +1,24 @@
 import type { Clock, Timer } from '../base/clock.js';
 import type { Publisher } from '../broker/subscription.js';
-import type { Transport } from '../net/transport.js';
 import type { ClosedReason } from './closed-reason.js';
+import { PauseReason } from './pause-reason.js';
 
-/** A publisher is held back no longer than this at a time, however slow its receivers. */
+/** A publisher is held back no longer than this for so many bytes that it sent, however slow its receivers: some six megabytes a second. */
 const STALL_MS_MAX = 10;
+const STALL_BYTES = 64 * 1024;
 
 /** A publisher that can be held back, and a receiver that can be waited for: a session. */
 interface Party extends Publisher {
-  readonly transport: Transport;
   readonly closedReason: ClosedReason | null;
   /** How often it was held back. */
   stalls: number;
+  pause(reason: PauseReason): void;
+  resume(reason: PauseReason): void;
 }
 
 /**
  * Slows publishers down when a receiver of theirs falls behind: their sockets are not read until the receiver has caught
- * up, or for `STALL_MS_MAX` per chunk read, whichever is less. A receiver that never catches up ends as a slow consumer.
+ * up, or for `STALL_MS_MAX` per `STALL_BYTES` read, whichever is less. A receiver that never catches up ends as a slow consumer.
  */
 export class Congestion {
   /** Whether a receiver fell behind in the chunk at hand. */
@@ -38,15 +40,16 @@ export class Congestion {
     this.receiver = receiver;
   }
 
-  /** Stops reading from `publisher`, whose chunk led to `note`. */
-  stall(publisher: Party): void {
+  /** Stops reading from `publisher`, whose chunk of so many bytes led to `note`. */
+  stall(publisher: Party, chunkBytes = STALL_BYTES): void {
     const receiver = this.receiver;
     this.any = false;
     this.receiver = null;
     if (receiver === null || publisher.closedReason !== null || !this.enabled() || this.stalled.has(publisher)) return;
     publisher.stalls++;
-    publisher.transport.pause();
-    const timer = this.clock.after(STALL_MS_MAX, () => this.resume(publisher));
+    publisher.pause(PauseReason.congestion);
+    const stallMs = STALL_MS_MAX * Math.ceil(chunkBytes / STALL_BYTES);
+    const timer = this.clock.after(stallMs, () => this.resume(publisher));
     this.stalled.set(publisher, { receiver, timer });
   }
 
@@ -58,6 +61,6 @@ export class Congestion {
   private resume(publisher: Party): void {
     this.stalled.get(publisher)?.timer.cancel();
     this.stalled.delete(publisher);
-    if (publisher.closedReason === null) publisher.transport.resume();
+    publisher.resume(PauseReason.congestion);
   }
 }

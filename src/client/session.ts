@@ -17,6 +17,7 @@ import type { ClientContext } from './context.js';
 import { writeMessage } from './delivery.js';
 import { Handshake } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
+import { PauseReason } from './pause-reason.js';
 import { ProtocolTrace } from './protocol-trace.js';
 import { ResponsePermits } from './response-permits.js';
 import { ClientSubscriptions } from './subscriptions.js';
@@ -64,7 +65,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private responses: ResponsePermits | null = null;
   private deliveryFilter: Permissions | null = null;
   private gone = false;
-  private resting = false;
+  /** `PauseReason` bits. */
+  private pauses = 0;
 
   constructor(id: number, transport: Transport, context: ClientContext) {
     this.id = id;
@@ -115,8 +117,18 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   received(bytes: Uint8Array, start: number, end: number): void {
     this.lastActivityMs = this.context.clock.nowMs();
     this.parser.parse(bytes, start, end);
-    if (this.resting) this.transport.pause();
-    if (this.context.congestion.any) this.context.congestion.stall(this);
+    if (this.context.congestion.any) this.context.congestion.stall(this, end - start);
+  }
+
+  /** Reads nothing from this client until `resume` was called for every reason. */
+  pause(reason: PauseReason): void {
+    this.pauses |= reason;
+    this.transport.pause();
+  }
+
+  resume(reason: PauseReason): void {
+    this.pauses &= ~reason;
+    if (this.pauses === 0 && this.closedReason === null) this.transport.resume();
   }
 
   closed(error: Error | null): void {
@@ -139,19 +151,18 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     if ((withReply || this.verbose || this.pedantic) && !this.mayGoOn(message)) return;
     const receivers = this.account.publishOn(route, message, this);
     if (receivers === 0 && withReply) this.answerNoResponders(message);
-    if (route.chain !== null && this.account.mustRest && !this.resting) this.rest();
+    if (route.chain !== null && this.account.mustRest && (this.pauses & PauseReason.rest) === 0) this.rest();
   }
 
   /** The rest of what this client sent waits until others had their turn. */
   private rest(): void {
-    this.resting = true;
     this.parser.hold();
-    this.transport.pause();
+    this.pause(PauseReason.rest);
     this.account.nextTurn(() => {
-      this.resting = false;
       if (this.closedReason !== null) return;
+      this.pauses &= ~PauseReason.rest;
       this.parser.release();
-      if (!this.resting) this.transport.resume();
+      if ((this.pauses & PauseReason.rest) === 0) this.resume(PauseReason.rest);
       if (this.context.congestion.any) this.context.congestion.stall(this);
     });
   }
@@ -254,11 +265,11 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   /** Reads nothing more of this client until `goOn`: it is being found out who it is. */
   hold(): void {
     this.parser.hold();
-    this.transport.pause();
+    this.pause(PauseReason.handshake);
   }
 
   goOn(): void {
-    this.transport.resume();
+    this.resume(PauseReason.handshake);
     this.parser.release();
   }
 

@@ -1,0 +1,10 @@
+/** Why nothing is read from a client for a while: bits, since several may hold at once. */
+export const PauseReason = {
+  /** It is being found out who it is. */
+  handshake: 1,
+  /** Plugins had their share of this turn. */
+  rest: 2,
+  /** A receiver of its messages is behind. */
+  congestion: 4,
+} as const;
+export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
