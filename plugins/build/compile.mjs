@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const pluginsFolder = dirname(dirname(fileURLToPath(import.meta.url)));
-/** The SDK's sources, as authors import them: `weir/plugin` is `index.ts`, and its own imports stay inside. */
+/** The SDK's sources, as authors import them: `weir/plugin` is `plugin.ts`. */
 export const sdkFolder = join(pluginsFolder, 'sdk', 'assembly');
 /** The options of asc, for bundled plugins and authors alike. */
 export const optionsFile = join(dirname(pluginsFolder), 'asconfig.json');
@@ -63,7 +63,7 @@ async function readSource(name, from, base) {
   if (name === `${ENTRY}.ts`) return readText(join(sdkFolder, 'entry.ts'));
   if (from === LIBRARY) {
     const found = /^weir\/([\w-]+\.ts)$/.exec(name);
-    return found === null ? null : readText(join(sdkFolder, found[1] === 'plugin.ts' ? 'index.ts' : found[1]));
+    return found === null ? null : readText(join(sdkFolder, found[1]));
   }
   return readText(resolve(from || base, name));
 }
@@ -89,7 +89,7 @@ async function line({ message, code, range }, base) {
   const path = range?.source?.normalizedPath;
   if (!path) return text;
   const library = /^~lib\/weir\/(.+)$/.exec(path);
-  const file = library === null ? join(base, path) : join(sdkFolder, library[1] === 'plugin.ts' ? 'index.ts' : library[1]);
+  const file = library === null ? join(base, path) : join(sdkFolder, library[1]);
   const before = ((await readText(file)) ?? '').slice(0, range.start).split('\n');
   return `${library === null ? path : `weir/${library[1]}`}:${before.length}:${before.at(-1).length + 1}: ${text}`;
 }

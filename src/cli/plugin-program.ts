@@ -20,6 +20,14 @@ function addAuthoring(plugin: Command): void {
     .option('--json', 'print JSON')
     .action(async (folder, options) => (await import('./plugin-build.js')).buildPlugin(folder, options));
   examples(build, 'weir plugin build', 'weir plugin build door-filter');
+
+  const test = plugin
+    .command('test')
+    .argument('[folder]', 'folder of the plugin', '.')
+    .description("build, and run the cases of tests/*.json on the broker's own engine")
+    .option('--json', 'print JSON')
+    .action(async (folder, options) => (await import('./plugin-test.js')).testPlugin(folder, options));
+  examples(test, 'weir plugin test', 'weir plugin test door-filter --json');
 }
 
 function addInstall(plugin: Command): void {

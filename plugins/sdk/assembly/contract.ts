@@ -1,6 +1,6 @@
 // The contract's side of the SDK: used by entry.ts alone.
 import { setText } from './document';
-import { endInit, Verdict } from './index';
+import { endInit, Verdict } from './plugin';
 import { inboxStart } from './memory';
 import { json, Message, message } from './message';
 import { Json } from './json';

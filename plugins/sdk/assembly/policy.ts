@@ -1,5 +1,5 @@
 // What the bundled plugins have in common: policies as configuration names them.
-import { fail, refuse, reject, Verdict } from './index';
+import { fail, refuse, reject, Verdict } from './plugin';
 import { Json } from './json';
 
 /** Reads `"pass"`, `"drop"`, `"reject"` or `"fail"`. */

@@ -1,0 +1,37 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../base/failure.js';
+import { buildFolder } from './plugin-build.js';
+import { type CaseResult, runCases } from './plugin-cases.js';
+import { pluginFolder } from './plugin-folder.js';
+import { printJson, printLine } from './print.js';
+
+interface FileResult extends CaseResult {
+  file: string;
+}
+
+/** Builds a plugin's folder and runs the cases of its `tests/*.json`, on the broker's own engine. */
+export async function testPlugin(typed: string, options: { json?: boolean }): Promise<void> {
+  const folder = pluginFolder(typed);
+  const prepared = await buildFolder(folder);
+  const tests = join(folder.path, 'tests');
+  const files = existsSync(tests) ? readdirSync(tests).filter((name) => name.endsWith('.json')) : [];
+  if (files.length === 0) {
+    throw new Failure('cases', `there are no test cases in "${typed}": expected files tests/*.json`);
+  }
+  const results = files
+    .sort()
+    .flatMap((file) => runCases(prepared, join(tests, file)).map((result) => ({ file, ...result })));
+  const failed = results.filter(({ difference }) => difference !== null).length;
+  if (options.json) printJson({ plugin: folder.name, passed: results.length - failed, failed, results });
+  else show(results, failed);
+  if (failed > 0) process.exitCode = 1;
+}
+
+function show(results: readonly FileResult[], failed: number): void {
+  for (const { file, name, difference, fuel } of results) {
+    printLine(`${difference === null ? 'ok  ' : 'FAIL'}  ${file}  ${name}  (${fuel.toLocaleString('en')} fuel)`);
+    if (difference !== null) printLine(`      ${difference}`);
+  }
+  printLine(`${results.length - failed} passed, ${failed} failed`);
+}
