@@ -1,0 +1,95 @@
+// The `nats` command against a server on a real port, where that command is installed.
+import { spawn } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { absent, findPeer } from '../kit/peers.js';
+import { startWeir } from '../kit/servers.js';
+import { tempFolder } from '../kit/temp-folder.js';
+import { until } from '../kit/wait.js';
+
+const nats = findPeer('nats');
+
+interface Run {
+  output: () => string;
+  exited: Promise<number | null>;
+  stop: () => void;
+}
+
+describe.skipIf(nats === null)(nats === null ? absent('nats') : 'the nats command', () => {
+  let server: Awaited<ReturnType<typeof startWeir>>;
+  const home = tempFolder();
+  const running: Run[] = [];
+
+  beforeAll(async () => {
+    server = await startWeir();
+  });
+  afterEach(async () => {
+    for (const run of running) run.stop();
+    await Promise.all(running.splice(0).map((run) => run.exited));
+  });
+  afterAll(async () => {
+    await server.stop();
+    home.remove();
+  });
+
+  /** Starts the command with a home of its own, so that no context of the machine's user is taken. */
+  function start(...args: string[]): Run {
+    const env = { PATH: process.env.PATH, HOME: home.path, XDG_CONFIG_HOME: home.path, NO_COLOR: '1' };
+    const child = spawn(nats!, ['--server', server.url, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      output += chunk;
+    });
+    const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
+    const run = { output: () => output, exited, stop: () => void child.kill('SIGKILL') };
+    running.push(run);
+    return run;
+  }
+
+  async function run(...args: string[]): Promise<string> {
+    const command = start(...args);
+    const code = await command.exited;
+    if (code !== 0) throw new Error(`nats ${args.join(' ')} ended with ${code}: ${command.output()}`);
+    return command.output();
+  }
+
+  const subscribed = (count: number) => until(() => server.server.account.subscriptions >= count, 'the subscriptions');
+
+  it('publishes and subscribes, headers too', async () => {
+    const before = server.server.account.subscriptions;
+    const subscriber = start('sub', 'cli.>', '--count=3');
+    await subscribed(before + 1);
+    await run('pub', 'cli.a', 'hello', '-H', 'Key:value');
+    await run('pub', 'cli.b', '{{Count}}', '--count=2');
+    expect(await subscriber.exited).toBe(0);
+    for (const part of ['Received on "cli.a"', 'Key: value', 'hello', 'Received on "cli.b"']) {
+      expect(subscriber.output()).toContain(part);
+    }
+  });
+
+  it('asks and answers', async () => {
+    const before = server.server.account.subscriptions;
+    start('reply', 'cli.service', 'the answer');
+    await subscribed(before + 1);
+    expect(await run('req', 'cli.service', 'question')).toContain('the answer');
+    const nobody = start('req', 'cli.nobody', 'question');
+    await nobody.exited;
+    expect(nobody.output()).toMatch(/no responders/i);
+  });
+
+  it('measures the round trip time and checks the connection', async () => {
+    expect(await run('rtt')).toContain(server.url);
+    expect(await run('server', 'check', 'connection')).toMatch(/^OK/m);
+  });
+
+  it('runs its benchmark', async () => {
+    const before = server.server.account.subscriptions;
+    const subscriber = start('bench', 'sub', 'cli.bench', '--msgs=20000', '--size=128', '--no-progress');
+    await subscribed(before + 1);
+    expect(await run('bench', 'pub', 'cli.bench', '--msgs=20000', '--size=128', '--no-progress')).toMatch(/msgs\/sec/);
+    expect(await subscriber.exited).toBe(0);
+    expect(subscriber.output()).toMatch(/msgs\/sec/);
+  });
+});
