@@ -35,13 +35,13 @@ async function refuseFlags(executable: Executable, { error, unsupported }: Argum
 
 /** Does what the command line asks for instead of starting a server; false when it asks for a server. */
 async function answered(executable: Executable, { values, words }: Arguments): Promise<boolean> {
-  const asked = words.map((word) => word.toLowerCase());
-  const unknown = asked.findIndex((word) => word !== 'version' && word !== 'help');
+  const [word] = words;
+  const command = word?.toLowerCase();
   if (values.version) printVersion(executable);
   else if (values.help) await printUsage(executable);
-  else if (unknown >= 0) fail(executable, `unrecognized command: ${JSON.stringify(words[unknown])}`);
-  else if (asked[0] === 'version') printVersion(executable);
-  else if (asked[0] === 'help') await printUsage(executable);
+  else if (command === 'version') printVersion(executable);
+  else if (command === 'help') await printUsage(executable);
+  else if (command !== undefined) fail(executable, `unrecognized command: ${JSON.stringify(word)}`);
   else if (values.signal !== undefined) {
     const { sendSignal } = await import('../server/signal-sender.js');
     sendSignal(values.signal, executable);

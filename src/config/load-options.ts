@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import { describe, Failure } from '../base/failure.js';
 import { applyArguments } from './apply-arguments.js';
 import type { Arguments } from './arguments.js';
+import { digestOf } from './digest.js';
 import type { Draft } from './draft.js';
 import { parseConfig } from './grammar.js';
 import { readBlock } from './key-table.js';
@@ -45,13 +45,14 @@ function readConfigFile(draft: Draft, file: string, env: LoadInputs['env']): voi
     throw new Failure('config-unreadable', `open ${file}: ${reasonOf(error)}`, { cause: error });
   }
   const resolve = (from: string, path: string) => (isAbsolute(path) ? path : join(dirname(from), path));
-  readBlock(parseConfig(source, file, { readFile, resolve, env }), TOP_LEVEL, draft);
+  const document = parseConfig(source, file, { readFile, resolve, env });
+  readBlock(document, TOP_LEVEL, draft);
   options.plugins.modules = options.plugins.modules.map(({ name, file: path }) => ({
     name,
     file: resolve(file, path),
   }));
   options.configFile = file;
-  options.configDigest = `sha256:${createHash('sha256').update(source).digest('hex')}`;
+  options.configDigest = digestOf(document);
 }
 
 /** The reasons that people know from nats-server; anything else as the system says it. */

@@ -98,5 +98,6 @@ export function sendSignal(text: string, processName: string, processes: Process
       failures.push(`signal "${command}" ${pid}: ${killTexts[code] ?? message}`);
     }
   }
-  if (failures.length > 0) throw new Failure('signal', failures.join('\n'));
+  // A line for each, behind the name of the command.
+  if (failures.length > 0) throw new Failure('signal', failures.map((failure) => `\n${failure}`).join(''));
 }

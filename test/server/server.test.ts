@@ -1,6 +1,6 @@
 import { connect } from '@nats-io/transport-node';
-import wabtModule from 'wabt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import wabtModule from 'wabt';
 import { Server } from '../../src/server/server.js';
 
 const CONTRACT = `
@@ -28,7 +28,8 @@ describe('a server with real clients', () => {
   it('delivers to plain, wildcard and queue subscribers', async () => {
     const client = await connect({ servers: server.clientUrl });
     const received: string[] = [];
-    const note = (name: string) => (_: unknown, message: { string(): string }) => void received.push(`${name}:${message.string()}`);
+    const note = (name: string) => (_: unknown, message: { string(): string }) =>
+      void received.push(`${name}:${message.string()}`);
     client.subscribe('a.b', { callback: note('plain') });
     client.subscribe('a.*', { callback: note('star') });
     client.subscribe('>', { queue: 'q', callback: note('queue') });
@@ -42,7 +43,9 @@ describe('a server with real clients', () => {
 
   it('answers requests, and says when nobody listens', async () => {
     const client = await connect({ servers: server.clientUrl });
-    client.subscribe('double', { callback: (_, message) => void message.respond(String(Number(message.string()) * 2)) });
+    client.subscribe('double', {
+      callback: (_, message) => void message.respond(String(Number(message.string()) * 2)),
+    });
     expect((await client.request('double', '21')).string()).toBe('42');
     await expect(client.request('nobody', '')).rejects.toThrow(/no responders/i);
     await client.close();
@@ -81,7 +84,9 @@ describe('a server with real clients', () => {
     await server.host.install('endless', await pluginOf('(loop (br 0)) i32.const 0'));
     server.host.attach({ name: 'stuck', plugin: 'endless', subject: 'bad.>' });
     const dead: string[] = [];
-    client.subscribe('$WEIR.DEAD.stuck', { callback: (_, message) => void dead.push(message.headers?.get('Weir-Cause') ?? '') });
+    client.subscribe('$WEIR.DEAD.stuck', {
+      callback: (_, message) => void dead.push(message.headers?.get('Weir-Cause') ?? ''),
+    });
     client.publish('bad.one', 'x');
     const answer = await client.request('bad.two', 'y');
     expect(answer.headers?.code).toBe(500);
@@ -93,7 +98,9 @@ describe('a server with real clients', () => {
 
   it('refuses what is not a module with a text that says why', async () => {
     const client = await connect({ servers: server.clientUrl });
-    const answer = (await client.request('$WEIR.API.PLUGIN.INSTALL.x', 'hello')).json<{ error: { err_code: number; description: string } }>();
+    const answer = (await client.request('$WEIR.API.PLUGIN.INSTALL.x', 'hello')).json<{
+      error: { err_code: number; description: string };
+    }>();
     expect(answer.error.err_code).toBe(20010);
     expect(answer.error.description).toContain('does not begin with');
     await client.close();
@@ -102,10 +109,18 @@ describe('a server with real clients', () => {
 
 describe('users and permissions', () => {
   it('lets in who may come in, and refuses what they may not do', async () => {
-    const users = [{ name: 'sensor', password: 'p', permissions: { publish: { allow: ['out.>'] }, subscribe: { deny: ['secret.>'] } } }];
+    const users = [
+      {
+        name: 'sensor',
+        password: 'p',
+        permissions: { publish: { allow: ['out.>'] }, subscribe: { deny: ['secret.>'] } },
+      },
+    ];
     const server = new Server({ options: { authorization: { users } } });
     await server.start();
-    await expect(connect({ servers: server.clientUrl, user: 'sensor', pass: 'no', reconnect: false })).rejects.toThrow(/authorization/i);
+    await expect(connect({ servers: server.clientUrl, user: 'sensor', pass: 'no', reconnect: false })).rejects.toThrow(
+      /authorization/i,
+    );
     const client = await connect({ servers: server.clientUrl, user: 'sensor', pass: 'p' });
     const subscription = client.subscribe('secret.x');
     await expect(subscription.closed.then((error) => String(error))).resolves.toMatch(/permission/i);
