@@ -2,12 +2,15 @@ import { Measure } from './measure.js';
 import { type MicroFigure, runMicro } from './micro.js';
 import { type BenchOptions, readOptions, USAGE } from './options.js';
 import { findPeers, newestNatsServer, type Peer, weirPeer } from './peers.js';
+import { machineBusyShare } from './process-usage.js';
 import { comparedWith, microTable, readBaseline, saveResults } from './results.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 import { coresMarkdown, markdown, type Row, rowsOf } from './table.js';
 
 const note = (text: string) => console.error(text);
+/** A machine that is busier than this with other things gives figures that mean little. */
+const BUSY_SHARE_MAX = 0.05;
 
 async function main(options: BenchOptions): Promise<void> {
   if (options.list) {
@@ -16,6 +19,7 @@ async function main(options: BenchOptions): Promise<void> {
   }
   const chosen = choose(options);
   const peers = takePart(options);
+  if (!options.tiny) await warnWhenBusy();
   const rows = chosen.length === 0 ? [] : await measureAll(chosen, peers, options);
   const micro = options.micro || options.save ? await runMicro(note) : [];
   print(rows, micro, options);
@@ -31,6 +35,12 @@ function choose({ only, micro }: BenchOptions): Scenario[] {
   if (unknown.length > 0) throw new Error(`no scenario ${unknown.map((id) => JSON.stringify(id)).join(', ')}`);
   if (only.length === 0) return micro ? [] : scenarios;
   return scenarios.filter(({ id }) => only.includes(id));
+}
+
+async function warnWhenBusy(): Promise<void> {
+  const share = await machineBusyShare();
+  if (share <= BUSY_SHARE_MAX) return;
+  console.log(`the machine is ${Math.round(share * 100)} % busy with other things: expect figures that vary\n`);
 }
 
 function takePart(options: BenchOptions): Peer[] {

@@ -26,7 +26,8 @@ export class Measure {
   }
 
   async scenario(scenario: Scenario): Promise<Samples> {
-    const runs = this.options.tiny ? 1 : this.options.runs * (scenario.runsFactor ?? 1);
+    const { quick, tiny } = this.options;
+    const runs = this.options.runs * (quick || tiny ? 1 : (scenario.runsFactor ?? 1));
     const samples: Samples = new Map();
     const shared = new Map<string, number>();
     const taking = this.peers.filter((peer) => scenario.only === undefined || scenario.only === peer.kind);
@@ -35,7 +36,7 @@ export class Measure {
       for (const peer of turn % 2 === 0 ? taking : [...taking].reverse()) {
         const label = `${scenario.id} ${turn + 1}/${runs} ${peer.name}`;
         try {
-          const sample = await this.once(scenario, { peer, turn, shared });
+          const sample = await this.once(scenario, { peer, shared });
           samples.set(peer.name, [...(samples.get(peer.name) ?? []), sample]);
           this.note(`${label} ${brief(sample)}`);
         } catch (error) {
@@ -46,7 +47,7 @@ export class Measure {
     return samples;
   }
 
-  private async once(scenario: Scenario, turn: Pick<Run, 'peer' | 'turn' | 'shared'>): Promise<Sample> {
+  private async once(scenario: Scenario, turn: Pick<Run, 'peer' | 'shared'>): Promise<Sample> {
     const { sender, receiver } = this;
     const { pin, warmMs, runMs, tiny } = this.options;
     const scale = (count: number) => (tiny ? Math.min(count, TINY_COUNT) : count);

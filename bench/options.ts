@@ -58,13 +58,13 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
   const { quick, pin, micro, save, list, tiny, weir } = values;
   const only = values.only.flatMap((text) => text.split(',')).filter((id) => id !== '');
   const peers = [...(env.WEIR_BENCH_PEERS ?? '').split(',').filter((text) => text !== ''), ...values.peer];
-  const runMs = number('--seconds', values.seconds, tiny ? 0.03 : quick ? 0.5 : 1.5) * 1000;
+  const runMs = number('--seconds', values.seconds, tiny ? 0.03 : quick ? 0.4 : 1.5) * 1000;
   return {
     quick,
     only,
     runs: Math.round(number('--runs', values.runs, quick || tiny ? 1 : 5)),
     runMs,
-    warmMs: tiny ? 10 : quick ? 300 : 600,
+    warmMs: tiny ? 10 : quick ? 250 : 600,
     pin,
     micro,
     save: save || (only.length === 0 && !quick && !micro && !tiny),

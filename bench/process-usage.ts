@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Ticks of /proc are hundredths of a second on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -31,4 +33,20 @@ export function openFilesMax(): number {
   } catch {
     return 1024;
   }
+}
+
+const BUSY_SAMPLE_MS = 1_000;
+
+/** How busy the machine is with other things, as a share of all its cores. */
+export async function machineBusyShare(): Promise<number> {
+  const before = cpus();
+  await sleep(BUSY_SAMPLE_MS);
+  let idle = 0;
+  let all = 0;
+  for (const [core, { times }] of cpus().entries()) {
+    const old = before[core].times;
+    idle += times.idle - old.idle;
+    for (const kind of Object.keys(times) as (keyof typeof times)[]) all += times[kind] - old[kind];
+  }
+  return all === 0 ? 0 : 1 - idle / all;
 }

@@ -47,8 +47,6 @@ export interface Run {
   runMs: number;
   /** How many of something to take: `count`, or a few when only trying out. */
   scale(count: number): number;
-  /** Which run this is, from 0: what is compared inside one run changes its order by this. */
-  turn: number;
   /** Kept from run to run of one scenario, over all servers. */
   shared: Map<string, number>;
   /** A fresh server that is stopped after the run. */
