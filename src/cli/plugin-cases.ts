@@ -1,45 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { describe, Failure } from '../base/failure.js';
 import { Verdict } from '../sandbox/abi.js';
 import { DEFAULT_BUDGET } from '../sandbox/budget.js';
 import { FAULT, Instance } from '../sandbox/instance.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
-
-/** A file of test cases: messages in, what is to come out. `plugins/README.md` describes it. */
-interface CaseFile {
-  config?: unknown;
-  /** The configuration is to be refused with a text that holds this one. */
-  expectConfigError?: string;
-  cases?: Case[];
-}
-
-interface Case {
-  name: string;
-  message: {
-    subject?: string;
-    reply?: string;
-    headers?: Record<string, string>;
-    payload?: unknown;
-    payloadBase64?: string;
-  };
-  expect: Expectation;
-}
-
-interface Expectation {
-  verdict: 'pass' | 'drop' | 'replace' | 'reject' | 'error';
-  /** A text, or a JSON value that the payload is to be equal to. */
-  payload?: unknown;
-  /** The payload, letter for letter. */
-  payloadText?: string;
-  subject?: string;
-  reply?: string;
-  /** The header block, letter for letter. */
-  headers?: string;
-  code?: number;
-  /** Part of the text of a reject or an error. */
-  error?: string;
-}
+import { type Case, type CaseMessage, type Expectation, readCases } from './plugin-case-file.js';
 
 /** What became of one case. */
 export interface CaseResult {
@@ -47,6 +11,8 @@ export interface CaseResult {
   /** What is not as expected; null when everything is. */
   difference: string | null;
   fuel: number;
+  /** Nanoseconds of a call when the engine has optimised the code; null when there was no call, or a fault. */
+  ns: number | null;
 }
 
 const VERDICTS = new Map<number, Expectation['verdict']>([
@@ -59,32 +25,25 @@ const VERDICTS = new Map<number, Expectation['verdict']>([
 
 /** Runs every case of a file on an instance of its own. Throws a `Failure` for a file that is not one of cases. */
 export function runCases(prepared: PreparedModule, file: string): CaseResult[] {
-  const { config = {}, expectConfigError, cases = [] } = readCases(file);
-  const create = () => Instance.create(prepared, DEFAULT_BUDGET, JSON.stringify(config));
-  if (expectConfigError !== undefined) return [configRefused(create(), expectConfigError)];
-  return cases.map((one) => {
+  const read = readCases(file);
+  const create = () => Instance.create(prepared, DEFAULT_BUDGET, JSON.stringify(read.config ?? {}));
+  if ('expectConfigError' in read) return [configRefused(create(), read.expectConfigError)];
+  return read.cases.map((one) => {
     const instance = create();
     if (instance instanceof Instance) return runCase(instance, one);
-    return { name: one.name, difference: `the configuration was refused: ${instance.text}`, fuel: 0 };
+    return { name: one.name, difference: `the configuration was refused: ${instance.text}`, fuel: 0, ns: null };
   });
-}
-
-function readCases(file: string): CaseFile {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as CaseFile;
-  } catch (error) {
-    throw new Failure('cases', `cannot read the cases of "${file}": ${describe(error)}`, { cause: error });
-  }
 }
 
 function configRefused(made: Instance | { text: string }, expected: string): CaseResult {
   const name = 'the configuration is refused';
-  if (made instanceof Instance) return { name, difference: 'it was accepted', fuel: 0 };
+  if (made instanceof Instance) return { name, difference: 'it was accepted', fuel: 0, ns: null };
   const fits = made.text.includes(expected);
   return {
     name,
     difference: fits ? null : `expected ${JSON.stringify(expected)} in ${JSON.stringify(made.text)}`,
     fuel: 0,
+    ns: null,
   };
 }
 
@@ -96,21 +55,32 @@ function runCase(instance: Instance, { name, message, expect }: Case): CaseResul
   const ends = parts.map((_, i) => parts.slice(0, i + 1).reduce((sum, part) => sum + part.length, 0));
   const [subjectEnd, replyEnd, headersEnd] = ends;
   const frame = Buffer.concat([...parts, payload]);
-  const verdict = instance.call(
-    frame,
-    0,
-    subjectEnd,
-    subjectEnd,
-    replyEnd,
-    replyEnd,
-    headersEnd,
-    frame.length,
-    Date.UTC(2025, 0, 1),
-  );
-  return { name, difference: differenceOf(instance, VERDICTS.get(verdict), expect), fuel: instance.fuelUsed };
+  const call = () => {
+    const timestampMs = Date.UTC(2025, 0, 1);
+    const [subject, reply, headers] = [0, subjectEnd, replyEnd];
+    return instance.call(frame, subject, subjectEnd, reply, replyEnd, headers, headersEnd, frame.length, timestampMs);
+  };
+  const verdict = call();
+  const difference = differenceOf(instance, VERDICTS.get(verdict), expect);
+  return { name, difference, fuel: instance.fuelUsed, ns: verdict === FAULT ? null : nsPerCall(call) };
 }
 
-function payloadOf({ payload, payloadBase64 }: Case['message']): Buffer {
+/** Calls in a row that are timed as one, and for how long that is done again. */
+const BATCH_CALLS = 50;
+const TIMING_MS = 20;
+
+/** The fastest of many batches: the first run code that the engine has not optimised yet, others were interrupted. Null after a fault. */
+function nsPerCall(call: () => number): number | null {
+  let fastestMs = Number.POSITIVE_INFINITY;
+  const endsMs = performance.now() + TIMING_MS;
+  for (let startedMs = performance.now(); startedMs < endsMs; startedMs = performance.now()) {
+    for (let i = 0; i < BATCH_CALLS; i++) if (call() === FAULT) return null;
+    fastestMs = Math.min(fastestMs, performance.now() - startedMs);
+  }
+  return (fastestMs / BATCH_CALLS) * 1e6;
+}
+
+function payloadOf({ payload, payloadBase64 }: CaseMessage): Buffer {
   if (payloadBase64 !== undefined) return Buffer.from(payloadBase64, 'base64');
   if (payload === undefined) return Buffer.alloc(0);
   return Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));

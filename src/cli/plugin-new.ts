@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { Failure } from '../base/failure.js';
+import { weirCommand } from './invocation.js';
 import { packageFolder } from './package-info.js';
 import { type PluginFolder, pluginFolder } from './plugin-folder.js';
 import { checkTypedName } from './plugin-name.js';
@@ -50,6 +51,6 @@ export function createPlugin(typed: string, options: { json?: boolean }): void {
   }
   printLine(`made plugin ${folder.name} in ${typed}: ${files.join(', ')}`);
   printLine('\nNext:');
-  for (const step of ['build', 'test', 'install']) printLine(`  weir plugin ${step} ${typed}`);
-  printLine(`  weir plugin attach ${folder.name} 'your.subject.>'`);
+  for (const step of ['build', 'test', 'install']) printLine(`  ${weirCommand()} plugin ${step} ${typed}`);
+  printLine(`  ${weirCommand()} plugin attach ${folder.name} 'your.subject.>'`);
 }

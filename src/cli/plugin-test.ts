@@ -4,7 +4,8 @@ import { Failure } from '../base/failure.js';
 import { buildFolder } from './plugin-build.js';
 import { type CaseResult, runCases } from './plugin-cases.js';
 import { pluginFolder } from './plugin-folder.js';
-import { printJson, printLine } from './print.js';
+import { microseconds, printJson, printLine } from './print.js';
+import { exitCodes } from './usage-failure.js';
 
 interface FileResult extends CaseResult {
   file: string;
@@ -23,14 +24,22 @@ export async function testPlugin(typed: string, options: { json?: boolean }): Pr
     .sort()
     .flatMap((file) => runCases(prepared, join(tests, file)).map((result) => ({ file, ...result })));
   const failed = results.filter(({ difference }) => difference !== null).length;
-  if (options.json) printJson({ plugin: folder.name, passed: results.length - failed, failed, results });
+  const rounded = results.map((result) => ({ ...result, ns: result.ns === null ? null : Math.round(result.ns) }));
+  if (options.json) printJson({ plugin: folder.name, passed: results.length - failed, failed, results: rounded });
   else show(results, failed);
-  if (failed > 0) process.exitCode = 1;
+  if (failed > 0) process.exitCode = exitCodes.failure;
+}
+
+function cost({ fuel, ns }: CaseResult): string {
+  if (fuel === 0) return '';
+  const time = ns === null ? '' : `, ${microseconds(ns)} µs`;
+  return `  (${fuel.toLocaleString('en-US')} fuel${time})`;
 }
 
 function show(results: readonly FileResult[], failed: number): void {
-  for (const { file, name, difference, fuel } of results) {
-    printLine(`${difference === null ? 'ok  ' : 'FAIL'}  ${file}  ${name}  (${fuel.toLocaleString('en')} fuel)`);
+  for (const result of results) {
+    const { file, name, difference } = result;
+    printLine(`${difference === null ? 'ok  ' : 'FAIL'}  ${file}: ${name}${cost(result)}`);
     if (difference !== null) printLine(`      ${difference}`);
   }
   printLine(`${results.length - failed} passed, ${failed} failed`);

@@ -35,6 +35,7 @@ describe('an author', () => {
     expect(built.stdout).toMatch(/^built door-filter\/build\/door-filter\.wasm: \d+ bytes, accepted by the sandbox\n$/);
     const tested = await run('plugin', 'test', 'door-filter');
     expect(tested).toMatchObject({ code: 0, stderr: '' });
+    expect(tested.stdout).toMatch(/^ok {4}first\.json: above the limit {2}\([\d,]+ fuel, \d+\.\d µs\)\n/);
     expect(tested.stdout).toMatch(/3 passed, 0 failed\n$/);
 
     const server = new Server();
@@ -106,6 +107,12 @@ describe('an author', () => {
     expect(tested).toMatchObject({ code: 1, stderr: '' });
     expect(tested.stdout).toContain('expected the verdict drop, found pass');
     expect(tested.stdout).toMatch(/2 passed, 1 failed\n$/);
+    writeFileSync(cases, '{"cases": [{"name": "n", "message": {}, "expect": {"verdikt": "pass"}}]}');
+    const misspelt = await run('plugin', 'test', 'wrong');
+    expect(misspelt).toMatchObject({ code: 1, stdout: '' });
+    expect(misspelt.stderr).toMatch(
+      /^weir: cannot use the cases of ".*first\.json": cases\.0\.expect\.verdi\S+: .*\n$/,
+    );
     writeFileSync(cases, '{');
     const broken = await run('plugin', 'test', 'wrong');
     expect(broken).toMatchObject({ code: 1, stdout: '' });

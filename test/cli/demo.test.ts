@@ -31,7 +31,7 @@ function occupy(port: number): Promise<Server | null> {
   });
 }
 
-describe('weir demo', () => {
+describe('weir demo', { timeout: 60_000 }, () => {
   test('shows messages before and after, what was dropped, and what it cost', async () => {
     const { code, stdout, stderr } = await demo('--messages', '500').ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -129,7 +129,7 @@ function isBuilt(): boolean {
   return ['src', 'plugins', 'scripts'].every((folder) => newestMs(join(projectFolder, folder)) <= built);
 }
 
-describe('npm start', () => {
+describe('npm start', { timeout: 60_000 }, () => {
   const start = join(projectFolder, 'scripts', 'start.mjs');
 
   test.runIf(isBuilt())('runs the demo with its arguments (skipped: dist/ is older than the sources)', async () => {

@@ -40,7 +40,7 @@ async function refusalOf(...args: string[]): Promise<string> {
   return stderr.slice('weir: '.length).trim();
 }
 
-describe('weir plugin', () => {
+describe('weir plugin', { timeout: 60_000 }, () => {
   test('installs, attaches, lists, shows, detaches and removes', async () => {
     expect((await run('plugin', 'install', 'filter.wasm')).stdout).toMatch(
       /^installed filter version 1 \(\d+ bytes, sha256 [0-9a-f]{64}\)\n$/,

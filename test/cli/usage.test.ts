@@ -13,7 +13,7 @@ afterEach(() => folder.remove());
 const commands = ['pub', 'sub', 'req', 'demo', 'plugin'];
 const pluginCommands = ['new', 'build', 'test', 'install', 'attach', 'detach', 'ls', 'info', 'rm'];
 
-describe('the command line', () => {
+describe('the command line', { timeout: 60_000 }, () => {
   test('has help with examples for every command', async () => {
     const paths = [[], ...commands.map((name) => [name]), ...pluginCommands.map((name) => ['plugin', name])];
     for (const path of paths) {

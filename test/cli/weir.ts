@@ -14,6 +14,12 @@ export interface CliOptions {
   script?: string;
 }
 
+/** Without what would change what a command does or says, such as how these tests were started. */
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  const changing = /^(NATS_URL|NO_COLOR|FORCE_COLOR|npm_.*)$/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !changing.test(name)));
+}
+
 /** How a command ended, and all it said. */
 export interface Ended {
   code: number | null;
@@ -30,8 +36,7 @@ export class Cli {
   private readonly child: ChildProcess;
 
   constructor(args: readonly string[], { input = '', cwd, env, script = executable }: CliOptions = {}) {
-    const { NATS_URL: _, ...inherited } = process.env;
-    const settings = { ...(cwd !== undefined && { cwd }), env: { ...inherited, ...env } };
+    const settings = { ...(cwd !== undefined && { cwd }), env: { ...inheritedEnvironment(), ...env } };
     const child = spawn(process.execPath, [script, ...args], { ...settings, stdio: 'pipe' });
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;

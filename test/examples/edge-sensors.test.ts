@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Cli, projectFolder } from '../cli/weir.js';
 
-test('examples/edge-sensors lets the storms through, small, converted and with their place', async () => {
+test('examples/edge-sensors lets the storms through, small, converted and with their place', {
+  timeout: 60_000,
+}, async () => {
   const script = join(projectFolder, 'examples', 'edge-sensors', 'run.mjs');
   const { code, stdout, stderr } = await new Cli([], { script }).ended;
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
