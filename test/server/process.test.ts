@@ -35,6 +35,12 @@ function write(name: string, text: string): string {
   return name;
 }
 
+async function took(work: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now();
+  await work();
+  return performance.now() - startedMs;
+}
+
 /** The messages of the log, without what is in front. */
 function messages(text: string): string[] {
   return text
@@ -175,16 +181,20 @@ describe('a start', () => {
     expect(program.stderr).toContain('[WRN] Plaintext passwords detected, use nkeys or bcrypt');
   });
 
-  it('takes at most 250 ms', async () => {
-    const times: number[] = [];
+  it('takes at most 250 ms, or little more than Node itself where that is slow', async () => {
+    const attempts: string[] = [];
     // The machine may be busy with other tests: one start of some must be in time.
-    for (let attempt = 0; attempt < 8 && Math.min(...times) > 250; attempt++) {
-      const startedMs = performance.now();
-      const program = await ready([]);
-      times.push(performance.now() - startedMs);
-      await program.kill();
-    }
-    expect(Math.min(...times)).toBeLessThan(250);
+    const inTime = async () => {
+      const nodeMs = await took(() => new Program({ path: process.execPath }, ['-e', '0']).ended);
+      const readyMs = await took(async () => {
+        const program = await ready([]);
+        void program.kill();
+      });
+      attempts.push(`${Math.round(readyMs)} ms after Node in ${Math.round(nodeMs)} ms`);
+      return readyMs <= Math.max(250, 4 * nodeMs);
+    };
+    for (let attempt = 0; attempt < 8; attempt++) if (await inTime()) return;
+    expect.fail(attempts.join(', '));
   });
 });
 
