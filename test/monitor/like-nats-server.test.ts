@@ -16,7 +16,7 @@ const ABSENT = [
   /^system_account$/,
   /^feature_flags(?:\.|$)/,
   /^disk_io_wait_stats(?:\.|$)/,
-  /^account_detail\.imports(?:\.|$)/,
+  /^account_detail\.imports\b/,
 ];
 /** What is shown here and there only if it was set. */
 const MORE = [/^websocket\.handshake_timeout$/];
