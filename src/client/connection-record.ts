@@ -21,6 +21,9 @@ export interface ConnectionRecord {
   name: string;
   language: string;
   version: string;
+  /** Empty without TLS. */
+  tlsVersion: string;
+  tlsCipherSuite: string;
   user: string;
   account: string;
   subscriptionCount: number;
@@ -59,6 +62,8 @@ export function recordOf(session: ClientSession, stoppedMs: number | null, withS
     name: options.name,
     language: options.language,
     version: options.version,
+    tlsVersion: transport.upgrade?.tls?.version ?? '',
+    tlsCipherSuite: transport.upgrade?.tls?.cipherSuite ?? '',
     user: session.identity?.userName ?? '',
     account: session.account.name,
     subscriptionCount: session.subscriptions.size,

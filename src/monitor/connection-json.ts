@@ -37,6 +37,8 @@ export function connectionJson(connection: ConnectionSnapshot, { auth, subscript
     name: connection.name || undefined,
     lang: connection.language || undefined,
     version: connection.version || undefined,
+    tls_version: connection.tlsVersion || undefined,
+    tls_cipher_suite: connection.tlsCipherSuite || undefined,
     authorized_user: (auth && connection.user) || undefined,
     account: auth && connection.account !== ACCOUNT ? connection.account : undefined,
     subscriptions_list: listed === 'list' ? connection.subscriptions.map(({ filter }) => filter) : undefined,

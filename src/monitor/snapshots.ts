@@ -104,6 +104,9 @@ export interface ConnectionSnapshot {
   name: string;
   language: string;
   version: string;
+  /** Empty without TLS. */
+  tlsVersion: string;
+  tlsCipherSuite: string;
   user: string;
   account: string;
   subscriptionCount: number;

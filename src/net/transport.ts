@@ -48,4 +48,6 @@ export interface UpgradeRequest {
   readonly forwardedFor: string;
   /** Cookies by name, decoded. */
   readonly cookies: ReadonlyMap<string, string>;
+  /** What TLS agreed on, such as version `1.3`; null without TLS. */
+  readonly tls: { version: string; cipherSuite: string } | null;
 }

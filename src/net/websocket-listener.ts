@@ -105,10 +105,10 @@ export class WebSocketListener {
   }
 
   /** Uses another certificate for connections from now on. Throws a `Failure` when it is none. */
-  renewCertificate({ cert, key, ca }: WebSocketTls): void {
+  renewCertificate({ cert, key, ca, minVersion }: WebSocketTls): void {
     if (!('setSecureContext' in this.server)) return;
     try {
-      this.server.setSecureContext({ cert, key, ...(ca === '' ? {} : { ca }) });
+      this.server.setSecureContext({ cert, key, minVersion, ...(ca === '' ? {} : { ca }) });
     } catch (error) {
       throw new Failure('tls-invalid', `websocket: ${describe(error)}`, { cause: error });
     }

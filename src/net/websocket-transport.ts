@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { RawData, WebSocket } from 'ws';
 import type { Transport, TransportReceiver, UpgradeRequest } from './transport.js';
 
@@ -78,7 +79,14 @@ function readUpgrade(request: IncomingMessage): UpgradeRequest {
     // Anybody can send this header: only what is an address gets into logs and snapshots.
     forwardedFor: isIP(first) === 0 ? '' : first,
     cookies: readCookies(request.headers.cookie ?? ''),
+    tls: readTls(request),
   };
+}
+
+function readTls({ socket }: IncomingMessage): UpgradeRequest['tls'] {
+  if (!(socket instanceof TLSSocket)) return null;
+  const version = (socket.getProtocol() ?? '').replace(/^TLSv/, '');
+  return { version, cipherSuite: socket.getCipher().standardName };
 }
 
 /** `a=1; b=2` as a map. A value that is not valid percent-encoding stays as it is. */

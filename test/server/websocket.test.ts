@@ -176,13 +176,17 @@ describe('TLS', () => {
   const block = 'tls { cert_file: cert.pem, key_file: key.pem }';
 
   it('carries clients, and INFO says so', async () => {
-    const url = await start(block, '', { 'cert.pem': cert, 'key.pem': key });
+    const url = await start(block, 'http: "127.0.0.1:-1"', { 'cert.pem': cert, 'key.pem': key });
     expect(url).toMatch(/^wss:/);
     expect(lines.some((line) => line.startsWith('Listening for websocket clients on wss://127.0.0.1:'))).toBe(true);
     const connection = await client(url, {}, { ca: cert });
     expect(connection.info?.tls_required).toBe(true);
     expect((await connection.rtt()) >= 0).toBe(true);
     expect(server.door.sessions.values().next().value?.transport.secure).toBe(true);
+    const connz = await fetch(`${server.urls.monitoring![0]}/connz`).then((answer) => answer.json());
+    expect(connz).toMatchObject({
+      connections: [{ type: 'websocket', tls_version: '1.3', tls_cipher_suite: expect.stringMatching(/^TLS_/) }],
+    });
   });
 
   it('refuses who does not trust it, and goes on', async () => {
