@@ -16,6 +16,10 @@ export class AttachmentSet {
     this.makeChain = makeChain;
   }
 
+  get size(): number {
+    return this.attachments.size;
+  }
+
   get(name: string): Attachment | undefined {
     return this.attachments.get(name);
   }

@@ -3,7 +3,9 @@ import { Failure } from '../base/failure.js';
 import type { Message } from '../message/message.js';
 import { type Budget, DEFAULT_BUDGET, FUEL_MAX } from '../sandbox/budget.js';
 import type { Fault, FaultCause } from '../sandbox/fault.js';
+import type { Image } from '../sandbox/image.js';
 import { FAULT, Instance } from '../sandbox/instance.js';
+import type { Started } from '../sandbox/start.js';
 import { isFilter } from '../subject/subject.js';
 import { Breaker } from './breaker.js';
 import { type AttachmentDeclaration, type FailureAction, PHASES, type Phase } from './declarations.js';
@@ -58,8 +60,12 @@ export class Attachment {
   /** Log lines in the second at hand. */
   logSecond = 0;
   logLines = 0;
-  private budget: Budget;
-  private readonly config: string;
+  /** What the plugin may use. */
+  budget: Budget;
+  /** As JSON text. */
+  readonly config: string;
+  /** What a new instance is a copy of; null when it is started anew each time. */
+  private image: Image | null = null;
   private readonly clock: Clock;
 
   constructor(declaration: AttachmentDeclaration, version: PluginVersion, clock: Clock) {
@@ -161,13 +167,28 @@ export class Attachment {
     this.instance?.setBudget(this.budget);
   }
 
-  /** Makes the instance now, so that a configuration that the plugin refuses is known before the first message. */
-  checkConfig(): Fault | null {
-    return this.renew() === null ? this.fault : null;
+  /** Takes on what starting the plugin in a worker led to, and makes the instance. Throws a `Failure` when the plugin refused. */
+  begin(started: Started): void {
+    if ('fault' in started) throw this.refusal(started.fault);
+    this.image = started.image;
+    this.beginHere();
+  }
+
+  /** Starts the plugin here and now, however long that takes. */
+  beginHere(): void {
+    if (this.renew() === null) throw this.refusal(this.fault);
+  }
+
+  private refusal({ text }: Fault): Failure {
+    return new Failure('attachment-refused', `plugin ${JSON.stringify(this.declaration.plugin)}: ${text}`);
   }
 
   private renew(): Instance | null {
-    const made = Instance.create(this.version.prepared, this.budget, this.config);
+    const { version, budget, config, image } = this;
+    const made =
+      image === null
+        ? Instance.create(version.prepared, budget, config)
+        : Instance.restore(version.prepared, budget, image);
     this.counters.renewals++;
     this.work += RENEWAL_WORK;
     if (made instanceof Instance) {

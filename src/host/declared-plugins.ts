@@ -8,12 +8,17 @@ export class DeclaredPlugins {
   private readonly host: PluginHost;
   private modules: readonly string[] = [];
   private attachments: readonly string[] = [];
+  /** Attachments that were started and wait to be put to work. */
+  private started: readonly Attachment[] = [];
 
   constructor(host: PluginHost) {
     this.host = host;
   }
 
-  /** Installs the declared modules. Changes nothing about messages: an attachment keeps the version it has. */
+  /**
+   * Installs the declared modules and starts the declared attachments. Changes nothing about messages: an attachment keeps the version it
+   * has, and a new one waits for `attach`.
+   */
   async install(declared: PluginDeclarations, readFile: (path: string) => Promise<Uint8Array>): Promise<void> {
     for (const { name, file } of declared.modules) {
       try {
@@ -23,6 +28,10 @@ export class DeclaredPlugins {
         throw new Failure('plugin-declared', text, { cause: error });
       }
     }
+    this.started = [];
+    const started: Attachment[] = [];
+    for (const declaration of declared.attachments) started.push(await this.host.start(declaration, true));
+    this.started = started;
   }
 
   /** Attaches what is declared and detaches what no longer is: all of it, or nothing when a `Failure` is thrown. */
@@ -46,10 +55,10 @@ export class DeclaredPlugins {
   /** What stays as it was keeps its state and its counters. */
   private attachOne(declaration: AttachmentDeclaration): void {
     const { host } = this;
-    const present = host.attachments.get(declaration.name);
     const version = host.registry.version(declaration.plugin, declaration.version);
-    if (present?.version === version && JSON.stringify(present.declaration) === JSON.stringify(declaration)) return;
-    host.attach(declaration, true);
+    const started = this.started.find((each) => each.declaration === declaration && each.version === version);
+    if (started !== undefined) host.put(started, true);
+    else host.attach(declaration, true);
   }
 
   private restore(name: string, attachment: Attachment | undefined): void {

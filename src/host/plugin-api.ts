@@ -98,7 +98,8 @@ function deletePlugin(host: PluginHost, name: string): object {
 async function createAttachment(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
   const { readAttachment } = await import('./attachment-schema.js');
   const { declaration, replace } = readAttachment(name, textOf(payload));
-  return { attachment: snapshotOfAttachment(host.attach(declaration, replace)) };
+  const attachment = host.put(await host.start(declaration, replace), replace);
+  return { attachment: snapshotOfAttachment(attachment) };
 }
 
 function listAttachments(host: PluginHost): object {

@@ -32,28 +32,47 @@ export class PluginHost {
     return this.registry.install(name, wasm, this.clock.nowMs());
   }
 
-  /** Attaches a plugin. The same declaration again changes nothing; another one of the same name needs `replace`. */
+  /**
+   * Makes an attachment whose plugin was started in a worker thread, for `put`; nothing runs yet. The present one when it has the same definition.
+   * Rejects with a `Failure` when the definition or the plugin says no.
+   */
+  async start(declaration: AttachmentDeclaration, replace = false): Promise<Attachment> {
+    const attachment = this.propose(declaration, replace);
+    if (attachment === this.attachments.get(attachment.name)) return attachment;
+    const compiler = await this.loadCompiler();
+    const { version, budget, config } = attachment;
+    attachment.begin(await compiler.start(version.prepared, budget, config));
+    return attachment;
+  }
+
+  /** Puts an attachment that was started to work. */
+  put(attachment: Attachment, replace = false): Attachment {
+    const before = this.attachments.get(attachment.name);
+    if (before === attachment) return attachment;
+    if (before !== undefined && !replace) throw existsAlready(attachment.name);
+    if (before === undefined && this.attachments.size >= ATTACHMENTS_MAX) {
+      throw new Failure('attachments-full', `there are ${ATTACHMENTS_MAX} attachments, the most allowed`);
+    }
+    this.attachments.put(attachment);
+    return attachment;
+  }
+
+  /** Starts and puts to work at once. The event loop waits while the plugin starts: for those who know the plugin. */
   attach(declaration: AttachmentDeclaration, replace = false): Attachment {
+    const attachment = this.propose(declaration, replace);
+    if (attachment !== this.attachments.get(attachment.name)) attachment.beginHere();
+    return this.put(attachment, replace);
+  }
+
+  /** The same declaration again is the attachment there is; another one of the same name needs `replace`. */
+  private propose(declaration: AttachmentDeclaration, replace: boolean): Attachment {
     checkName('attachment', declaration.name);
     const before = this.attachments.get(declaration.name);
     const version = this.registry.version(declaration.plugin, declaration.version);
-    if (before !== undefined && !replace) {
-      if (before.version === version && JSON.stringify(before.declaration) === JSON.stringify(declaration))
-        return before;
-      throw new Failure(
-        'attachment-exists',
-        `attachment ${JSON.stringify(declaration.name)} exists with another definition; add "replace": true to change it`,
-      );
-    }
-    if (before === undefined && this.attachments.all().length >= ATTACHMENTS_MAX) {
-      throw new Failure('attachments-full', `there are ${ATTACHMENTS_MAX} attachments, the most allowed`);
-    }
-    const attachment = new Attachment(declaration, version, this.clock);
-    const refused = attachment.checkConfig();
-    if (refused !== null)
-      throw new Failure('attachment-refused', `plugin ${JSON.stringify(declaration.plugin)}: ${refused.text}`);
-    this.attachments.put(attachment);
-    return attachment;
+    if (before?.version === version && JSON.stringify(before.declaration) === JSON.stringify(declaration))
+      return before;
+    if (before !== undefined && !replace) throw existsAlready(declaration.name);
+    return new Attachment(declaration, version, this.clock);
   }
 
   detach(name: string): void {
@@ -80,4 +99,11 @@ export class PluginHost {
     this.compiler ??= import('../sandbox/compiler.js').then((loaded) => new loaded.Compiler());
     return this.compiler;
   }
+}
+
+function existsAlready(name: string): Failure {
+  return new Failure(
+    'attachment-exists',
+    `attachment ${JSON.stringify(name)} exists with another definition; add "replace": true to change it`,
+  );
 }

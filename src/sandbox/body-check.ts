@@ -2,7 +2,7 @@ import { Failure } from '../base/failure.js';
 import type { ByteReader } from './byte-reader.js';
 import type { FunctionType } from './decoded-module.js';
 import { MODULE_LIMITS } from './limits.js';
-import { Op, skipImmediates } from './opcodes.js';
+import { Misc, Op, skipImmediates } from './opcodes.js';
 import { stackEffect } from './stack-effect.js';
 import { EMPTY_BLOCK, isValueType, readValueType } from './value-types.js';
 
@@ -20,6 +20,16 @@ interface Frame {
   results: number;
 }
 
+/** Behind 0xfc: what changes tables or drops segments. */
+const TABLES_AND_SEGMENTS: ReadonlySet<number> = new Set([
+  Misc.dataDrop,
+  Misc.tableInit,
+  Misc.elemDrop,
+  Misc.tableCopy,
+  Misc.tableGrow,
+  Misc.tableFill,
+]);
+
 const NO_TYPE: FunctionType = { params: new Uint8Array(0), results: new Uint8Array(0) };
 
 /**
@@ -33,6 +43,8 @@ export class BodyCheck {
   effort = 0;
   /** Values on the stack. */
   height = 0;
+  /** Whether it leaves tables and segments as they are. */
+  plainState = true;
   private readonly reader: ByteReader;
   private readonly where: string;
   private readonly context: BodyContext;
@@ -54,6 +66,7 @@ export class BodyCheck {
       const op = reader.byte();
       const at = reader.at;
       const sub = skipImmediates(reader, op, where);
+      if (op === Op.tableSet || (op === Op.prefixMisc && TABLES_AND_SEGMENTS.has(sub))) this.plainState = false;
       this.shift(stackEffect(op, sub));
       this.control(op, at);
       if (this.effort > MODULE_LIMITS.bodyEffort) throw this.tooMuchEffort();

@@ -15,12 +15,14 @@ export interface Budget {
 /** The defaults of the plugin contract. */
 export const DEFAULT_BUDGET: Readonly<Budget> = {
   fuelPerMessage: 1_000_000,
-  // Instances are made on the event loop, and after each trap again: 2 to 10 ms.
-  fuelForInit: 5_000_000,
+  fuelForInit: 200_000_000,
   memoryBytesMax: 16 * 1024 * 1024,
   outputBytesMax: 1024 * 1024,
   outputByInput: true,
 };
+
+/** What starting may use where it cannot be done in a worker thread once and for all: 1 to 8 ms of the event loop. */
+export const FUEL_FOR_INIT_ON_LOOP = 3_000_000;
 
 /** What a message of so many bytes may lead to. */
 export function outputAllowance(inputBytes: number): number {

@@ -1,4 +1,4 @@
-// A worker thread that prepares modules: what takes long, or blows up, does so here and not on the event loop.
+// A worker thread that prepares modules and starts guests: what takes long, or blows up, does so here and not on the event loop.
 import { setFlagsFromString } from 'node:v8';
 import { parentPort } from 'node:worker_threads';
 import { describe, Failure } from '../base/failure.js';
@@ -6,6 +6,7 @@ import { DEFAULT_BUDGET } from './budget.js';
 import type { CompileAnswer, CompileRequest } from './compiler.js';
 import { Instance } from './instance.js';
 import { type PreparedModule, prepareModule } from './prepare.js';
+import { startGuest } from './start.js';
 
 const WARM_UP_CALLS = 64;
 
@@ -21,15 +22,16 @@ function warmUp(prepared: PreparedModule): void {
   for (let i = 0; i < WARM_UP_CALLS && !instance.poisoned; i++) instance.call(frame, 0, 7, 7, 7, 7, 7, frame.length, 0);
 }
 
-parentPort?.on('message', ({ id, wasm }: CompileRequest) => {
-  let answer: CompileAnswer;
+function answerTo(request: CompileRequest): CompileAnswer {
+  const { id } = request;
   try {
-    const prepared = prepareModule(wasm);
+    if ('budget' in request) return { id, started: startGuest(request.prepared, request.budget, request.config) };
+    const prepared = prepareModule(request.wasm);
     warmUp(prepared);
-    answer = { id, prepared };
+    return { id, prepared };
   } catch (error) {
-    const code = error instanceof Failure ? error.code : 'module-invalid';
-    answer = { id, code, text: describe(error) };
+    return { id, code: error instanceof Failure ? error.code : 'module-invalid', text: describe(error) };
   }
-  parentPort?.postMessage(answer);
-});
+}
+
+parentPort?.on('message', (request: CompileRequest) => parentPort?.postMessage(answerTo(request)));

@@ -1,26 +1,27 @@
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../base/failure.js';
+import type { Budget } from './budget.js';
 import type { PreparedModule } from './prepare.js';
+import type { Started } from './start.js';
 
-export interface CompileRequest {
-  id: number;
-  wasm: Uint8Array;
-}
+type Work = { wasm: Uint8Array } | { prepared: PreparedModule; budget: Budget; config: string };
+export type CompileRequest = Work & { id: number };
 
-export type CompileAnswer = { id: number; prepared: PreparedModule } | { id: number; code: string; text: string };
+type Result = { prepared: PreparedModule } | { started: Started };
+export type CompileAnswer = (Result | { code: string; text: string }) & { id: number };
 
 interface Job {
   request: CompileRequest;
-  resolve(prepared: PreparedModule): void;
+  resolve(result: Result): void;
   reject(failure: Failure): void;
 }
 
-/** A module that is not ready by then is refused, and the worker that sits on it ended. */
+/** A module that is not ready by then, or a guest, is refused, and the worker that sits on it ended. */
 const PREPARE_MS_MAX = 15_000;
 /** The worker ends when nothing was prepared for so long. */
 const IDLE_MS = 10_000;
 
-/** Prepares modules one after the other in a worker thread, which is started when it is needed and ended when it is not. */
+/** Prepares modules, and starts guests, one after the other in a worker thread, which is started when it is needed and ended when it is not. */
 export class Compiler {
   private worker: Worker | null = null;
   private timer: NodeJS.Timeout | null = null;
@@ -29,8 +30,19 @@ export class Compiler {
   private queue: Job[] = [];
 
   /** Rejects with a `Failure`, code `module-…`, that says what is wrong with the module. */
-  prepare(wasm: Uint8Array): Promise<PreparedModule> {
-    const request: CompileRequest = { id: ++this.lastId, wasm };
+  async prepare(wasm: Uint8Array): Promise<PreparedModule> {
+    const result = await this.enqueue({ wasm });
+    return (result as { prepared: PreparedModule }).prepared;
+  }
+
+  /** Starts a guest and answers its image, or why it cannot run. */
+  async start(prepared: PreparedModule, budget: Budget, config: string): Promise<Started> {
+    const result = await this.enqueue({ prepared, budget, config });
+    return (result as { started: Started }).started;
+  }
+
+  private enqueue(work: Work): Promise<Result> {
+    const request = { ...work, id: ++this.lastId };
     return new Promise((resolve, reject) => {
       this.queue.push({ request, resolve, reject });
       if (this.current === null) this.next();
@@ -78,11 +90,11 @@ export class Compiler {
 
   private onAnswer(answer: CompileAnswer): void {
     if (this.current?.request.id !== answer.id) return;
-    if (!('prepared' in answer)) {
+    if ('code' in answer) {
       this.fail(new Failure(answer.code, answer.text));
       return;
     }
-    this.current.resolve(answer.prepared);
+    this.current.resolve(answer);
     this.next();
   }
 

@@ -6,7 +6,7 @@ import { type DecodedModule, functionLabel, type Limits, typeOfFunction } from '
 import { MODULE_LIMITS, PAGE_BYTES } from './limits.js';
 import { readFunctionNames } from './name-section.js';
 import { Op, skipImmediates } from './opcodes.js';
-import { readReferenceType, readValueType } from './value-types.js';
+import { isNumberType, readReferenceType, readValueType } from './value-types.js';
 
 const QUOTED_CHARACTERS_MAX = 100;
 
@@ -69,6 +69,8 @@ class Decoder {
       memory: { min: 0, max: null },
       tables: [],
       globals: 0,
+      numberGlobals: [],
+      plainState: true,
       exports: new Map(),
       start: null,
       bodies: [],
@@ -195,9 +197,11 @@ class Decoder {
   private globals(section: ByteReader): void {
     this.module.globals = atMost('globals', section.u32(), MODULE_LIMITS.globals);
     for (let i = 0; i < this.module.globals; i++) {
-      readValueType(section, `global ${i}`);
-      section.byte();
+      const type = readValueType(section, `global ${i}`);
+      const changes = section.byte() === 1;
       skipConstant(section, `global ${i}`);
+      if (changes && isNumberType(type)) this.module.numberGlobals.push(i);
+      else if (changes) this.module.plainState = false;
     }
   }
 
@@ -274,6 +278,7 @@ class Decoder {
       module.bodies.push({ start: body.at, end: body.end });
       const check = new BodyCheck(body, where, context);
       check.run(module.types[module.functions[i]]);
+      if (!check.plainState) module.plainState = false;
       effort += check.effort;
       if (effort > MODULE_LIMITS.moduleEffort) {
         throw refused(

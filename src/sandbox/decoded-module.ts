@@ -28,6 +28,10 @@ export interface DecodedModule {
   memory: Limits;
   tables: { element: number; limits: Limits }[];
   globals: number;
+  /** Those that change and whose values JavaScript can carry. */
+  numberGlobals: number[];
+  /** Whether memory and `numberGlobals` are all the state there is: no tables, references, vectors or dropped segments besides. */
+  plainState: boolean;
   /** The contract's functions, by name. */
   exports: Map<string, number>;
   start: number | null;

@@ -2,6 +2,7 @@ import { describe } from '../base/failure.js';
 import { ABI_VERSION, CONTROL_BYTES, ControlWord, Verdict } from './abi.js';
 import { type Budget, DEFAULT_BUDGET, FUEL_MAX, outputAllowance } from './budget.js';
 import type { Fault, FaultCause } from './fault.js';
+import { changesOf, type Image } from './image.js';
 import { PAGE_BYTES } from './limits.js';
 import { Outbox } from './outbox.js';
 import type { PreparedModule } from './prepare.js';
@@ -41,6 +42,15 @@ interface GuestExports {
   [HostExport.start]?(): void;
 }
 
+function globalOf(exports: GuestExports, name: string): WebAssembly.Global {
+  return (exports as unknown as Record<string, WebAssembly.Global>)[name];
+}
+
+function instantiate(prepared: PreparedModule, memory: WebAssembly.Memory): GuestExports {
+  const imports = { [HOST_MEMORY.module]: { [HOST_MEMORY.name]: memory } };
+  return new WebAssembly.Instance(prepared.module, imports).exports as unknown as GuestExports;
+}
+
 /**
  * A running plugin. Every failure is a value: `call` answers `FAULT` and `fault` says why. After a trap the guest's memory may be in any
  * state: `poisoned` is set and the owner makes a new instance.
@@ -65,35 +75,78 @@ export class Instance {
   private outboxAt = 0;
   private outboxCapacity = 0;
 
-  private constructor(prepared: PreparedModule, budget: Budget) {
+  private constructor(prepared: PreparedModule, budget: Budget, memoryBytes: number) {
     this.prepared = prepared;
     this.budget = budget;
     this.initFuel = Math.min(budget.fuelForInit, FUEL_MAX);
-    const { min, max } = prepared.memoryPages;
-    const maximum = Math.min(max, Math.floor(budget.memoryBytesMax / PAGE_BYTES));
-    const memory = new WebAssembly.Memory({ initial: min, maximum });
-    const imports = { [HOST_MEMORY.module]: { [HOST_MEMORY.name]: memory } };
-    this.exports = new WebAssembly.Instance(prepared.module, imports).exports as unknown as GuestExports;
+    const maximum = Math.min(prepared.memoryPages.max, Math.floor(budget.memoryBytesMax / PAGE_BYTES));
+    const memory = new WebAssembly.Memory({ initial: memoryBytes / PAGE_BYTES, maximum });
+    this.exports = instantiate(prepared, memory);
     this.message = this.exports[HostExport.message];
   }
 
   /** Instantiates, runs the start function, opens inbox and outbox, and hands over the configuration (JSON text). */
   static create(prepared: PreparedModule, budget: Budget, config: string): Instance | Fault {
-    const bytes = prepared.memoryPages.min * PAGE_BYTES;
-    if (bytes > budget.memoryBytesMax) {
-      const text = `the module asks for ${bytes} bytes of memory at once; its budget is ${budget.memoryBytesMax}`;
+    const made = Instance.make(prepared, budget, prepared.memoryPages.min * PAGE_BYTES);
+    if (!(made instanceof Instance)) return made;
+    const ready = made.start() && made.checkAbi() && made.open(INBOX_BYTES, OUTBOX_BYTES) && made.init(config);
+    return ready ? made : made.fault;
+  }
+
+  /** As `create` with the configuration that the image was made with, without running the guest. */
+  static restore(prepared: PreparedModule, budget: Budget, image: Image): Instance | Fault {
+    const made = Instance.make(prepared, budget, image.memoryBytes);
+    if (!(made instanceof Instance)) return made;
+    made.controlAt = image.boxes.control;
+    made.inboxAt = image.boxes.inbox;
+    made.inboxCapacity = image.boxes.inboxCapacity;
+    made.outboxAt = image.boxes.outbox;
+    made.outboxCapacity = image.boxes.outboxCapacity;
+    made.renewViews();
+    for (const { at, bytes } of image.changes) made.memory.set(bytes, at);
+    prepared.stateGlobals?.forEach((name, i) => {
+      globalOf(made.exports, name).value = image.globals[i];
+    });
+    return made;
+  }
+
+  private static make(prepared: PreparedModule, budget: Budget, memoryBytes: number): Instance | Fault {
+    if (memoryBytes > budget.memoryBytesMax) {
+      const text = `the module asks for ${memoryBytes} bytes of memory at once; its budget is ${budget.memoryBytesMax}`;
       return { cause: 'memory', text };
     }
-    let instance: Instance;
     try {
-      instance = new Instance(prepared, budget);
+      return new Instance(prepared, budget, memoryBytes);
     } catch (error) {
       const cause = error instanceof RangeError ? 'memory' : 'trap';
       return { cause, text: `cannot instantiate: ${describe(error)}` };
     }
-    const ready =
-      instance.start() && instance.checkAbi() && instance.open(INBOX_BYTES, OUTBOX_BYTES) && instance.init(config);
-    return ready ? instance : instance.fault;
+  }
+
+  /** The guest's present state, or null when it has state that cannot be kept. Looks at all of its memory. */
+  image(): Image | null {
+    const { stateGlobals, memoryPages } = this.prepared;
+    if (stateGlobals === null) return null;
+    const fresh = new WebAssembly.Memory({ initial: memoryPages.min, maximum: memoryPages.max });
+    instantiate(this.prepared, fresh);
+    const memory = new Uint8Array(this.exports.memory.buffer);
+    return {
+      memoryBytes: memory.length,
+      changes: changesOf(memory, new Uint8Array(fresh.buffer)),
+      globals: stateGlobals.map((name) => globalOf(this.exports, name).value),
+      boxes: {
+        control: this.controlAt,
+        inbox: this.inboxAt,
+        inboxCapacity: this.inboxCapacity,
+        outbox: this.outboxAt,
+        outboxCapacity: this.outboxCapacity,
+      },
+    };
+  }
+
+  /** Fuel that the start function, `weir_open` and `weir_init` used together. */
+  get startFuel(): number {
+    return Math.min(this.budget.fuelForInit, FUEL_MAX) - this.initFuel;
   }
 
   /** Takes effect with the next call; another memory budget needs a new instance. */

@@ -41,12 +41,14 @@ export const Op = {
   prefixSimd: 0xfd,
 } as const;
 
-/** Instructions behind the prefix 0xfc whose work depends on a length on the stack. */
+/** Instructions behind the prefix 0xfc that are looked at. */
 export const Misc = {
   memoryInit: 8,
+  dataDrop: 9,
   memoryCopy: 10,
   memoryFill: 11,
   tableInit: 12,
+  elemDrop: 13,
   tableCopy: 14,
   tableGrow: 15,
   tableFill: 17,

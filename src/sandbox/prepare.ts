@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { decodeModule } from './decode.js';
-import { PAGES_MAX, rewriteModule } from './rewrite.js';
+import { globalExport, PAGES_MAX, rewriteModule } from './rewrite.js';
 
 /** A module that was validated, metered and compiled: ready to be instantiated any number of times. */
 export interface PreparedModule {
@@ -11,6 +11,8 @@ export interface PreparedModule {
   readonly module: WebAssembly.Module;
   /** Pages of linear memory: at the beginning, and the most that the module itself allows. */
   readonly memoryPages: { readonly min: number; readonly max: number };
+  /** Exports of the globals that make up a guest's state beside its memory; null when it has more state than those. */
+  readonly stateGlobals: readonly string[] | null;
   readonly hasInit: boolean;
   readonly hasStart: boolean;
   /** From the `name` section, by function index: trap texts carry them. */
@@ -29,6 +31,7 @@ export function prepareModule(wasm: Uint8Array): PreparedModule {
     bytes: wasm.length,
     module: new WebAssembly.Module(metered as Uint8Array<ArrayBuffer>),
     memoryPages: { min: decoded.memory.min, max: decoded.memory.max ?? PAGES_MAX },
+    stateGlobals: decoded.plainState ? decoded.numberGlobals.map(globalExport) : null,
     hasInit: decoded.exports.has('weir_init'),
     hasStart: decoded.start !== null,
     functionNames: decoded.functionNames,

@@ -16,6 +16,11 @@ export const HostExport = {
   start: '$weir:start',
 } as const;
 
+/** The name of a global of the guest's that is part of its state. */
+export function globalExport(index: number): string {
+  return `$weir:global:${index}`;
+}
+
 /** The one import of a module that was rewritten. */
 export const HOST_MEMORY = { module: '$weir', name: 'memory' } as const;
 
@@ -111,6 +116,7 @@ function exportSection(module: DecodedModule, functions: number): ByteWriter {
     [HostExport.fuel, 0, functions + 2],
   );
   if (module.start !== null) exports.push([HostExport.start, 0, module.start]);
+  if (module.plainState) for (const index of module.numberGlobals) exports.push([globalExport(index), 3, index]);
   const body = new ByteWriter().u32(exports.length);
   for (const [name, kind, index] of exports) body.name(name).byte(kind).u32(index);
   return body;

@@ -53,6 +53,11 @@ export function isValueType(code: number): boolean {
   return NAMES.has(code);
 }
 
+/** Whether JavaScript has values of the type. */
+export function isNumberType(code: number): boolean {
+  return code <= ValueType.i32 && code >= ValueType.f64;
+}
+
 export function typeName(code: number): string {
   return NAMES.get(code) ?? `0x${code.toString(16)}`;
 }
