@@ -45,13 +45,20 @@ export class ServerProcess implements SignalTarget {
     // The server changes its own copy on a reload.
     this.server = new Server({ options: { ...this.options }, logger: this.log });
     new SignalHandler(this, this.log, (code) => process.exit(code)).listen();
+    const started = this.startServer();
+    // A reload that is asked for now comes after the start.
+    this.reloading = started;
+    await started;
+  }
+
+  private async startServer(): Promise<void> {
     try {
       await this.writePid();
       await this.server.start();
-      await this.writePorts();
     } catch (error) {
       this.die(describe(error));
     }
+    await this.writePorts();
   }
 
   async stop(): Promise<void> {
@@ -108,6 +115,7 @@ export class ServerProcess implements SignalTarget {
     removeOld?.();
   }
 
+  /** A ports file that cannot be written is no reason to end: clients may be in already. */
   private async writePorts(): Promise<void> {
     const { portsFileDir } = this.options;
     const removeOld = this.removePorts;
@@ -115,8 +123,12 @@ export class ServerProcess implements SignalTarget {
     if (portsFileDir !== '') {
       const { portsFilePath, removePortsFile, writePortsFile } = await import('../server/ports-file.js');
       const path = portsFilePath(portsFileDir, PORTS_FILE_NAME);
-      writePortsFile(path, this.server.urls);
-      this.removePorts = () => removePortsFile(path);
+      try {
+        writePortsFile(path, this.server.urls);
+        this.removePorts = () => removePortsFile(path);
+      } catch (error) {
+        this.log.error(describe(error));
+      }
     }
     removeOld?.();
   }

@@ -14,7 +14,7 @@ export function booleanOf(query: URLSearchParams, name: string): boolean {
 }
 
 /** A whole number; 0 without. */
-export function integerOf(query: URLSearchParams, name: string): number {
+function integerOf(query: URLSearchParams, name: string): number {
   const text = query.get(name) ?? '';
   if (text === '') return 0;
   if (/^[+-]?\d{1,15}$/.test(text)) return Number(text);

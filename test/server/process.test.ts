@@ -173,6 +173,18 @@ describe('a start', () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
+  it('that cannot write its pid file ends; one that cannot write its ports file says so and goes on', async () => {
+    const ended = await finish(['-a', '127.0.0.1', '-p', '-1', '-P', 'no/such/pid']);
+    expect(ended.code).toBe(1);
+    expect(messages(ended.stderr)[0]).toMatch(/^\[FTL\] Could not write pidfile: /);
+    const program = await ready(['--ports_file_dir', 'no/such']);
+    await program.says('[ERR] Error writing ports file (no/such/nats-server_');
+    program.signal('SIGTERM');
+    expect((await program.ended).code).toBe(0);
+    const logless = await finish(['-l', 'no/such/log']);
+    expect([logless.code, logless.stderr.split(':')[0]]).toEqual([1, 'nats-server']);
+  });
+
   it('with a file that complains goes on', async () => {
     write('x.conf', 'ping_interval: 20\nno_sublist_cache: true\nauthorization { user: a, password: b }');
     const program = await ready(['-c', 'x.conf']);
