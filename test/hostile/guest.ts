@@ -19,7 +19,7 @@ export interface GuestParts {
   init?: string;
   memory?: string;
   /** Words 0 to 3 of the control block. */
-  control?: [inbox: number, inboxBytes: number, outbox: number, outboxBytes: number];
+  control?: [inbox: number, inboxBytes: number, outbox: number, outboxBytes: number] | undefined;
   /** Further definitions of the module. */
   extra?: string;
 }
@@ -63,8 +63,7 @@ export function writingGuest(
 export async function assemble(text: string): Promise<Uint8Array> {
   const wabt = await wabtModule();
   const features = { multi_value: true, simd: true, bulk_memory: true, reference_types: true, tail_call: true };
-  const module = wabt.parseWat('guest.wat', text, {
-    ...features,
+  const refused = {
     exceptions: true,
     threads: true,
     memory64: true,
@@ -72,7 +71,8 @@ export async function assemble(text: string): Promise<Uint8Array> {
     relaxed_simd: true,
     gc: true,
     function_references: true,
-  });
+  };
+  const module = wabt.parseWat('guest.wat', text, { ...features, ...refused });
   try {
     return module.toBinary({ write_debug_names: text.includes('(;names;)') }).buffer;
   } finally {
