@@ -38,7 +38,8 @@ export function onMessage(message: Message): Verdict {
   let verdict = Verdict.Pass;
   for (let i = 0; i < conversions.length; i++) {
     const conversion = conversions[i];
-    const kind = json.kindAt(conversion.from);
+    const found = json.atPath(conversion.from);
+    const kind = found.kind;
     if (kind == Kind.Missing || kind == Kind.Null) {
       if (missing != Verdict.Pass) return answer(missing, `there is no "${conversion.from.text}"`);
       continue;
@@ -47,7 +48,7 @@ export function onMessage(message: Message): Verdict {
       if (invalid != Verdict.Pass) return answer(invalid, `"${conversion.from.text}" is not a number`);
       continue;
     }
-    const value = json.numberAt(conversion.from) * conversion.scale + conversion.offset;
+    const value = found.number * conversion.scale + conversion.offset;
     if (!json.setNumberAt(conversion.to, value, conversion.decimals)) {
       return answer(Verdict.Fail, `there is no place for "${conversion.to.text}"`);
     }

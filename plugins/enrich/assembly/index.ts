@@ -1,6 +1,8 @@
 // Adds fields from a table to a JSON payload.
-import { appendJsonText, Buffer, Json, Kind, Message, Path, refuse, Verdict } from 'weir/plugin';
+import { appendJsonText, Buffer, Json, Kind, Message, NO_ROW, Path, refuse, Table, Value, Verdict } from 'weir/plugin';
 import { allowKeys, answer, escapeKey, policy } from 'weir/policy';
+
+const TOKEN_MAX: f64 = 255;
 
 /** One field that a row adds. */
 class Field {
@@ -13,7 +15,9 @@ class Field {
   ) {}
 }
 
-const rows: Map<string, Field[]> = new Map();
+/** The fields of each row by its number in the table. */
+const rows: Field[][] = [];
+const table: Table = new Table();
 let fallback: Field[] | null = null;
 let key: Path | null = null;
 let token: i32 = -1;
@@ -24,71 +28,89 @@ const members: Buffer = new Buffer();
 
 export function onInit(config: Json): void {
   allowKeys(config, ['key', 'token', 'table', 'default', 'target', 'overwrite', 'missing', 'invalid']);
+  readKey(config);
+  const all = config.at('table');
+  if (all.kind != Kind.Object) return refuse('"table" is missing: expected an object of rows, such as {"kitchen": {"floor": 1}}');
+  const target = config.text('target');
+  for (let at = all.first; at.exists; at = at.following(all)) {
+    const number = table.add(at.key);
+    const row = readRow(at, `table.${at.key}`, target);
+    // Of rows with the same key the last one counts.
+    if (number < rows.length) rows[number] = row;
+    else rows.push(row);
+  }
+  if (config.has('default')) fallback = readRow(config.at('default'), 'default', target);
+  overwrite = config.isTrue('overwrite');
+  missing = policy(config, 'missing', Verdict.Pass);
+  invalid = policy(config, 'invalid', Verdict.Fail);
+}
+
+function readKey(config: Json): void {
   if (config.has('key') == config.has('token')) return refuse('expected either "key", the path of a field, or "token", the index of a token of the subject');
   if (config.has('key')) {
     if (config.text('key') == '') return refuse(`"key" is ${config.raw('key')}: expected the path of a field`);
     key = new Path(config.text('key'));
   } else {
     const index = config.number('token');
-    if (!(index >= 0 && index <= 255 && index == Math.trunc(index))) return refuse(`"token" is ${config.raw('token')}: expected an index from 0 to 255`);
+    if (!(index >= 0 && index <= TOKEN_MAX && index == Math.trunc(index))) return refuse(`"token" is ${config.raw('token')}: expected an index from 0 to ${TOKEN_MAX}`);
     token = <i32>index;
   }
-  if (config.kind('table') != Kind.Object) return refuse('"table" is missing: expected an object of rows, such as {"kitchen": {"floor": 1}}');
-  const keys = config.keys('table');
-  const target = config.text('target');
-  for (let i = 0; i < keys.length; i++) rows.set(keys[i], readRow(config, `table.${escapeKey(keys[i])}`, target));
-  if (config.has('default')) fallback = readRow(config, 'default', target);
-  overwrite = config.isTrue('overwrite');
-  missing = policy(config, 'missing', Verdict.Pass);
-  invalid = policy(config, 'invalid', Verdict.Fail);
 }
 
 export function onMessage(message: Message): Verdict {
   const json = message.json;
-  if (json.rootKind != Kind.Object) {
+  if (json.root.kind != Kind.Object) {
     return answer(invalid, json.valid ? 'the payload is not an object' : `the payload is not JSON: ${json.problem}`);
   }
-  const name = key === null ? message.subjectToken(token) : keyOf(json, key!);
-  const row = rows.has(name) ? rows.get(name) : fallback;
-  if (row === null) return answer(missing, `the table has no row "${name}"`);
-  return add(json, row) ? Verdict.Replace : Verdict.Pass;
+  const number = rowOf(message, json);
+  if (number != NO_ROW) return add(json, unchecked(rows[number]));
+  if (fallback !== null) return add(json, fallback!);
+  return missing == Verdict.Pass ? Verdict.Pass : answer(missing, `the table has no row "${nameOf(message, json)}"`);
 }
 
-/** Adds what the message does not have; answers whether that is anything. */
-function add(json: Json, row: Field[]): bool {
-  let changed = false;
+function rowOf(message: Message, json: Json): i32 {
+  if (key !== null) {
+    const value = json.atPath(key!);
+    return value.exists ? table.findValue(value) : NO_ROW;
+  }
+  const start = message.tokenStart(token);
+  return start == 0 ? NO_ROW : table.find(start, message.tokenEnd(start) - start);
+}
+
+/** What was looked for, for people. */
+function nameOf(message: Message, json: Json): string {
+  if (key === null) return message.subjectToken(token);
+  const value = json.atPath(key!);
+  return value.kind == Kind.String ? value.text : value.raw;
+}
+
+/** Adds what the message does not have, and changes what it has if that is wanted. */
+function add(json: Json, row: Field[]): Verdict {
+  let verdict = Verdict.Pass;
   members.length = 0;
   for (let i = 0; i < row.length; i++) {
-    const field = row[i];
-    if (json.kindAt(field.path) == Kind.Missing) {
+    const field = unchecked(row[i]);
+    if (!json.atPath(field.path).exists) {
       if (members.length > 0) members.appendByte(0x2c);
       members.append(field.member.start, field.member.length);
-    } else if (overwrite) changed = true;
+    } else if (overwrite && json.setRawAt(field.path, field.value)) verdict = Verdict.Replace;
   }
-  if (members.length > 0) json.addMembers(members);
-  if (!changed) return members.length > 0;
-  for (let i = 0; i < row.length; i++) json.setRawAt(row[i].path, row[i].value);
-  return true;
-}
-
-/** The key's value: a string as it is, anything else as its JSON text. */
-function keyOf(json: Json, path: Path): string {
-  return json.kindAt(path) == Kind.String ? json.textAt(path) : json.rawAt(path);
+  return members.length > 0 && json.addMembers(members) ? Verdict.Replace : verdict;
 }
 
 /** The fields of a row; all of it as one field when there is a `target`. */
-function readRow(config: Json, at: string, target: string): Field[] {
+function readRow(value: Value, at: string, target: string): Field[] {
   const row: Field[] = [];
-  if (config.kind(at) != Kind.Object) {
-    refuse(`the row at "${at}" is ${config.raw(at)}: expected an object`);
+  if (value.kind != Kind.Object) {
+    refuse(`the row at "${at}" is ${value.raw}: expected an object`);
     return row;
   }
   if (target != '') {
-    row.push(fieldOf(target, config.raw(at)));
+    row.push(fieldOf(target, value.raw));
     return row;
   }
-  const keys = config.keys(at);
-  for (let i = 0; i < keys.length; i++) row.push(fieldOf(keys[i], config.raw(`${at}.${escapeKey(keys[i])}`)));
+  const keys = value.keys;
+  for (let i = 0; i < keys.length; i++) row.push(fieldOf(keys[i], value.at(escapeKey(keys[i])).raw));
   return row;
 }
 

@@ -16,7 +16,7 @@ export function onInit(config: Json): void {
 
 export function onMessage(message: Message): Verdict {
   const json = message.json;
-  const kind = json.rootKind;
+  const kind = json.root.kind;
   if (kind != Kind.Object && kind != Kind.Array) {
     return answer(invalid, json.valid ? 'the payload is neither an object nor an array' : `the payload is not JSON: ${json.problem}`);
   }

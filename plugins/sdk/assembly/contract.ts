@@ -1,9 +1,10 @@
 // The contract's side of the SDK: used by entry.ts alone.
 import { setText } from './document';
-import { endInit, Verdict } from './plugin';
+import { Json } from './json';
 import { inboxStart } from './memory';
 import { json, Message, message } from './message';
-import { Json } from './json';
+import { wasFull } from './outbox';
+import { endInit, fail, TOO_MUCH, Verdict } from './plugin';
 
 export { openFrame } from './memory';
 
@@ -25,6 +26,12 @@ export function current(): Message {
 // @ts-ignore: decorator
 @inline
 export function end(verdict: Verdict): i32 {
-  if (verdict == Verdict.Replace) message.writeChanges();
-  return verdict;
+  if (verdict == Verdict.Replace) return endReplace();
+  return wasFull() ? fail(TOO_MUCH) : verdict;
+}
+
+function endReplace(): i32 {
+  const mistake = message.writeChanges();
+  if (mistake !== null) return fail(`the plugin writes ${mistake}`);
+  return wasFull() ? fail(TOO_MUCH) : Verdict.Replace;
 }

@@ -1,5 +1,6 @@
 // The JSON text of the current message (or of the configuration): scanned when it is first asked for. An edit makes a new text out of the old.
 import { Buffer } from './memory';
+import { forgetLookUp } from './path';
 import { problemText, scan } from './scan';
 
 const UNSCANNED: i32 = 0;
@@ -21,6 +22,7 @@ export function setText(from: usize, to: usize): void {
   start = from;
   end = to;
   state = UNSCANNED;
+  forgetLookUp();
   changed = false;
 }
 
@@ -72,14 +74,16 @@ export function commit(buffer: Buffer): void {
   start = buffer.start;
   end = start + buffer.length;
   state = UNSCANNED;
+  forgetLookUp();
   changed = true;
 }
 
-/** Replaces the bytes `[from, to)` of the text by others. */
-export function splice(from: usize, to: usize, text: usize, bytes: usize): void {
+/** Replaces the bytes `[from, to)` of the text by others, with a comma before them if there is to be one. */
+export function splice(from: usize, to: usize, text: usize, bytes: usize, comma: bool): void {
   const buffer = draft();
-  buffer.room(end - start + bytes);
+  buffer.room(end - start + bytes + 1);
   buffer.append(start, from - start);
+  if (comma) buffer.appendByte(0x2c);
   buffer.append(text, bytes);
   buffer.append(to, end - to);
   commit(buffer);

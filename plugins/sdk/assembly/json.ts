@@ -1,10 +1,11 @@
 import { currentBytes, currentStart, problem, ready, splice } from './document';
 import { Buffer } from './memory';
-import { NUMBER_BYTES_MAX, parseNumber, writeNumber, writeRounded } from './number';
-import { childOf, find, kindOf, nextSegment, Path, pathOf, segmentKey, segmentKeyBytes } from './path';
-import { Entry, ENTRY_BYTES, ESCAPED, KEY_ESCAPED, Kind, root } from './scan';
+import { NUMBER_BYTES_MAX, writeNumber, writeRounded } from './number';
+import { childOf, find, nextSegment, Path, pathOf, segmentKey, segmentKeyBytes } from './path';
 import { keepSelected, removeSelected } from './select';
-import { appendJsonBytes, appendJsonText, decode } from './text';
+import { ENTRY_BYTES, Entry, Kind, kindOf, root } from './tape';
+import { appendJsonBytes, appendJsonText } from './text';
+import { missing, Value } from './value';
 
 const VALUE: Buffer = new Buffer();
 const MEMBER: Buffer = new Buffer();
@@ -13,7 +14,7 @@ const MEMBER: Buffer = new Buffer();
  * A JSON text: values are read where they lie, and an edit changes only its place. A path is keys and indexes with dots between them
  * (`sensor.readings.0`); the empty text is a key like any other. Of members with the same key the last one counts, as in `JSON.parse`.
  */
-@final
+@unmanaged
 export class Json {
   /** Whether the text is valid JSON. Reading from an invalid one finds nothing. */
   get valid(): bool {
@@ -25,87 +26,57 @@ export class Json {
     return problem();
   }
 
-  /** What the whole text is. */
-  get rootKind(): Kind {
-    return ready() ? <Kind>kindOf(root()) : Kind.Missing;
+  /** The whole text as a value. */
+  get root(): Value {
+    return ready() ? changetype<Value>(root()) : missing();
+  }
+
+  /** The value at a path; one that does not exist when there is none. */
+  at(path: string): Value {
+    return this.atPath(pathOf(path));
+  }
+
+  atPath(path: Path): Value {
+    const entry = ready() ? find(path) : 0;
+    return entry == 0 ? missing() : changetype<Value>(entry);
   }
 
   kind(path: string): Kind {
-    return this.kindAt(pathOf(path));
-  }
-
-  kindAt(path: Path): Kind {
-    const entry = this.entry(path);
-    return entry == 0 ? Kind.Missing : <Kind>kindOf(entry);
+    return this.at(path).kind;
   }
 
   has(path: string): bool {
-    return this.entry(pathOf(path)) != 0;
+    return this.at(path).exists;
   }
 
   /** A number; NaN when there is none. */
   number(path: string): f64 {
-    return this.numberAt(pathOf(path));
-  }
-
-  numberAt(path: Path): f64 {
-    const entry = this.entry(path);
-    if (entry == 0 || kindOf(entry) != Kind.Number) return NaN;
-    return parseNumber(changetype<Entry>(entry).start, changetype<Entry>(entry).end);
+    return this.at(path).number;
   }
 
   /** A string; empty when there is none. */
   text(path: string): string {
-    return this.textAt(pathOf(path));
-  }
-
-  textAt(path: Path): string {
-    const entry = this.entry(path);
-    if (entry == 0 || kindOf(entry) != Kind.String) return '';
-    const value = changetype<Entry>(entry);
-    return decode(value.start + 1, value.end - 1, (value.info & ESCAPED) != 0);
+    return this.at(path).text;
   }
 
   /** Whether the value is `true`. */
   isTrue(path: string): bool {
-    const entry = this.entry(pathOf(path));
-    return entry != 0 && kindOf(entry) == Kind.Boolean && load<u8>(changetype<Entry>(entry).start) == 0x74;
+    return this.at(path).isTrue;
   }
 
   /** The JSON text of a value as it stands there; empty when there is none. */
   raw(path: string): string {
-    return this.rawAt(pathOf(path));
+    return this.at(path).raw;
   }
 
-  rawAt(path: Path): string {
-    const entry = this.entry(path);
-    if (entry == 0) return '';
-    const value = changetype<Entry>(entry);
-    return String.UTF8.decodeUnsafe(value.start, value.end - value.start);
+  /** The keys of an object, each once. */
+  keys(path: string): string[] {
+    return this.at(path).keys;
   }
 
   /** Elements of an array or members of an object. */
   length(path: string): i32 {
-    const entry = this.entry(pathOf(path));
-    if (entry == 0 || kindOf(entry) < <u32>Kind.Array) return 0;
-    let count = 0;
-    const end = changetype<Entry>(entry).next;
-    for (let at = entry + ENTRY_BYTES; at != end; at = changetype<Entry>(at).next) count++;
-    return count;
-  }
-
-  /** The keys of an object in their order; those of the whole text for no path. */
-  keys(path: string | null = null): string[] {
-    const keys: string[] = [];
-    if (!ready()) return keys;
-    const entry = path === null ? root() : this.entry(pathOf(path));
-    if (entry == 0 || kindOf(entry) != <u32>Kind.Object) return keys;
-    const end = changetype<Entry>(entry).next;
-    for (let at = entry + ENTRY_BYTES; at != end; at = changetype<Entry>(at).next) {
-      const member = changetype<Entry>(at);
-      keys.push(decode(member.keyStart, member.keyEnd, (member.info & KEY_ESCAPED) != 0));
-    }
-    return keys;
+    return this.at(path).length;
   }
 
   /** Sets a number, rounded to `decimals` when they are not negative. False when there is no place for it. */
@@ -142,7 +113,7 @@ export class Json {
    * text is no object.
    */
   addMembers(members: Buffer): bool {
-    if (this.rootKind != Kind.Object) return false;
+    if (this.root.kind != Kind.Object) return false;
     insertLast(root(), members);
     return true;
   }
@@ -162,17 +133,12 @@ export class Json {
     return String.UTF8.decodeUnsafe(currentStart(), currentBytes());
   }
 
-  /** Where a value lies on the tape, or 0. */
-  private entry(path: Path): usize {
-    return ready() ? find(root(), path) : 0;
-  }
-
   /** Puts VALUE at a path: in place of what is there, or as a new member of the object that the path leads to. */
   private put(path: Path): bool {
     if (!ready()) return false;
-    const entry = find(root(), path);
+    const entry = find(path);
     if (entry != 0) {
-      splice(changetype<Entry>(entry).start, changetype<Entry>(entry).end, VALUE.start, VALUE.length);
+      splice(changetype<Entry>(entry).start, changetype<Entry>(entry).end, VALUE.start, VALUE.length, false);
       return true;
     }
     let parent = root();
@@ -192,14 +158,9 @@ export class Json {
   }
 }
 
-const INSERTION: Buffer = new Buffer();
-
 /** Puts members behind the last one of an object. */
 function insertLast(object: usize, members: Buffer): void {
   const entry = changetype<Entry>(object);
   const isEmpty = entry.next == object + ENTRY_BYTES;
-  INSERTION.length = 0;
-  if (!isEmpty) INSERTION.appendByte(0x2c);
-  INSERTION.append(members.start, members.length);
-  splice(entry.end - 1, entry.end - 1, INSERTION.start, INSERTION.length);
+  splice(entry.end - 1, entry.end - 1, members.start, members.length, !isEmpty);
 }

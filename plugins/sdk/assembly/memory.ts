@@ -1,7 +1,7 @@
 // Inbox, outbox and control block: the memory that guest and host share (docs/plugin-abi.md).
 //
 //   page 0            behind the heap's first page
-//   static data, heap │ inbox … 16 bytes │ outbox │ heap, as it grows …
+//   static data, heap │ inbox … 16 bytes │ outbox … 16 bytes │ heap, as it grows …
 
 /** Bytes behind an inbox or a buffer that may be read and written: sixteen are scanned at once, and a 0 ends the text. */
 export const PADDING: usize = 16;
@@ -18,7 +18,7 @@ export function openFrame(inboxBytes: u32, outboxBytes: u32): usize {
   const inbox = (<u64>inboxBytes + PADDING + 15) & ~15;
   // What comes out of a message that fills the inbox may be larger than what went in.
   const outbox = (<u64>max<u32>(outboxBytes, inboxBytes) + inboxBytes + 15) & ~15;
-  if (!reserve(inbox + outbox)) return 0;
+  if (!reserve(inbox + outbox + PADDING)) return 0;
   store<u32>(CONTROL, <u32>regionStart, 0);
   store<u32>(CONTROL, inboxBytes, 4);
   store<u32>(CONTROL, <u32>(regionStart + <usize>inbox), 8);
@@ -55,8 +55,24 @@ function reserve(bytes: u64): bool {
   return true;
 }
 
+/** From so many bytes on, the call that the engine's own copy costs is worth it. */
+const ENGINE_COPIES_FROM: usize = 256;
+
+/** Copies bytes that do not overlap. May read and write PADDING bytes behind either end. */
+export function copyBytes(to: usize, from: usize, bytes: usize): void {
+  if (bytes >= ENGINE_COPIES_FROM) {
+    memory.copy(to, from, bytes);
+    return;
+  }
+  const end = from + bytes;
+  for (; from < end; from += 16) {
+    v128.store(to, v128.load(from));
+    to += 16;
+  }
+}
+
 /** A block of bytes that is kept and grows: for texts that are put together. Its capacity leaves room for the padding. */
-@final
+@unmanaged
 export class Buffer {
   start: usize = 0;
   capacity: usize = 0;
@@ -70,7 +86,7 @@ export class Buffer {
   }
 
   append(from: usize, bytes: usize): void {
-    memory.copy(this.room(bytes), from, bytes);
+    copyBytes(this.room(bytes), from, bytes);
     this.length += bytes;
   }
 

@@ -1,41 +1,54 @@
-import { Entry, ENTRY_BYTES, KEY_ESCAPED, KIND_MASK, Kind } from './scan';
+import { ENTRY_BYTES, Entry, KEY_ESCAPED, Kind, kindOf, root } from './tape';
 import { sameBytes, sameEscaped } from './text';
 
 /**
  * Where a value lies in a JSON text: keys and indexes with dots between them, such as `a.b.0`. A backslash makes the character behind it an
  * ordinary one: `a\.b` is one key. `*` stands for every member or element where paths select several values (`Json.keep`, `Json.remove`).
  *
- * Made once, outside of `onMessage`; texts are made into paths as they come, and the last ones used are kept.
+ * Made once, outside of `onMessage`, and never freed; texts are made into paths as they come, and the last ones used are kept.
  */
-@final
+@unmanaged
 export class Path {
-  readonly text: string;
   /** Number of segments. */
   readonly count: i32;
   /** Whether it holds a `*`. */
   readonly selectsMany: bool;
   /** The segments, one behind the other: their address. */
   readonly first: usize;
-  /** Keeps what `first` points into. */
-  private readonly bytes: StaticArray<u8>;
+  /** The path's own text lies behind them. */
+  private readonly textStart: usize;
+  private readonly textBytes: usize;
 
   constructor(text: string) {
-    this.text = text;
     const utf8 = Uint8Array.wrap(String.UTF8.encode(text));
-    const bytes = new StaticArray<u8>(roomFor(utf8));
+    const room = roomFor(utf8);
+    const block = heap.alloc(room + utf8.length);
     let count = 0;
     let many = false;
-    let segment = changetype<usize>(bytes);
-    this.bytes = bytes;
-    this.first = segment;
+    let segment = block;
     for (let at = 0; at <= utf8.length; ) {
       at = readSegment(utf8, at, segment) + 1;
       many = many || segmentIndex(segment) == EVERY;
       count++;
       segment = nextSegment(segment);
     }
+    memory.copy(block + room, utf8.dataStart, utf8.length);
+    this.first = block;
     this.count = count;
     this.selectsMany = many;
+    this.textStart = block + room;
+    this.textBytes = utf8.length;
+  }
+
+  get text(): string {
+    return String.UTF8.decodeUnsafe(this.textStart, this.textBytes);
+  }
+
+  /** For paths that nobody else holds. */
+  free(): void {
+    forgetLookUp();
+    heap.free(this.first);
+    heap.free(changetype<usize>(this));
   }
 }
 
@@ -47,10 +60,10 @@ const NOT_AN_INDEX: i32 = -1;
 export const EVERY: i32 = -2;
 const INDEX_DIGITS_MAX: i32 = 9;
 
-function roomFor(utf8: Uint8Array): i32 {
-  let segments = 1;
+function roomFor(utf8: Uint8Array): usize {
+  let segments: usize = 1;
   for (let i = 0; i < utf8.length; i++) if (utf8[i] == 0x2e) segments++;
-  return utf8.length + segments * (<i32>SEGMENT_HEAD + 16) + 16;
+  return utf8.length + segments * (SEGMENT_HEAD + 16) + 16;
 }
 
 /** Reads the segment that begins at `at` of the path's text, and answers where it ends. */
@@ -112,12 +125,6 @@ export function hasKey(entry: usize, key: usize, bytes: usize): bool {
   return member.keyEnd - start == bytes && sameBytes(start, key, bytes);
 }
 
-// @ts-ignore: decorator
-@inline
-export function kindOf(entry: usize): u32 {
-  return changetype<Entry>(entry).info & KIND_MASK;
-}
-
 /** The member or element of a container that a segment names, or 0. Of members with the same key the last one counts, as in JSON.parse. */
 export function childOf(container: usize, segment: usize): usize {
   const kind = kindOf(container);
@@ -139,26 +146,50 @@ export function childOf(container: usize, segment: usize): usize {
   return 0;
 }
 
-/** The value that lies at `path` from the entry `from`, or 0. */
-export function find(from: usize, path: Path): usize {
+// The last look-up: a plugin asks what kind a value is, then for the value, then changes it.
+let lastPath: usize = 0;
+let lastEntry: usize = 0;
+
+/** For whoever changes the text. */
+// @ts-ignore: decorator
+@inline
+export function forgetLookUp(): void {
+  lastPath = 0;
+}
+
+/** The value that lies at `path` in the text on the tape, or 0. */
+// @ts-ignore: decorator
+@inline
+export function find(path: Path): usize {
+  return changetype<usize>(path) == lastPath ? lastEntry : lookUp(path);
+}
+
+function lookUp(path: Path): usize {
+  let entry = root();
   let segment = path.first;
-  for (let left = path.count; left > 0 && from != 0; left--) {
-    from = childOf(from, segment);
+  for (let left = path.count; left > 0 && entry != 0; left--) {
+    entry = childOf(entry, segment);
     segment = nextSegment(segment);
   }
-  return from;
+  lastPath = changetype<usize>(path);
+  lastEntry = entry;
+  return entry;
 }
 
 const CACHE_MASK: usize = 15;
-const CACHE: StaticArray<Path | null> = new StaticArray<Path | null>(16);
+const CACHED_TEXTS: StaticArray<string> = StaticArray.fromArray(['', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '']);
+const CACHED_PATHS: usize = memory.data(16 * sizeof<usize>(), 8);
 
 /** The path of a text. A literal is the same string each time, so it is looked for by its address. */
 export function pathOf(text: string): Path {
-  const slot = <i32>((changetype<usize>(text) >> 4) & CACHE_MASK);
-  const cached = CACHE[slot];
-  // The path holds its text, so another text cannot have that address.
-  if (cached !== null && changetype<usize>(cached.text) == changetype<usize>(text)) return cached;
+  const slot = (changetype<usize>(text) >> 4) & CACHE_MASK;
+  const at = CACHED_PATHS + slot * sizeof<usize>();
+  const cached = load<usize>(at);
+  // As long as the cache holds a text, no other can have its address.
+  if (cached != 0 && changetype<usize>(unchecked(CACHED_TEXTS[<i32>slot])) == changetype<usize>(text)) return changetype<Path>(cached);
+  if (cached != 0) changetype<Path>(cached).free();
   const path = new Path(text);
-  CACHE[slot] = path;
+  unchecked((CACHED_TEXTS[<i32>slot] = text));
+  store<usize>(at, changetype<usize>(path));
   return path;
 }

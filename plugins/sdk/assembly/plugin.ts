@@ -1,12 +1,14 @@
 // What a plugin imports: `import { Message, Verdict } from 'weir/plugin'`.
-import { RecordKind, record, setCode, textRecord } from './outbox';
+import { RecordKind, record, setCode, textRecord, wasFull } from './outbox';
 
 export { Json } from './json';
 export { Buffer } from './memory';
 export { Message } from './message';
 export { Path } from './path';
-export { Kind } from './scan';
+export { Kind } from './tape';
+export { NO_ROW, Table } from './table';
 export { appendJsonText } from './text';
+export { Value } from './value';
 
 /** What becomes of a message. */
 export enum Verdict {
@@ -35,6 +37,9 @@ export function fail(text: string): Verdict {
   return Verdict.Fail;
 }
 
+/** What an outbox without room comes to. */
+export const TOO_MUCH: string = 'the plugin wrote more than its outbox holds';
+
 let problem: string | null = null;
 
 /** In `onInit`: refuses the configuration. The first refusal counts. */
@@ -44,6 +49,7 @@ export function refuse(text: string): void {
 
 /** For the contract: what `onInit` came to; 0 is accepted. */
 export function endInit(): i32 {
+  if (wasFull()) refuse(TOO_MUCH);
   if (problem === null) return 0;
   textRecord(RecordKind.Error, problem!);
   return 1;
@@ -55,6 +61,7 @@ export function emit(subject: string, payload: string, reply: string = '', heade
   let bytes: usize = 16;
   for (let i = 0; i < 4; i++) bytes += String.UTF8.byteLength(parts[i]);
   const start = record(RecordKind.Emit, bytes);
+  if (start == 0) return;
   let at = start + 16;
   for (let i = 0; i < 4; i++) {
     const written = String.UTF8.encodeUnsafe(changetype<usize>(parts[i]), parts[i].length, at);
@@ -83,6 +90,7 @@ export namespace log {
 
   function write(level: u32, text: string): void {
     const at = record(RecordKind.Log, 4 + String.UTF8.byteLength(text));
+    if (at == 0) return;
     store<u32>(at, level);
     String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, at + 4);
   }
@@ -104,6 +112,7 @@ export namespace metric {
 
   function write(type: u32, name: string, value: f64): void {
     const at = record(RecordKind.Metric, 12 + String.UTF8.byteLength(name));
+    if (at == 0) return;
     store<u32>(at, type);
     store<f64>(at, value, 4);
     String.UTF8.encodeUnsafe(changetype<usize>(name), name.length, at + 12);

@@ -22,7 +22,7 @@ export function answer(verdict: Verdict, text: string): Verdict {
 
 /** Refuses keys that nobody reads: a misspelt one would be a silent default. */
 export function allowKeys(config: Json, known: string[]): void {
-  const keys = config.keys();
+  const keys = config.root.keys;
   for (let i = 0; i < keys.length; i++) {
     if (!known.includes(keys[i])) refuse(`"${keys[i]}" is not known: expected ${known.join(', ')}`);
   }

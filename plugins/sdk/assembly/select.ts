@@ -1,18 +1,14 @@
 // Several values of a text at once: those that paths select are kept, or left out.
 import { commit, draft } from './document';
 import { Buffer } from './memory';
-import { childOf, EVERY, hasKey, kindOf, nextSegment, Path, segmentIndex, segmentKey, segmentKeyBytes } from './path';
-import { Entry, ENTRY_BYTES, Kind, MARKED, root } from './scan';
+import { childOf, EVERY, hasKey, nextSegment, Path, segmentIndex, segmentKey, segmentKeyBytes } from './path';
+import { ENTRY_BYTES, Entry, Kind, kindOf, MARKED, PARTIAL, root } from './tape';
 
-/** Something within this value is marked. */
-const PARTIAL: u32 = 0x800;
-
-/** Keeps only what the paths select, in the order of the text. */
+/** Keeps only what the paths select, in the order of the text. A text that is neither an object nor an array stays as it is. */
 export function keepSelected(paths: Path[]): void {
+  if (kindOf(root()) < <u32>Kind.Array) return;
   for (let i = 0; i < paths.length; i++) mark(root(), paths[i].first, paths[i].count, false);
-  const buffer = draft();
-  writeKept(buffer, root());
-  commit(buffer);
+  write(true);
 }
 
 /** Leaves out what the paths select. */
@@ -20,8 +16,12 @@ export function removeSelected(paths: Path[]): void {
   let any = false;
   for (let i = 0; i < paths.length; i++) any = mark(root(), paths[i].first, paths[i].count, true) || any;
   if (!any) return;
+  write(false);
+}
+
+function write(keep: bool): void {
   const buffer = draft();
-  writeRest(buffer, root());
+  writePart(buffer, root(), keep);
   commit(buffer);
 }
 
@@ -53,37 +53,55 @@ function mark(from: usize, segment: usize, left: i32, all: bool): bool {
   return any;
 }
 
-function writeKept(buffer: Buffer, from: usize): void {
-  const entry = changetype<Entry>(from);
-  if ((entry.info & MARKED) != 0) buffer.append(entry.start, entry.end - entry.start);
-  else writeChildren(buffer, from, true);
+/** What becomes of a member or element. */
+enum Fate {
+  Gone,
+  /** Its text stays as it is. */
+  Whole,
+  /** Some of what is in it stays. */
+  Part,
 }
 
-function writeRest(buffer: Buffer, from: usize): void {
-  const entry = changetype<Entry>(from);
-  if ((entry.info & PARTIAL) == 0) buffer.append(entry.start, entry.end - entry.start);
-  else writeChildren(buffer, from, false);
+// @ts-ignore: decorator
+@inline
+function fateOf(info: u32, keep: bool): Fate {
+  if ((info & MARKED) != 0) return keep ? Fate.Whole : Fate.Gone;
+  if ((info & PARTIAL) != 0) return Fate.Part;
+  return keep ? Fate.Gone : Fate.Whole;
 }
 
-function writeChildren(buffer: Buffer, from: usize, keep: bool): void {
+/** Writes what stays of a container. Neighbours that stay whole are copied together, with what is between them. */
+function writePart(buffer: Buffer, from: usize, keep: bool): void {
   const isObject = kindOf(from) == Kind.Object;
-  const end = changetype<Entry>(from).next;
+  const container = changetype<Entry>(from);
   let first = true;
+  let runStart: usize = 0;
+  let runEnd: usize = 0;
   buffer.appendByte(isObject ? 0x7b : 0x5b);
-  for (let at = from + ENTRY_BYTES; at != end; at = changetype<Entry>(at).next) {
+  for (let at = from + ENTRY_BYTES; at != container.next; at = changetype<Entry>(at).next) {
     const child = changetype<Entry>(at);
-    const marked = (child.info & MARKED) != 0;
-    if (keep ? !marked && (child.info & PARTIAL) == 0 : marked) continue;
-    if (!first) buffer.appendByte(0x2c);
-    first = false;
-    if (isObject) {
-      buffer.appendByte(0x22);
-      buffer.append(child.keyStart, child.keyEnd - child.keyStart);
-      buffer.appendByte(0x22);
-      buffer.appendByte(0x3a);
+    const fate = fateOf(child.info, keep);
+    const start = isObject ? child.keyStart - 1 : child.start;
+    if (fate == Fate.Whole) {
+      if (runStart == 0) runStart = start;
+      runEnd = child.end;
+      continue;
     }
-    if (keep) writeKept(buffer, at);
-    else writeRest(buffer, at);
+    first = endRun(buffer, runStart, runEnd, first);
+    runStart = 0;
+    if (fate == Fate.Gone) continue;
+    // With the key and the colon.
+    first = endRun(buffer, start, child.start, first);
+    writePart(buffer, at, keep);
   }
+  endRun(buffer, runStart, runEnd, first);
   buffer.appendByte(isObject ? 0x7d : 0x5d);
+}
+
+/** Writes a run, if there is one; answers whether nothing was written yet. */
+function endRun(buffer: Buffer, start: usize, end: usize, first: bool): bool {
+  if (start == 0) return first;
+  if (!first) buffer.appendByte(0x2c);
+  buffer.append(start, end - start);
+  return false;
 }

@@ -1,7 +1,7 @@
 // Texts in JSON: their escapes, their comparison and their writing. Text is UTF-8; half a surrogate pair, which JSON can
 // spell and UTF-8 cannot, becomes the three bytes that UTF-8's pattern gives it.
 import { Buffer } from './memory';
-import { hexAt } from './scan';
+import { hexAt } from './lexer';
 
 /** For texts without their escapes. */
 const PLAIN: Buffer = new Buffer();

@@ -31,13 +31,13 @@ export function onInit(config: Json): void {
 
 export function onMessage(message: Message): Verdict {
   const json = message.json;
-  const kind = json.kindAt(field);
-  if (kind != Kind.Number) {
+  const found = json.atPath(field);
+  if (found.kind != Kind.Number) {
     if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
-    if (kind == Kind.Missing || kind == Kind.Null) return answer(missing, `there is no "${field.text}"`);
+    if (found.kind == Kind.Missing || found.kind == Kind.Null) return answer(missing, `there is no "${field.text}"`);
     return answer(invalid, `"${field.text}" is not a number`);
   }
-  const value = json.numberAt(field);
+  const value = found.number;
   const inside = value > above && value < below && value >= atLeast && value <= atMost;
   if (inside != outside) return Verdict.Pass;
   return otherwise == Verdict.Drop ? Verdict.Drop : answer(otherwise, `"${field.text}" is ${value}, which is not within its limits`);
