@@ -53,7 +53,9 @@ async function loadCompiler() {
     return await import('assemblyscript/asc');
   } catch (error) {
     if (error?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw plainError('the AssemblyScript compiler is not installed; install it with: npm install --save-dev assemblyscript@0.28.20');
+    throw plainError(
+      'the AssemblyScript compiler is not installed; install it with: npm install --save-dev assemblyscript@0.28.20',
+    );
   }
 }
 
@@ -97,14 +99,17 @@ async function line({ message, code, range }, base) {
 /** A plugin has no imports: what asks for one would be refused on installation, so say it here and say why. */
 function refuseImports(wasm) {
   const reasons = {
-    'env.seed': 'Math.random() needs a source of chance; a plugin has none, the same message always gives the same answer',
+    'env.seed':
+      'Math.random() needs a source of chance; a plugin has none, the same message always gives the same answer',
     'env.Date.now': 'Date.now() needs a clock; use message.timestamp',
     'env.console.log': 'console.log() needs a terminal; use log.info()',
     'env.trace': 'trace() needs a terminal; use log.debug()',
   };
   for (const { module, name } of WebAssembly.Module.imports(new WebAssembly.Module(wasm))) {
     const reason = reasons[`${module}.${name}`];
-    throw plainError(`the plugin imports "${module}.${name}", and a plugin may import nothing${reason ? `: ${reason}` : ''}`);
+    throw plainError(
+      `the plugin imports "${module}.${name}", and a plugin may import nothing${reason ? `: ${reason}` : ''}`,
+    );
   }
 }
 
