@@ -13,6 +13,8 @@ const WARM_UP_CALLS = 64;
 // All of a module's functions are compiled here and now. By default each is when it is first called, on the event loop: 30 ms for a message that
 // makes a plugin call everything it has.
 setFlagsFromString('--no-wasm-lazy-compilation');
+// On one thread beside this one: on a small machine the others would take the event loop's processor.
+setFlagsFromString('--wasm-num-compilation-tasks=1');
 
 /** Calls the module until its code is compiled: the compiled code is shared with the module that is posted back. */
 function warmUp(prepared: PreparedModule): void {
