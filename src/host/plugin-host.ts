@@ -17,12 +17,13 @@ export class PluginHost {
   readonly registry: PluginRegistry;
   readonly attachments: AttachmentSet;
   readonly emits = new EmitQueue();
-  readonly turn = new PluginTurn();
+  readonly turn: PluginTurn;
   private readonly clock: Clock;
   private compiler: Promise<Compiler> | null = null;
 
   constructor({ clock, payloadBytesMax }: { clock: Clock; payloadBytesMax: () => number }) {
     this.clock = clock;
+    this.turn = new PluginTurn(() => this.clock.monotonicNs());
     const effects = new Effects(this.emits, payloadBytesMax, clock);
     this.attachments = new AttachmentSet((matching) => new Chain(matching, effects, this.turn));
     this.registry = new PluginRegistry(() => this.loadCompiler());
