@@ -60,7 +60,6 @@ describe('modules that are dear to prepare', () => {
   it.each(Object.entries(CASES))('%s', { timeout: 60_000 }, async (_, parts) => {
     const wasm = rawGuest(parts);
     const rssBefore = process.memoryUsage.rss();
-    const marked = 0;
     const answer = await stage.contained(async () => {
       // The same bytes would not be prepared again.
       await stage.api('PLUGIN.DELETE.heavy');
