@@ -11,7 +11,7 @@ export enum Expected {
   NextElement,
   Character,
   Escape,
-  HexDigits,
+  HexDigit,
   Digit,
   /** These two are about the whole text. */
   LessValues,
@@ -107,7 +107,8 @@ export function skipString(at: usize): usize {
     escaped = true;
     const letter = <u32>load<u8>(at + 1);
     if (letter == 0x75) {
-      if (hexAt(at + 2) < 0) return refuse(at + 2, Expected.HexDigits);
+      const code = hexAt(at + 2);
+      if (code < 0) return refuse(at + 1 - code, Expected.HexDigit);
       at += 6;
     } else if (isSimpleEscape(letter)) at += 2;
     else return refuse(at + 1, Expected.Escape);
@@ -128,7 +129,7 @@ function isSimpleEscape(byte: u32): bool {
   return byte == 0x62 || byte == 0x66 || byte == 0x6e || byte == 0x72 || byte == 0x74;
 }
 
-/** The value of four hexadecimal digits, or -1. */
+/** The value of four hexadecimal digits; a negative number, -1 for the first, tells which of them is none. */
 export function hexAt(at: usize): i32 {
   let value: i32 = 0;
   for (let i: usize = 0; i < 4; i++) {
@@ -136,7 +137,7 @@ export function hexAt(at: usize): i32 {
     const letter = (byte | 0x20) - 0x61;
     if (byte - 0x30 < 10) value = (value << 4) | <i32>(byte - 0x30);
     else if (letter < 6) value = (value << 4) | <i32>(letter + 10);
-    else return -1;
+    else return -1 - <i32>i;
   }
   return value;
 }

@@ -56,8 +56,8 @@ function nameOf(what: Expected): string {
       return 'a character or the end of a string';
     case Expected.Escape:
       return 'an escape';
-    case Expected.HexDigits:
-      return 'four hexadecimal digits';
+    case Expected.HexDigit:
+      return 'a hexadecimal digit';
     case Expected.Digit:
       return 'a digit';
     default:

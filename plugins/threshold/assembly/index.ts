@@ -40,7 +40,7 @@ export function onMessage(message: Message): Verdict {
   const value = found.number;
   const inside = value > above && value < below && value >= atLeast && value <= atMost;
   if (inside != outside) return Verdict.Pass;
-  return otherwise == Verdict.Drop ? Verdict.Drop : answer(otherwise, `"${field.text}" is ${value}, which is not within its limits`);
+  return otherwise == Verdict.Drop ? Verdict.Drop : answer(otherwise, `"${field.text}" is ${found.raw}, which is not within its limits`);
 }
 
 function limit(config: Json, key: string, otherwise: f64): f64 {
