@@ -20,9 +20,9 @@ export function onMessage(message: Message): Verdict {
   if (kind != Kind.Object && kind != Kind.Array) {
     return answer(invalid, json.valid ? 'the payload is neither an object nor an array' : `the payload is not JSON: ${json.problem}`);
   }
-  if (keep.length > 0) json.keep(keep);
-  if (remove.length > 0) json.remove(remove);
-  return Verdict.Replace;
+  const isKept = keep.length > 0 && json.keep(keep);
+  const isRemoved = remove.length > 0 && json.remove(remove);
+  return isKept || isRemoved ? Verdict.Replace : Verdict.Pass;
 }
 
 function readPaths(config: Json, key: string, into: Path[]): void {

@@ -118,14 +118,14 @@ export class Json {
     return true;
   }
 
-  /** Keeps only what the paths select; `*` stands for every member or element. */
-  keep(paths: Path[]): void {
-    if (ready()) keepSelected(paths);
+  /** Keeps only what the paths select; `*` stands for every member or element. False when the text is neither an object nor an array. */
+  keep(paths: Path[]): bool {
+    return ready() && keepSelected(paths);
   }
 
-  /** Leaves out what the paths select. */
-  remove(paths: Path[]): void {
-    if (ready()) removeSelected(paths);
+  /** Leaves out what the paths select; false when there is nothing of it. */
+  remove(paths: Path[]): bool {
+    return ready() && removeSelected(paths);
   }
 
   /** The whole text. */

@@ -1,28 +1,29 @@
 // Several values of a text at once: those that paths select are kept, or left out.
 import { commit, draft } from './document';
+import { markLast } from './last';
 import { Buffer } from './memory';
 import { childOf, EVERY, hasKey, nextSegment, Path, segmentIndex, segmentKey, segmentKeyBytes } from './path';
-import { ENTRY_BYTES, Entry, Kind, kindOf, MARKED, PARTIAL, root } from './tape';
+import { ENTRY_BYTES, Entry, Kind, kindOf, LAST, MARKED, PARTIAL, root } from './tape';
 
-/** Keeps only what the paths select, in the order of the text. A text that is neither an object nor an array stays as it is. */
-export function keepSelected(paths: Path[]): void {
-  if (kindOf(root()) < <u32>Kind.Array) return;
+/** Keeps only what the paths select, in the order of the text. False for a text that is neither an object nor an array: it stays as it is. */
+export function keepSelected(paths: Path[]): bool {
+  if (kindOf(root()) < <u32>Kind.Array) return false;
   for (let i = 0; i < paths.length; i++) mark(root(), paths[i].first, paths[i].count, false);
-  write(true);
+  return write(true);
 }
 
-/** Leaves out what the paths select. */
-export function removeSelected(paths: Path[]): void {
+/** Leaves out what the paths select; false when there is nothing of it. */
+export function removeSelected(paths: Path[]): bool {
   let any = false;
   for (let i = 0; i < paths.length; i++) any = mark(root(), paths[i].first, paths[i].count, true) || any;
-  if (!any) return;
-  write(false);
+  return any && write(false);
 }
 
-function write(keep: bool): void {
+function write(keep: bool): bool {
   const buffer = draft();
   writePart(buffer, root(), keep);
   commit(buffer);
+  return true;
 }
 
 /**
@@ -41,8 +42,12 @@ function mark(from: usize, segment: usize, left: i32, all: bool): bool {
   const rest = nextSegment(segment);
   const every = segmentIndex(segment) == EVERY;
   if (every || (all && kind == Kind.Object)) {
+    const lastOnly = !all && kind == Kind.Object;
+    if (lastOnly) markLast(from);
     for (let at = from + ENTRY_BYTES; at != entry.next; at = changetype<Entry>(at).next) {
-      const meant = every || hasKey(at, segmentKey(segment), segmentKeyBytes(segment));
+      const meant = every
+        ? !lastOnly || (changetype<Entry>(at).info & LAST) != 0
+        : hasKey(at, segmentKey(segment), segmentKeyBytes(segment));
       if (meant && mark(at, rest, left - 1, all)) any = true;
     }
   } else {

@@ -81,7 +81,7 @@ function emptySlots(count: i32): StaticArray<i32> {
 }
 
 /** FNV-1a, 32 bits. */
-function hashOf(start: usize, bytes: usize): u32 {
+export function hashOf(start: usize, bytes: usize): u32 {
   let hash: u32 = 0x811c_9dc5;
   const end = start + bytes;
   for (; start < end; start++) hash = (hash ^ <u32>load<u8>(start)) * 0x0100_0193;

@@ -26,6 +26,8 @@ export const KEY_ESCAPED: u32 = 0x200;
 export const MARKED: u32 = 0x400;
 /** Something within this value is marked. */
 export const PARTIAL: u32 = 0x800;
+/** No member behind this one has the same key. */
+export const LAST: u32 = 0x1000;
 
 /** One entry. Addresses are absolute. */
 @unmanaged
