@@ -54,7 +54,7 @@ const space = fc.constantFrom('', '', '', ' ', '\n\t', '\r  ');
 function spelledString(value: string, escapeAll: boolean): string {
   if (!escapeAll) return JSON.stringify(value);
   const unit = (code: string) => `\\u${code.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return `"${value.replace(/[^]/g, unit)}"`;
+  return `"${value.replace(/[\s\S]/g, unit)}"`;
 }
 
 const strings = fc.tuple(fc.oneof(keys, fc.string({ unit: 'binary', maxLength: 20 })), fc.boolean());
