@@ -59,9 +59,16 @@ export function writingGuest(
   });
 }
 
+let loading: ReturnType<typeof wabtModule> | null = null;
+
+function assembler(): ReturnType<typeof wabtModule> {
+  loading ??= wabtModule();
+  return loading;
+}
+
 /** Text to binary, without asking whether it is valid. */
 export async function assemble(text: string): Promise<Uint8Array> {
-  const wabt = await wabtModule();
+  const wabt = await assembler();
   const features = { multi_value: true, simd: true, bulk_memory: true, reference_types: true, tail_call: true };
   const refused = {
     exceptions: true,
