@@ -23,12 +23,45 @@ export function wordsOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset);
 }
 
+/** No words at all. */
+export const NO_WORDS: Int32Array = new Int32Array(0);
+
+/**
+ * The bytes as little-endian words, the last one filled up with zeros. Up to 64 bytes of them lie in the engine's own heap, where an
+ * object is made and forgotten at a tenth of an `ArrayBuffer`'s price.
+ */
+export function packWords(bytes: Uint8Array): Int32Array {
+  const words = new Int32Array((bytes.length + 3) >> 2);
+  for (let i = 0; i < bytes.length; i++) words[i >> 2] |= bytes[i] << ((i & 3) << 3);
+  return words;
+}
+
+/** The first `length` bytes of what `packWords` made. */
+export function unpackWords(words: Int32Array, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = words[i >> 2] >> ((i & 3) << 3);
+  return bytes;
+}
+
+/** The `count` bytes, one to three, at `at` as a word filled up with zeros, as `packWords` makes it. */
+export function lastWord(bytes: DataView, at: number, count: number): number {
+  let word = bytes.getUint8(at);
+  if (count > 1) word |= bytes.getUint8(at + 1) << 8;
+  if (count > 2) word |= bytes.getUint8(at + 2) << 16;
+  return word;
+}
+
 /**
  * Copies `length` bytes four at a time, and up to `WORD_SLACK_BYTES` more than asked for. For a few dozen bytes this beats both a
  * loop over bytes and `set` (bench/micro/copy.ts).
  */
 export function copyWords(target: DataView, at: number, source: DataView, start: number, length: number): void {
   for (let i = 0; i < length; i += 4) target.setInt32(at + i, source.getInt32(start + i, true), true);
+}
+
+/** Writes what `packWords` made, up to `WORD_SLACK_BYTES` more than the bytes it was made of. */
+export function writeWords(target: DataView, at: number, words: Int32Array): void {
+  for (let i = 0; i < words.length; i++) target.setInt32(at + i * 4, words[i], true);
 }
 
 /** Whether two ranges of the same length hold the same bytes. */

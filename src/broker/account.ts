@@ -1,14 +1,12 @@
-import { rangesEqual, textOf, utf8 } from '../base/bytes.js';
+import { rangesEqual, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
 import { ChainOutcome } from '../host/chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
-import { composeMessage, hashSubject, type Message } from '../message/message.js';
-import { filterMatches, hasWildcard, isLiteralSubjectBytes } from '../subject/subject.js';
-import { SubjectTrie } from '../subject/trie.js';
-import { Route } from './route.js';
-import { RouteCache } from './route-cache.js';
-import { Leg, type Publisher, type Subscription } from './subscription.js';
+import { composeMessage, type Message } from '../message/message.js';
+import type { Route } from './route.js';
+import { Routes } from './routes.js';
+import type { Leg, Publisher, Subscription } from './subscription.js';
 
 /** A plugin rejected the message and the publisher was told; otherwise publishing answers the number of receivers. */
 export const PUBLISH_CONSUMED = -1;
@@ -37,71 +35,61 @@ export interface InterestStats {
 /** A room of subjects of its own: interest, routes and plugins. Messages never leave it. */
 export class Account {
   readonly name: string;
-  private readonly interest = new SubjectTrie<Subscription>();
-  private readonly routes = new RouteCache();
+  private readonly routes: Routes;
   private readonly plugins: AccountPlugins | null;
-  private readonly found: Subscription[] = [];
   private readonly random: () => number;
   private draining = false;
   private inserts = 0;
   private removes = 0;
-  private walks = 0;
 
   constructor(name: string, plugins: AccountPlugins | null, random: () => number) {
     this.name = name;
     this.plugins = plugins;
     this.random = random;
-    plugins?.attachments.onChange(() => this.routes.clear());
+    this.routes = new Routes(plugins?.attachments ?? null, random);
   }
 
   /** Subscriptions at present. */
   get subscriptions(): number {
-    return this.interest.size;
+    return this.routes.interest.size;
   }
 
   interestStats(): InterestStats {
-    const { inserts, removes, walks, subscriptions } = this;
+    const { inserts, removes, subscriptions } = this;
+    const { walks, cache } = this.routes;
     let fanoutMax = 0;
     let receivers = 0;
-    this.routes.forEach(({ legs, groups }) => {
+    cache.forEach(({ legs, groups }) => {
       const fanout = legs.length + groups.length;
       fanoutMax = Math.max(fanoutMax, fanout);
       receivers += fanout;
     });
-    const cachedRoutes = this.routes.size;
+    const cachedRoutes = cache.size;
     const fanoutMean = cachedRoutes === 0 ? 0 : receivers / cachedRoutes;
     return { subscriptions, inserts, removes, walks, cachedRoutes, fanoutMax, fanoutMean };
   }
 
   forEachSubscription(visit: (subscription: Subscription) => void): void {
-    this.interest.forEach(visit);
+    this.routes.interest.forEach(visit);
   }
 
   subscribe(subscription: Subscription): void {
-    this.interest.insert(subscription.filterBytes, subscription);
+    this.routes.add(subscription);
     this.inserts++;
-    this.interestChanged(subscription);
   }
 
   unsubscribe(subscription: Subscription): void {
-    if (!this.interest.remove(subscription.filterBytes, subscription)) return;
-    this.removes++;
-    this.interestChanged(subscription);
+    if (this.routes.remove(subscription)) this.removes++;
   }
 
   /** Whether any subscription matches the subject. */
   hasInterest(subject: string): boolean {
-    const bytes = utf8(subject);
-    this.found.length = 0;
-    this.interest.match(bytes, 0, bytes.length, this.found);
-    const any = this.found.length > 0;
-    this.found.length = 0;
-    return any;
+    return this.routes.hasInterest(subject);
   }
 
-  /** The route of the message's subject: from the cache, or made now. */
+  /** The route of the message's subject, valid until the next one is asked for. */
   routeOf(message: Message): Route {
-    return this.routes.lookup(message) ?? this.makeRoute(message);
+    return this.routes.lookup(message);
   }
 
   /** Publishes one of the house's own messages: plugins, then delivery. Answers as `publishOn`. */
@@ -145,13 +133,19 @@ export class Account {
   }
 
   private deliver(route: Route, message: Message, publisher: Publisher | null): number {
-    const legs = route.legs;
+    if (route.kept) return this.deliverAll(route, message, publisher);
+    route.busy = true;
+    const delivered = this.deliverAll(route, message, publisher);
+    route.busy = false;
+    return delivered;
+  }
+
+  private deliverAll({ legs, groups }: Route, message: Message, publisher: Publisher | null): number {
     let delivered = 0;
     for (let i = 0; i < legs.length; i++) {
       const leg = legs[i];
       if (leg.subscription.subscriber.deliver(leg, message, publisher)) delivered++;
     }
-    const groups = route.groups;
     for (let i = 0; i < groups.length; i++) if (this.deliverToOne(groups[i], message, publisher)) delivered++;
     return delivered;
   }
@@ -223,64 +217,10 @@ export class Account {
       this.draining = false;
     }
   }
-
-  private makeRoute(message: Message): Route {
-    this.walks++;
-    const subject = message.bytes.slice(message.subjectStart, message.subjectEnd);
-    const valid = isLiteralSubjectBytes(subject, 0, subject.length);
-    const found = this.found;
-    found.length = 0;
-    this.interest.match(subject, 0, subject.length, found);
-    const legs: Leg[] = [];
-    const groups = new Map<string, Leg[]>();
-    for (const subscription of found) {
-      const leg = new Leg(subscription, subject);
-      if (subscription.queue === null) legs.push(leg);
-      else addTo(groups, subscription.queue, leg);
-    }
-    found.length = 0;
-    const route = new Route({
-      subject,
-      hash: message.subjectHash,
-      legs,
-      groups: [...groups.values()],
-      chain: this.plugins?.attachments.chainFor(subject, 0, subject.length) ?? null,
-      reserved: isReserved(subject),
-      valid,
-    });
-    this.routes.insert(route);
-    return route;
-  }
-
-  private interestChanged(subscription: Subscription): void {
-    if (!hasWildcard(subscription.filter)) {
-      const bytes = subscription.filterBytes;
-      this.routes.forgetSubject(hashSubject(bytes, 0, bytes.length), bytes);
-    } else if (this.routes.size > SCANNED_ROUTES_MAX) this.routes.clear();
-    else if (this.routes.size > 0) {
-      const filter = subscription.filter;
-      this.routes.forget((route) => filterMatches(filter, textOf(route.subject)));
-    }
-  }
 }
 
 function sameSubject(one: Message, other: Message): boolean {
   const length = one.subjectEnd - one.subjectStart;
   if (one.subjectHash !== other.subjectHash || other.subjectEnd - other.subjectStart !== length) return false;
   return rangesEqual(one.bytes, one.subjectStart, other.bytes, other.subjectStart, length);
-}
-
-/** With more cached routes than this, a new wildcard subscription forgets them all instead of looking at each. */
-const SCANNED_ROUTES_MAX = 256;
-
-function addTo(groups: Map<string, Leg[]>, key: string, leg: Leg): void {
-  const members = groups.get(key);
-  if (members === undefined) groups.set(key, [leg]);
-  else members.push(leg);
-}
-
-const RESERVED = ['_GR_.', '$GR.', '$NRG.'].map(utf8);
-
-function isReserved(subject: Uint8Array): boolean {
-  return RESERVED.some((prefix) => subject.length >= prefix.length && prefix.every((byte, i) => subject[i] === byte));
 }

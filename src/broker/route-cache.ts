@@ -1,4 +1,4 @@
-import { rangesEqual } from '../base/bytes.js';
+import { lastWord, rangesEqual } from '../base/bytes.js';
 import type { Message } from '../message/message.js';
 import type { Route } from './route.js';
 
@@ -113,11 +113,11 @@ export class RouteCache {
   }
 }
 
-/** Compares by words: the bytes behind the subject's last whole word one by one. */
+/** Compares by words; of the last one only the bytes that belong to the subject. */
 function sameSubject(route: Route, words: DataView, start: number, length: number): boolean {
   const own = route.words;
-  let i = 0;
-  for (; i + 4 <= length; i += 4) if (own.getInt32(i, true) !== words.getInt32(start + i, true)) return false;
-  for (; i < length; i++) if (own.getUint8(i) !== words.getUint8(start + i)) return false;
-  return true;
+  const whole = length >> 2;
+  for (let i = 0; i < whole; i++) if (own[i] !== words.getInt32(start + i * 4, true)) return false;
+  const rest = length & 3;
+  return rest === 0 || own[whole] === lastWord(words, start + whole * 4, rest);
 }

@@ -1,42 +1,35 @@
 import type { Permissions } from '../auth/permissions.js';
-import { wordsOf } from '../base/bytes.js';
+import { NO_WORDS, packWords } from '../base/bytes.js';
 import type { Chain } from '../host/chain.js';
+import { NO_BYTES } from '../message/message.js';
 import type { Leg } from './subscription.js';
 
-/** Everything the broker knows about one literal subject in one account: cached, thrown away when interest changes. */
+/**
+ * Everything the broker knows about one literal subject in one account: cached, thrown away when interest changes. Or, without a
+ * subject of its own, what is known about the subject of the message at hand, and nothing that is kept.
+ */
 export class Route {
+  readonly kept: boolean;
   readonly subject: Uint8Array;
-  readonly words: DataView;
+  readonly words: Int32Array;
   readonly hash: number;
-  readonly legs: Leg[];
+  readonly legs: Leg[] = [];
   /** Each queue group's members: one of them gets the message. */
-  readonly groups: Leg[][];
+  readonly groups: Leg[][] = [];
   /** The plugins that run on this subject, or null. */
-  readonly chain: Chain | null;
+  chain: Chain | null = null;
   /** Begins with `_GR_.`, `$GR.` or `$NRG.`: not for clients. */
-  readonly reserved: boolean;
-  /** Empty tokens, white space: matches nothing and may be refused in pedantic mode. */
-  readonly valid: boolean;
+  reserved = false;
   /** The permissions that were asked last, and what they said. */
   permissions: Permissions | null = null;
   permitted = false;
+  /** A message is being delivered by a route that is not kept: a look-up on the way needs another one. */
+  busy = false;
 
-  constructor(parts: {
-    subject: Uint8Array;
-    hash: number;
-    legs: Leg[];
-    groups: Leg[][];
-    chain: Chain | null;
-    reserved: boolean;
-    valid: boolean;
-  }) {
-    this.subject = parts.subject;
-    this.words = wordsOf(parts.subject);
-    this.hash = parts.hash;
-    this.legs = parts.legs;
-    this.groups = parts.groups;
-    this.chain = parts.chain;
-    this.reserved = parts.reserved;
-    this.valid = parts.valid;
+  constructor(subject: Uint8Array | null, hash: number) {
+    this.kept = subject !== null;
+    this.subject = subject ?? NO_BYTES;
+    this.words = subject === null ? NO_WORDS : packWords(subject);
+    this.hash = hash;
   }
 }

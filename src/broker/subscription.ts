@@ -46,24 +46,23 @@ export class Subscription implements TrieValue {
   }
 }
 
-/** Padded bytes, and the same as words. */
+/** A few bytes, `length` of them, as `packWords` makes words of them. */
 export interface Prefix {
   readonly length: number;
-  readonly words: DataView;
+  readonly words: Int32Array;
 }
 
-/** One subscription as a route reaches it, with what the subscriber wants to remember for this subject. */
+/** One subscription as a route reaches it, with what the subscriber wants to remember for the route's subject. */
 export class Leg {
-  readonly subscription: Subscription;
-  /** The literal subject of the route. */
-  readonly subject: Uint8Array;
-  /** What the subscriber puts in front of each message: made at the second one, so that a subject seen once costs little. */
+  subscription: Subscription;
+  /** Whether the leg stays with its route, so that remembering pays. Others serve for one message. */
+  readonly kept: boolean;
+  /** What the subscriber puts in front of each message. */
   prefix: Prefix | null = null;
   headerPrefix: Prefix | null = null;
-  used = false;
 
-  constructor(subscription: Subscription, subject: Uint8Array) {
+  constructor(subscription: Subscription, kept: boolean) {
     this.subscription = subscription;
-    this.subject = subject;
+    this.kept = kept;
   }
 }

@@ -1,4 +1,5 @@
-import { wordsOf } from '../base/bytes.js';
+import { copyInArena } from '../base/arena.js';
+import { copyWords } from '../base/bytes.js';
 import type { Leg, Prefix } from '../broker/subscription.js';
 import type { Message } from '../message/message.js';
 import type { Outbound } from '../net/outbound.js';
@@ -10,11 +11,17 @@ import { deliveryPrefix, encodeTail, encodeTailWithoutHeaders } from '../wire/na
  */
 export function writeMessage(outbound: Outbound, leg: Leg, message: Message, headers: boolean): void {
   if (message.headersStart === message.payloadStart) {
-    writeTail(outbound, leg.prefix ?? prefixOf(leg), message);
+    if (!leg.kept && writeOnce(outbound, leg, message)) return;
+    leg.prefix ??= prefixOf('MSG', leg, message);
+    writeTail(outbound, leg.prefix, message);
   } else if (headers) {
-    leg.headerPrefix ??= newPrefix('HMSG', leg);
+    leg.headerPrefix ??= prefixOf('HMSG', leg, message);
     writeTail(outbound, leg.headerPrefix, message);
-  } else outbound.appendPair(leg.prefix ?? prefixOf(leg), encodeTailWithoutHeaders(message));
+  } else {
+    leg.prefix ??= prefixOf('MSG', leg, message);
+    outbound.appendPair(leg.prefix, encodeTailWithoutHeaders(message));
+  }
+  if (!leg.kept) leg.prefix = leg.headerPrefix = null;
 }
 
 function writeTail(outbound: Outbound, prefix: Prefix, message: Message): void {
@@ -25,17 +32,33 @@ function writeTail(outbound: Outbound, prefix: Prefix, message: Message): void {
   outbound.appendPair(prefix, message.tail ?? tailOf(message));
 }
 
-function prefixOf(leg: Leg): Prefix {
-  const prefix = newPrefix('MSG', leg);
-  // Kept from the second message on: a subject that is seen once should leave little behind.
-  if (leg.used) leg.prefix = prefix;
-  leg.used = true;
-  return prefix;
+/** Writes a plain message for a leg that will not be seen again: nothing is made on the way. False when it cannot. */
+function writeOnce(outbound: Outbound, leg: Leg, message: Message): boolean {
+  const { subjectStart, tailStart, arenaOffset } = message;
+  if (tailStart < 0) return false;
+  const { sid } = leg.subscription;
+  const subjectBytes = message.subjectEnd - subjectStart;
+  const tailBytes = message.tailEnd - tailStart;
+  const slab = outbound.reserve(MSG_BYTES + subjectBytes + 1 + sid.length + 1 + tailBytes);
+  if (slab === null) return false;
+  const { bytes, words } = slab;
+  let at = slab.used;
+  words.setInt32(at, MSG_WORD, true);
+  at += MSG_BYTES;
+  copyWords(words, at, message.words, subjectStart, subjectBytes);
+  at += subjectBytes;
+  bytes[at++] = SPACE;
+  for (let i = 0; i < sid.length; i++) bytes[at++] = sid[i];
+  bytes[at++] = SPACE;
+  if (arenaOffset >= 0 && slab.arenaOffset >= 0) {
+    copyInArena(slab.arenaOffset + at, arenaOffset + tailStart, tailBytes);
+  } else bytes.set(message.tail ?? tailOf(message), at);
+  slab.used = at + tailBytes;
+  return true;
 }
 
-function newPrefix(verb: 'MSG' | 'HMSG', leg: Leg): Prefix {
-  const bytes = deliveryPrefix(verb, leg.subject, leg.subscription.sid);
-  return { length: bytes.length, words: wordsOf(bytes) };
+function prefixOf(verb: 'MSG' | 'HMSG', leg: Leg, { bytes, subjectStart, subjectEnd }: Message): Prefix {
+  return deliveryPrefix(verb, bytes.subarray(subjectStart, subjectEnd), leg.subscription.sid);
 }
 
 function tailOf(message: Message): Uint8Array {
@@ -43,3 +66,8 @@ function tailOf(message: Message): Uint8Array {
     message.tailStart >= 0 ? message.bytes.subarray(message.tailStart, message.tailEnd) : encodeTail(message);
   return message.tail;
 }
+
+/** `MSG `, little-endian. */
+const MSG_WORD = 0x2047534d;
+const MSG_BYTES = 4;
+const SPACE = 0x20;

@@ -28,6 +28,8 @@ export class ProtocolTrace {
   delivery(leg: Leg, message: Message): void {
     const verb = message.payloadStart > message.headersStart ? 'HMSG' : 'MSG';
     const bytes = message.payloadEnd - message.headersStart;
-    this.line(`->> [${verb} ${textOf(leg.subject)} ${textOf(leg.subscription.sid)} ${bytes}]`);
+    this.line(
+      `->> [${verb} ${textOf(message.bytes, message.subjectStart, message.subjectEnd)} ${textOf(leg.subscription.sid)} ${bytes}]`,
+    );
   }
 }

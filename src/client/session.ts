@@ -149,9 +149,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     }
     const withReply = message.replyEnd > message.replyStart;
     if ((withReply || this.verbose || this.pedantic) && !this.mayGoOn(message)) return;
+    const throughPlugins = route.chain !== null;
     const receivers = this.account.publishOn(route, message, this);
     if (receivers === 0 && withReply) this.answerNoResponders(message);
-    if (route.chain !== null && this.account.mustRest && (this.pauses & PauseReason.rest) === 0) this.rest();
+    if (throughPlugins && this.account.mustRest && (this.pauses & PauseReason.rest) === 0) this.rest();
   }
 
   /** The rest of what this client sent waits until others had their turn. */

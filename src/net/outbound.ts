@@ -1,5 +1,5 @@
 import { copyInArena } from '../base/arena.js';
-import { copyWords } from '../base/bytes.js';
+import { unpackWords, writeWords } from '../base/bytes.js';
 import type { FlushQueue } from './flush-queue.js';
 import { type Slab, SlabPool } from './slab-pool.js';
 import type { Transport } from './transport.js';
@@ -21,10 +21,10 @@ const smallPool = new SlabPool(SMALL_BYTES, 512);
 const largePool = new SlabPool(LARGE_BYTES, 128);
 const hugePool = new SlabPool(HUGE_BYTES, 16);
 
-/** A few bytes as words: `words` goes on behind `length`. */
+/** `length` bytes as `packWords` makes words of them. */
 interface Words {
   readonly length: number;
-  readonly words: DataView;
+  readonly words: Int32Array;
 }
 
 /** Told when an outbound buffer passes a limit. */
@@ -102,17 +102,22 @@ export class Outbound {
     slab.used += bytes.length;
   }
 
-  /** Adds two pieces that belong together; the first may be read beyond its end by `WORD_SLACK_BYTES`. */
+  /** A slab with room for `length` bytes, which the caller adds to `used`; or null when they cannot be gathered. */
+  reserve(length: number): Slab | null {
+    return this.closed ? null : this.room(length);
+  }
+
+  /** Adds two pieces that belong together. */
   appendPair(first: Words, second: Uint8Array): void {
     if (this.closed) return;
     const firstBytes = first.length;
     const slab = this.room(firstBytes + second.length);
     if (slab === null) {
-      this.append(new Uint8Array(first.words.buffer, first.words.byteOffset, firstBytes));
+      this.append(unpackWords(first.words, firstBytes));
       this.appendLarge(second.slice());
       return;
     }
-    copyWords(slab.words, slab.used, first.words, 0, firstBytes);
+    writeWords(slab.words, slab.used, first.words);
     slab.bytes.set(second, slab.used + firstBytes);
     slab.used += firstBytes + second.length;
   }
@@ -127,7 +132,7 @@ export class Outbound {
     const slab = this.room(firstBytes + length);
     if (slab === null || slab.arenaOffset < 0) return false;
     const at = slab.used;
-    copyWords(slab.words, at, first.words, 0, firstBytes);
+    writeWords(slab.words, at, first.words);
     copyInArena(slab.arenaOffset + at + firstBytes, offset, length);
     slab.used = at + firstBytes + length;
     return true;

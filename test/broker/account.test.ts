@@ -12,7 +12,6 @@ class Listener implements Subscriber {
 
   deliver(leg: Leg, message: Message, _publisher: Publisher | null): boolean {
     if (!this.willing || leg.subscription.closed) return false;
-    expect(Buffer.from(leg.subject).toString()).toBe(textOf(message, message.subjectStart, message.subjectEnd));
     this.taken.push(textOf(message, message.payloadStart, message.payloadEnd));
     return true;
   }

@@ -1,18 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arenaOffset, takeFromArena } from '../../src/base/arena.js';
-import { paddedBytes, wordsOf } from '../../src/base/bytes.js';
+import { packWords } from '../../src/base/bytes.js';
 import { FlushQueue } from '../../src/net/flush-queue.js';
 import { Outbound } from '../../src/net/outbound.js';
 import type { Transport } from '../../src/net/transport.js';
 
 const arena = takeFromArena(256 * 1024)!;
 
-/** Bytes with slack behind them, as the first of a pair comes. */
-function wordsAt(bytes: Uint8Array): { length: number; words: DataView } {
-  const padded = paddedBytes(bytes.length);
-  padded.set(bytes);
-  return { length: bytes.length, words: wordsOf(padded) };
+/** Bytes as the first of a pair comes. */
+function wordsAt(bytes: Uint8Array): { length: number; words: Int32Array } {
+  return { length: bytes.length, words: packWords(bytes) };
 }
 
 /** A transport whose kernel takes bytes when the test says so. */

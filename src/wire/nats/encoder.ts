@@ -1,4 +1,4 @@
-import { paddedBytes, utf8, writeDecimal } from '../../base/bytes.js';
+import { packWords, utf8, writeDecimal } from '../../base/bytes.js';
 import type { Message } from '../../message/message.js';
 
 export const PING_LINE = utf8('PING\r\n');
@@ -13,9 +13,13 @@ export function infoLine(info: object): Uint8Array {
   return utf8(`INFO ${JSON.stringify(info)}\r\n`);
 }
 
-/** `MSG <subject> <sid> ` or `HMSG <subject> <sid> `: what stands in front of a message's tail; padded. */
-export function deliveryPrefix(verb: 'MSG' | 'HMSG', subject: Uint8Array, sid: Uint8Array): Uint8Array {
-  const prefix = paddedBytes(verb.length + subject.length + sid.length + 3);
+/** `MSG <subject> <sid> ` or `HMSG <subject> <sid> `, what stands in front of a message's tail: its length, and its words. */
+export function deliveryPrefix(
+  verb: 'MSG' | 'HMSG',
+  subject: Uint8Array,
+  sid: Uint8Array,
+): { length: number; words: Int32Array } {
+  const prefix = new Uint8Array(verb.length + subject.length + sid.length + 3);
   for (let i = 0; i < verb.length; i++) prefix[i] = verb.charCodeAt(i);
   let at = verb.length;
   prefix[at++] = SPACE;
@@ -24,7 +28,7 @@ export function deliveryPrefix(verb: 'MSG' | 'HMSG', subject: Uint8Array, sid: U
   prefix[at++] = SPACE;
   prefix.set(sid, at);
   prefix[at + sid.length] = SPACE;
-  return prefix;
+  return { length: prefix.length, words: packWords(prefix) };
 }
 
 /** Longest `headers total\r\n`. */

@@ -1,0 +1,136 @@
+import { textOf, utf8 } from '../base/bytes.js';
+import type { AttachmentSet } from '../host/attachment-set.js';
+import { hashSubject, type Message } from '../message/message.js';
+import { filterMatches, hasWildcard } from '../subject/subject.js';
+import { SubjectTrie } from '../subject/trie.js';
+import { Route } from './route.js';
+import { RouteCache } from './route-cache.js';
+import { Leg, type Subscription } from './subscription.js';
+
+/** With more cached routes than this, a new wildcard subscription forgets them all instead of looking at each. */
+const SCANNED_ROUTES_MAX = 256;
+/**
+ * The share of look-ups that miss whose route is kept. A subject that is used again and again is soon among them; one that is
+ * used once, as the reply subject of a request, mostly costs no memory (bench/micro/route.ts).
+ */
+const KEPT_SHARE = 1 / 8;
+
+/** An account's interest, and what follows from it for each subject: its route, from the cache or made now. */
+export class Routes {
+  readonly cache = new RouteCache();
+  readonly interest = new SubjectTrie<Subscription>();
+  private readonly attachments: AttachmentSet | null;
+  private readonly random: () => number;
+  private readonly passing = new Route(null, 0);
+  private readonly passingLegs: Leg[] = [];
+  private readonly found: Subscription[] = [];
+  /** Subjects that had to be matched with every subscription. */
+  walks = 0;
+
+  constructor(attachments: AttachmentSet | null, random: () => number) {
+    this.attachments = attachments;
+    this.random = random;
+    attachments?.onChange(() => this.cache.clear());
+  }
+
+  /** The route of the message's subject. One that is not kept is valid until the next look-up, or until its delivery ends. */
+  lookup(message: Message): Route {
+    return this.cache.lookup(message) ?? this.make(message);
+  }
+
+  add(subscription: Subscription): void {
+    this.interest.insert(subscription.filterBytes, subscription);
+    this.interestChanged(subscription);
+  }
+
+  /** Whether it was there. */
+  remove(subscription: Subscription): boolean {
+    if (!this.interest.remove(subscription.filterBytes, subscription)) return false;
+    this.interestChanged(subscription);
+    return true;
+  }
+
+  /** Whether any subscription matches the subject. */
+  hasInterest(subject: string): boolean {
+    const bytes = utf8(subject);
+    return this.match(bytes, 0, bytes.length).length > 0;
+  }
+
+  private make(message: Message): Route {
+    this.walks++;
+    const { bytes, subjectStart, subjectEnd } = message;
+    const keep = this.passing.busy || this.random() < KEPT_SHARE;
+    const route = keep ? new Route(bytes.slice(subjectStart, subjectEnd), message.subjectHash) : this.passing;
+    this.addLegs(route, this.match(bytes, subjectStart, subjectEnd));
+    route.chain = this.attachments?.chainFor(bytes, subjectStart, subjectEnd) ?? null;
+    route.reserved = isReserved(bytes, subjectStart, subjectEnd);
+    route.permissions = null;
+    if (keep) this.cache.insert(route);
+    return route;
+  }
+
+  private match(bytes: Uint8Array, start: number, end: number): Subscription[] {
+    const found = this.found;
+    found.length = 0;
+    this.interest.match(bytes, start, end, found);
+    return found;
+  }
+
+  private addLegs(route: Route, found: Subscription[]): void {
+    const { legs, groups } = route;
+    legs.length = 0;
+    groups.length = 0;
+    for (let i = 0; i < found.length; i++) {
+      const leg = route.kept ? new Leg(found[i], true) : this.passingLeg(i, found[i]);
+      if (leg.subscription.queue === null) legs.push(leg);
+      else addToGroup(groups, leg);
+    }
+  }
+
+  private passingLeg(index: number, subscription: Subscription): Leg {
+    const leg = this.passingLegs[index];
+    if (leg !== undefined) {
+      leg.subscription = subscription;
+      return leg;
+    }
+    const made = new Leg(subscription, false);
+    if (index < PASSING_LEGS_MAX) this.passingLegs[index] = made;
+    return made;
+  }
+
+  private interestChanged(subscription: Subscription): void {
+    const { cache } = this;
+    if (!hasWildcard(subscription.filter)) {
+      const bytes = subscription.filterBytes;
+      cache.forgetSubject(hashSubject(bytes, 0, bytes.length), bytes);
+    } else if (cache.size > SCANNED_ROUTES_MAX) cache.clear();
+    else if (cache.size > 0) {
+      const filter = subscription.filter;
+      cache.forget((route) => filterMatches(filter, textOf(route.subject)));
+    }
+  }
+}
+
+/** Legs that are kept for routes that are not. */
+const PASSING_LEGS_MAX = 64;
+
+function addToGroup(groups: Leg[][], leg: Leg): void {
+  const { queue } = leg.subscription;
+  for (const members of groups) {
+    if (members[0].subscription.queue !== queue) continue;
+    members.push(leg);
+    return;
+  }
+  groups.push([leg]);
+}
+
+const RESERVED = ['_GR_.', '$GR.', '$NRG.'].map(utf8);
+const UNDERSCORE = 0x5f;
+const DOLLAR = 0x24;
+
+function isReserved(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes[start] !== UNDERSCORE && bytes[start] !== DOLLAR) return false;
+  return RESERVED.some(
+    (prefix) => end - start >= prefix.length && prefix.every((byte, i) => bytes[start + i] === byte),
+  );
+}
