@@ -1,0 +1,51 @@
+import { rangesEqual, utf8 } from '../base/bytes.js';
+import { DOT, GREATER, hasWildcard, STAR } from '../subject/subject.js';
+
+/** One or several subject filters: matches a subject that any of them matches. */
+export class LogFilter {
+  /** The subject, when this is one filter without wildcards. */
+  readonly literal: Uint8Array | null;
+  private readonly patterns: readonly Uint8Array[];
+
+  private constructor(patterns: readonly Uint8Array[], literal: Uint8Array | null) {
+    this.patterns = patterns;
+    this.literal = literal;
+  }
+
+  /** Filters must be valid (`isFilter`); at least one. */
+  static of(filters: readonly string[]): LogFilter {
+    const patterns = filters.map(utf8);
+    return new LogFilter(patterns, filters.length === 1 && !hasWildcard(filters[0]) ? patterns[0] : null);
+  }
+
+  /** Matches exactly the subject of these bytes, which are kept. */
+  static literal(subject: Uint8Array): LogFilter {
+    return new LogFilter([subject], subject);
+  }
+
+  /** Whether `bytes[start, end)`, a literal subject, is matched. */
+  matches(bytes: Uint8Array, start: number, end: number): boolean {
+    const { literal, patterns } = this;
+    if (literal !== null) return literal.length === end - start && rangesEqual(literal, 0, bytes, start, end - start);
+    for (let i = 0; i < patterns.length; i++) if (patternMatches(patterns[i], bytes, start, end)) return true;
+    return false;
+  }
+}
+
+/** Walks filter and subject together, byte by byte; both are valid. */
+function patternMatches(pattern: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  const last = pattern.length - 1;
+  let at = start;
+  for (let i = 0; i <= last; i++) {
+    const byte = pattern[i];
+    const tokenStart = i === 0 || pattern[i - 1] === DOT;
+    if (tokenStart && byte === GREATER && i === last) return at < end;
+    if (tokenStart && byte === STAR && (i === last || pattern[i + 1] === DOT)) {
+      if (at >= end) return false;
+      while (at < end && bytes[at] !== DOT) at++;
+    } else if (at >= end || bytes[at++] !== byte) {
+      return false;
+    }
+  }
+  return at === end;
+}
