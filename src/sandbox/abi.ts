@@ -27,6 +27,7 @@ export const RecordKind = {
   metric: 6,
   error: 7,
   reply: 8,
+  state: 9,
 } as const;
 
 /** Bytes of a record's head: kind and length. */

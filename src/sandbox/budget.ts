@@ -24,6 +24,11 @@ export const DEFAULT_BUDGET: Readonly<Budget> = {
 /** What starting may use where it cannot be done in a worker thread once and for all: 1 to 8 ms of the event loop. */
 export const FUEL_FOR_INIT_ON_LOOP = 3_000_000;
 
+/** What a guest may save of itself. */
+export const STATE_BYTES_MAX = 1024 * 1024;
+/** Fuel for saving or taking on a state, on the event loop. */
+export const FUEL_FOR_STATE = FUEL_FOR_INIT_ON_LOOP;
+
 /** What a message of so many bytes may lead to. */
 export function outputAllowance(inputBytes: number): number {
   return 4 * inputBytes + 64 * 1024;

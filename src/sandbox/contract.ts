@@ -16,6 +16,10 @@ const CONTRACT = new Map<string, Signature & { needed: boolean }>([
   ['weir_open', { params: [I32, I32], results: [I32], needed: true }],
   ['weir_message', { params: [I32, I32, I32, I32, I32, I32, I32, I32, F64, I32], results: [I32], needed: true }],
   ['weir_init', { params: [I32], results: [I32], needed: false }],
+  ['weir_tick', { params: [F64], results: [I32], needed: false }],
+  ['weir_drain', { params: [], results: [I32], needed: false }],
+  ['weir_save', { params: [], results: [I32], needed: false }],
+  ['weir_restore', { params: [I32], results: [I32], needed: false }],
 ]);
 
 export function isContractName(name: string): boolean {

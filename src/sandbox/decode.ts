@@ -9,6 +9,8 @@ import { Op, skipImmediates } from './opcodes.js';
 import { isNumberType, readReferenceType, readValueType } from './value-types.js';
 
 const QUOTED_CHARACTERS_MAX = 100;
+/** The custom section in which a plugin says what it is, as JSON. */
+const MANIFEST_SECTION = 'weir.manifest';
 
 /**
  * Reads a module by an allow-list of sections and instructions. Throws a `Failure` whose text says what was found and what is allowed.
@@ -75,6 +77,7 @@ class Decoder {
       start: null,
       bodies: [],
       functionNames: new Map(),
+      manifest: null,
     };
   }
 
@@ -134,8 +137,17 @@ class Decoder {
   }
 
   private custom(section: ByteReader): void {
-    if (section.name() === 'name') this.module.functionNames = readFunctionNames(section);
+    const name = section.name();
+    if (name === 'name') this.module.functionNames = readFunctionNames(section);
+    else if (name === MANIFEST_SECTION) this.manifest(section);
     this.module.sections.delete(0);
+  }
+
+  private manifest(section: ByteReader): void {
+    if (this.module.manifest !== null)
+      throw refused('manifest', `the module has a second section "${MANIFEST_SECTION}"`);
+    atMost(`bytes of the section "${MANIFEST_SECTION}"`, section.end - section.at, MODULE_LIMITS.manifestBytes);
+    this.module.manifest = Buffer.from(section.bytes.subarray(section.at, section.end)).toString('utf8');
   }
 
   private types(section: ByteReader): void {

@@ -37,6 +37,8 @@ export interface DecodedModule {
   start: number | null;
   bodies: Span[];
   functionNames: Map<number, string>;
+  /** JSON text of the section `weir.manifest`; null when there is none. */
+  manifest: string | null;
 }
 
 /** The type index of a function, imported or defined; undefined when there is no such function. */

@@ -1,6 +1,6 @@
 import { describe } from '../base/failure.js';
-import { ABI_VERSION, CONTROL_BYTES, ControlWord, Verdict } from './abi.js';
-import { type Budget, DEFAULT_BUDGET, FUEL_MAX, outputAllowance } from './budget.js';
+import { ABI_VERSION, CONTROL_BYTES, ControlWord, RECORD_HEAD_BYTES, Verdict } from './abi.js';
+import { type Budget, DEFAULT_BUDGET, FUEL_FOR_STATE, FUEL_MAX, outputAllowance, STATE_BYTES_MAX } from './budget.js';
 import type { Fault, FaultCause } from './fault.js';
 import { changesOf, type Image } from './image.js';
 import { PAGE_BYTES } from './limits.js';
@@ -36,6 +36,10 @@ interface GuestExports {
   weir_abi(): number;
   weir_open(inboxBytes: number, outboxBytes: number): number;
   weir_init?(bytes: number): number;
+  weir_tick?(nowMs: number): number;
+  weir_drain?(): number;
+  weir_save?(): number;
+  weir_restore?(bytes: number): number;
   [HostExport.message]: MessageFunction;
   [HostExport.refuel](fuel: number): void;
   [HostExport.fuel](): number;
@@ -67,6 +71,8 @@ export class Instance {
   private budget: Budget;
   /** What is left for calls that are not messages. */
   private initFuel: number;
+  /** What the last call that was not a message answered. */
+  private hookAnswer = 0;
   private memory = new Uint8Array(0);
   private control = new Int32Array(0);
   private controlAt = 0;
@@ -214,6 +220,65 @@ export class Instance {
     return this.lessUsual(verdict);
   }
 
+  /** Tells the guest the time, for what it does between messages. False after a fault; what it wrote is in `outbox`. */
+  tick(nowMs: number): boolean {
+    return this.hook('weir_tick', this.budget.fuelPerMessage, () => this.exports.weir_tick!(nowMs));
+  }
+
+  /** Tells the guest that no message will follow. */
+  drain(): boolean {
+    return this.hook('weir_drain', this.budget.fuelPerMessage, () => this.exports.weir_drain!());
+  }
+
+  /** The guest's state in its own words, or null after a fault. */
+  save(): Uint8Array | null {
+    const save = () => this.exports.weir_save!();
+    const output = STATE_BYTES_MAX + RECORD_HEAD_BYTES;
+    this.outbox.acceptsState = true;
+    try {
+      if (!this.hook('weir_save', FUEL_FOR_STATE, save, output)) return null;
+      const wanted = this.hookAnswer;
+      if (wanted > 0) {
+        // It found no room for so many bytes.
+        if (wanted > STATE_BYTES_MAX) {
+          this.fail('output', `weir_save has ${wanted} bytes to save; at most ${STATE_BYTES_MAX} are allowed`);
+          return null;
+        }
+        const outbox = Math.ceil((wanted + RECORD_HEAD_BYTES) / PAGE_BYTES) * PAGE_BYTES;
+        if (!this.open(this.inboxCapacity, outbox) || !this.hook('weir_save', FUEL_FOR_STATE, save, output))
+          return null;
+      }
+      const { bytes, state } = this.outbox;
+      return state === null ? new Uint8Array(0) : bytes.slice(state.start, state.end);
+    } finally {
+      this.outbox.acceptsState = false;
+    }
+  }
+
+  /** Hands over what another instance saved. */
+  restoreState(state: Uint8Array): boolean {
+    this.initFuel = FUEL_FOR_STATE;
+    if (state.length > this.inboxCapacity && !this.enlarge(state.length)) return false;
+    this.memory.set(state, this.inboxAt);
+    return this.hook('weir_restore', FUEL_FOR_STATE, () => this.exports.weir_restore!(state.length));
+  }
+
+  /** A call that is not a message. Answers that are negative are the guest's errors. */
+  private hook(name: string, fuel: number, run: () => number, output = this.budget.outputBytesMax): boolean {
+    this.initFuel = Math.min(fuel, FUEL_MAX);
+    this.control[ControlWord.outboxLength] = 0;
+    const answer = this.guarded(name, run);
+    if (answer === null) return false;
+    this.hookAnswer = answer;
+    if (this.control.length === 0) this.renewViews();
+    const length = this.control[ControlWord.outboxLength] >>> 0;
+    this.outbox.clear();
+    if (length > 0 && !this.readRecords(length, Math.min(this.outboxCapacity, output))) return false;
+    if (answer >= 0) return true;
+    this.fail('guest-error', `${name} answered ${answer}${this.outbox.error === '' ? '' : `: ${this.outbox.error}`}`);
+    return false;
+  }
+
   private lessUsual(verdict: number): number {
     if (verdict === Verdict.reject) {
       const code = this.control[ControlWord.code] >>> 0;
@@ -342,7 +407,10 @@ export class Instance {
     this.outbox.clear();
     const { outputBytesMax, outputByInput } = this.budget;
     const byInput = outputByInput ? outputAllowance(inputBytes) : outputBytesMax;
-    const allowed = Math.min(this.outboxCapacity, outputBytesMax, byInput);
+    return this.readRecords(length, Math.min(this.outboxCapacity, outputBytesMax, byInput));
+  }
+
+  private readRecords(length: number, allowed: number): boolean {
     if (length > allowed) {
       this.fail('output', `the outbox holds ${length} bytes; at most ${allowed} are allowed`);
       return false;

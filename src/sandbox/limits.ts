@@ -3,6 +3,7 @@ export const PAGE_BYTES = 65536;
 /** What a module may be made of. They bound what compiling and instantiating it costs, whatever it does later. */
 export const MODULE_LIMITS = {
   moduleBytes: 4 * 1024 * 1024,
+  manifestBytes: 256 * 1024,
   functions: 10_000,
   bodyBytes: 64 * 1024,
   locals: 2_000,

@@ -47,6 +47,9 @@ export class Outbox {
   reply: Range | null = null;
   headers: Range | null = null;
   payload: Range | null = null;
+  /** What `weir_save` wrote; only allowed while `acceptsState`. */
+  state: Range | null = null;
+  acceptsState = false;
   /** Text of a reject, a guest error or a refused configuration. */
   error = '';
   /** Status code of a reject. */
@@ -62,6 +65,7 @@ export class Outbox {
     this.payload = null;
     this.error = '';
     this.code = 0;
+    this.state = null;
     this.emits = NO_EMITS;
     this.logs = NO_LOGS;
     this.metrics = NO_METRICS;
@@ -104,6 +108,11 @@ export class Outbox {
         if (this.reply !== null) return repeated('reply');
         this.reply = { start, end };
         return null;
+      case RecordKind.state:
+        if (!this.acceptsState) return 'the outbox has a state record; only weir_save may write one';
+        if (this.state !== null) return repeated('state');
+        this.state = { start, end };
+        return null;
       case RecordKind.error:
         if (this.error !== '') return repeated('error');
         this.error = this.text(start, end) || 'no text';
@@ -115,7 +124,7 @@ export class Outbox {
       case RecordKind.metric:
         return this.metric(view, start, end);
       default:
-        return `a record has the kind ${kind}; kinds 1 to 8 are allowed`;
+        return `a record has the kind ${kind}; kinds 1 to 9 are allowed`;
     }
   }
 

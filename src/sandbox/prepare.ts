@@ -14,7 +14,13 @@ export interface PreparedModule {
   /** Exports of the globals that make up a guest's state beside its memory; null when it has more state than those. */
   readonly stateGlobals: readonly string[] | null;
   readonly hasInit: boolean;
+  readonly hasTick: boolean;
+  readonly hasDrain: boolean;
+  /** Whether it can hand its state over: `weir_save` and `weir_restore`. */
+  readonly hasState: boolean;
   readonly hasStart: boolean;
+  /** What the module says about itself, as JSON text that nobody has looked at; null when it says nothing. */
+  readonly manifest: string | null;
   /** From the `name` section, by function index: trap texts carry them. */
   readonly functionNames: ReadonlyMap<number, string>;
 }
@@ -33,7 +39,11 @@ export function prepareModule(wasm: Uint8Array): PreparedModule {
     memoryPages: { min: decoded.memory.min, max: decoded.memory.max ?? PAGES_MAX },
     stateGlobals: decoded.plainState ? decoded.numberGlobals.map(globalExport) : null,
     hasInit: decoded.exports.has('weir_init'),
+    hasTick: decoded.exports.has('weir_tick'),
+    hasDrain: decoded.exports.has('weir_drain'),
+    hasState: decoded.exports.has('weir_save') && decoded.exports.has('weir_restore'),
     hasStart: decoded.start !== null,
+    manifest: decoded.manifest,
     functionNames: decoded.functionNames,
   };
 }

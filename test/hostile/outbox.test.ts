@@ -69,9 +69,9 @@ const MALFORMED: Record<string, Case> = {
     text: /has 4294967288 bytes and ends behind/,
   },
   'a record of an unknown kind': {
-    outbox: record(9, 'x'),
+    outbox: record(10, 'x'),
     cause: 'output',
-    text: /has the kind 9; kinds 1 to 8 are allowed/,
+    text: /has the kind 10; kinds 1 to 9 are allowed/,
   },
   'a record of kind 0': { outbox: words(0, 0), cause: 'output', text: /has the kind 0/ },
   'a record of the largest kind': { outbox: words(0xffffffff, 0), cause: 'output', text: /has the kind 4294967295/ },
