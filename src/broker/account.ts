@@ -6,7 +6,7 @@ import type { PluginTurn } from '../host/turn.js';
 import { composeMessage, type Message } from '../message/message.js';
 import type { Route } from './route.js';
 import { Routes } from './routes.js';
-import type { Leg, Publisher, Subscription } from './subscription.js';
+import { Leg, type Publisher, type Subscription } from './subscription.js';
 
 /** A plugin rejected the message and the publisher was told; otherwise publishing answers the number of receivers. */
 export const PUBLISH_CONSUMED = -1;
@@ -31,6 +31,9 @@ export interface InterestStats {
   fanoutMax: number;
   fanoutMean: number;
 }
+
+/** Told of a subscription that was made (`added`) or ended. */
+type InterestWatcher = (subscription: Subscription, added: boolean) => void;
 
 /** A room of subjects of its own: interest, routes and plugins. Messages never leave it. */
 export class Account {
@@ -118,6 +121,35 @@ export class Account {
   /** Publishes past the plugins: what the house itself has to say. */
   publishDirect(message: Message): number {
     return this.deliver(this.routeOf(message), message, null);
+  }
+
+  /**
+   * Delivers to whoever listens on the subject of `address`, and shows them the message under its own subject: how a stream hands out
+   * what it stored. Answers how many took it. The message's bytes are its maker's as ever; `address` may be kept and used again.
+   */
+  deliverTo(address: Message, message: Message): number {
+    const route = this.routeOf(address);
+    const { legs, groups } = route;
+    const wasBusy = route.busy;
+    route.busy = true;
+    let delivered = 0;
+    for (let i = 0; i < legs.length; i++) {
+      // What a kept leg remembers is of the address: this one is for the message.
+      const leg = new Leg(legs[i].subscription, false);
+      if (leg.subscription.subscriber.deliver(leg, message, null)) delivered++;
+    }
+    for (let i = 0; i < groups.length; i++) {
+      const members = groups[i].map((leg) => new Leg(leg.subscription, false));
+      if (this.deliverToOne(members, message, null)) delivered++;
+    }
+    route.busy = wasBusy;
+    return delivered;
+  }
+
+  /** Whether anybody listens on the subject of `address`. */
+  hasInterestIn(address: Message): boolean {
+    const { legs, groups } = this.routeOf(address);
+    return legs.length + groups.length > 0;
   }
 
   /** Whether the publisher may publish on this route; the last answer is kept with the route. */
