@@ -38,6 +38,7 @@ type InterestWatcher = (subscription: Subscription, added: boolean) => void;
 /** A room of subjects of its own: interest, routes and plugins. Messages never leave it. */
 export class Account {
   readonly name: string;
+  private readonly watchers = new Set<InterestWatcher>();
   private readonly routes: Routes;
   private readonly plugins: AccountPlugins | null;
   private readonly random: () => number;
@@ -79,10 +80,19 @@ export class Account {
   subscribe(subscription: Subscription): void {
     this.routes.add(subscription);
     this.inserts++;
+    for (const watcher of this.watchers) watcher(subscription, true);
   }
 
   unsubscribe(subscription: Subscription): void {
-    if (this.routes.remove(subscription)) this.removes++;
+    if (!this.routes.remove(subscription)) return;
+    this.removes++;
+    for (const watcher of this.watchers) watcher(subscription, false);
+  }
+
+  /** Calls `watcher` for every subscription that comes or goes, until what it answers is called. */
+  watchInterest(watcher: InterestWatcher): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
   }
 
   /** Whether any subscription matches the subject. */

