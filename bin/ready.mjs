@@ -6,7 +6,7 @@ export async function load(entry) {
   if (!existsSync(url)) {
     const { ensureBuilt, ensureInstalled } = await import('../scripts/ensure.mjs');
     ensureInstalled();
-    ensureBuilt();
+    ensureBuilt({ types: false });
   }
   await import(url.href);
 }

@@ -1,45 +1,85 @@
-// Compiles every folder of plugins/ that has an `assembly/index.ts` into dist/plugins/<name>.wasm. What was compiled before from the same
-// sources comes from a cache.
+// Compiles every folder of plugins/ that has an `assembly/index.ts`. What was compiled before from the same sources comes from a cache.
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
-import { root } from './ensure.mjs';
+import { Worker } from 'node:worker_threads';
+import { filesUnder, root } from './ensure.mjs';
 
 const folder = join(root, 'plugins');
 const cache = join(root, 'node_modules', '.cache', 'weir-plugins');
-
-export async function buildPlugins() {
-  const out = join(root, 'dist', 'plugins');
-  mkdirSync(out, { recursive: true });
-  mkdirSync(cache, { recursive: true });
-  const shared = digestOf([join(folder, 'sdk'), join(folder, 'build')]).update(readFileSync(join(root, 'asconfig.json'))).digest('hex');
-  for (const name of pluginNames()) {
-    const digest = digestOf([join(folder, name, 'assembly')]).update(shared).digest('hex');
-    const cached = join(cache, `${name}-${digest}.wasm`);
-    if (!existsSync(cached)) {
-      const { compilePlugin } = await import('../plugins/build/compile.mjs');
-      const made = join(cache, `${name}-${process.pid}.tmp`);
-      await compilePlugin({ folder: join(folder, name), outFile: made });
-      renameSync(made, cached);
-    }
-    copyFileSync(cached, join(out, `${name}.wasm`));
-  }
-}
-
+const CACHED_MS = 7 * 24 * 60 * 60 * 1000;
 const NOT_PLUGINS = new Set(['sdk', 'template']);
 
-/** The bundled plugins. */
+/** The bundled plugins as `<name>.wasm` and their bytes. */
+export async function buildPlugins() {
+  mkdirSync(cache, { recursive: true });
+  const options = readFileSync(join(root, 'asconfig.json'));
+  const shared = digestOf([join(folder, 'sdk'), join(folder, 'build')])
+    .update(options)
+    .digest('hex');
+  const plugins = pluginNames().map((name) => {
+    const digest = digestOf([join(folder, name, 'assembly')])
+      .update(shared)
+      .digest('hex');
+    return { name, folder: join(folder, name), outFile: join(cache, `${name}-${digest}.wasm`) };
+  });
+  await compileAll(plugins.filter(({ outFile }) => !existsSync(outFile)));
+  const files = new Map(plugins.map(({ name, outFile }) => [`${name}.wasm`, readFileSync(outFile)]));
+  sweepCache(new Set(plugins.map(({ outFile }) => outFile)));
+  return files;
+}
+
 function pluginNames() {
-  return readdirSync(folder).filter((name) => !NOT_PLUGINS.has(name) && existsSync(join(folder, name, 'assembly', 'index.ts')));
+  return readdirSync(folder).filter(
+    (name) => !NOT_PLUGINS.has(name) && existsSync(join(folder, name, 'assembly', 'index.ts')),
+  );
 }
 
 function digestOf(folders) {
   const hash = createHash('sha256');
   for (const path of folders) {
-    const files = readdirSync(path, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
-    for (const file of files.map((entry) => join(entry.parentPath ?? entry.path, entry.name)).sort()) {
-      hash.update(`${relative(path, file)}\0`).update(readFileSync(file)).update('\0');
+    for (const file of filesUnder(path).sort()) {
+      hash
+        .update(`${relative(path, file)}\0`)
+        .update(readFileSync(file))
+        .update('\0');
     }
   }
   return hash;
+}
+
+/** Two threads: asc takes a second to warm up, so more would only help with many more plugins. */
+async function compileAll(jobs) {
+  if (jobs.length === 0) return;
+  const queue = [...jobs];
+  const threads = Math.min(2, availableParallelism(), jobs.length);
+  await Promise.all(Array.from({ length: threads }, () => compileNext(queue)));
+}
+
+async function compileNext(queue) {
+  const worker = new Worker(new URL('./plugin-worker.mjs', import.meta.url));
+  try {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      const failure = await ask(worker, job);
+      if (failure !== null) throw new Error(`plugin "${job.name}":\n${failure}`);
+    }
+  } finally {
+    await worker.terminate();
+  }
+}
+
+function ask(worker, job) {
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve).once('error', reject);
+    worker.postMessage(job);
+  });
+}
+
+/** What no build has made for a week goes; other checkouts may share the cache. */
+function sweepCache(used) {
+  for (const path of readdirSync(cache).map((name) => join(cache, name))) {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (!used.has(path) && found !== undefined && Date.now() - found.mtimeMs > CACHED_MS) rmSync(path, { force: true });
+  }
 }

@@ -2,7 +2,7 @@
 import { ensureBuilt, ensureInstalled } from './ensure.mjs';
 
 ensureInstalled();
-ensureBuilt();
+ensureBuilt({ types: false });
 endWithNpm();
 // In this process: signals, the terminal and the exit code are the demo's own.
 process.argv.splice(2, 0, 'demo');
