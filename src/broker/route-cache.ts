@@ -7,96 +7,91 @@ const WAYS = 8;
 /** Sets are counted in powers of two: 16 at first, 8,192 with 65,536 routes at most. */
 const SET_BITS_MIN = 4;
 const SET_BITS_MAX = 13;
-const placesOf = (setBits: number): (Route | null)[] => new Array((1 << setBits) * WAYS).fill(null);
 
 /**
  * Routes by subject, a set-associative cache as in a processor: a subject's hash names a set of eight places, a lookup looks
  * at those, and when all are taken the newcomer takes the place of one. Bounded, no string is made, and hostile
- * subjects that share a hash cost eight comparisons.
+ * subjects that share a hash cost eight comparisons. The hashes lie by themselves, so that a look-up that finds nothing
+ * touches one line of the processor's cache.
  *
  * ```text
- * hash -> set 0 | r | r | - | - | - | - | - | - |
- *         set 1 | r | - | …
+ * hash -> set 0   hashes | h | h | - | - | - | - | - | - |   routes | r | r | - | …
+ *         set 1          | h | - | …                                | r | - | …
  * ```
  */
 export class RouteCache {
-  private places = placesOf(SET_BITS_MIN);
   private setBits = SET_BITS_MIN;
+  private hashes = new Int32Array(WAYS << SET_BITS_MIN);
+  /** Those of a set stand at its front. */
+  private routes = noRoutes(WAYS << SET_BITS_MIN);
   private victim = 0;
   size = 0;
 
   /** The route of the message's subject, or null. */
   lookup(message: Message): Route | null {
     const hash = message.subjectHash;
-    const start = message.subjectStart;
-    const length = message.subjectEnd - start;
-    const places = this.places;
+    const { hashes } = this;
     const first = this.firstPlace(hash);
     for (let i = first; i < first + WAYS; i++) {
-      const route = places[i];
-      if (route === null) return null;
-      if (route.hash !== hash || route.subject.length !== length) continue;
-      if (sameSubject(route, message.words, start, length)) return route;
+      if (hashes[i] !== hash) continue;
+      const route = this.routes[i];
+      if (route !== null && isSubjectOf(route, message)) return route;
     }
     return null;
   }
 
   insert(route: Route): void {
-    if (this.size > this.places.length / 2 && this.setBits < SET_BITS_MAX) this.grow();
-    const places = this.places;
+    if (this.size > this.routes.length / 2 && this.setBits < SET_BITS_MAX) this.grow();
     const first = this.firstPlace(route.hash);
     for (let i = first; i < first + WAYS; i++) {
-      if (places[i] === null) {
-        places[i] = route;
-        this.size++;
-        return;
-      }
+      if (this.routes[i] !== null) continue;
+      this.put(i, route);
+      this.size++;
+      return;
     }
     this.victim = (this.victim + 1) % WAYS;
-    places[first + this.victim] = route;
+    this.put(first + this.victim, route);
   }
 
   /** Forgets every route for which `stale` holds. */
   forget(stale: (route: Route) => boolean): void {
-    const places = this.places;
-    for (let first = 0; first < places.length; first += WAYS) {
+    const { routes } = this;
+    for (let first = 0; first < routes.length; first += WAYS) {
       let to = first;
       for (let from = first; from < first + WAYS; from++) {
-        const route = places[from];
+        const route = routes[from];
         if (route === null) break;
         if (stale(route)) this.size--;
-        else places[to++] = route;
+        else this.put(to++, route);
       }
-      while (to < first + WAYS && places[to] !== null) places[to++] = null;
+      while (to < first + WAYS && routes[to] !== null) this.put(to++, null);
     }
   }
 
   /** Forgets the route of one subject. */
   forgetSubject(hash: number, subject: Uint8Array): void {
-    const places = this.places;
+    const { routes } = this;
     const first = this.firstPlace(hash);
     for (let i = first; i < first + WAYS; i++) {
-      const route = places[i];
+      const route = routes[i];
       if (route === null) return;
       if (route.hash !== hash || route.subject.length !== subject.length) continue;
       if (!rangesEqual(route.subject, 0, subject, 0, subject.length)) continue;
       this.size--;
       let last = i;
-      while (last + 1 < first + WAYS && places[last + 1] !== null) last++;
-      places[i] = places[last];
-      places[last] = null;
+      while (last + 1 < first + WAYS && routes[last + 1] !== null) last++;
+      this.put(i, routes[last]);
+      this.put(last, null);
       return;
     }
   }
 
   forEach(visit: (route: Route) => void): void {
-    for (const route of this.places) if (route !== null) visit(route);
+    for (const route of this.routes) if (route !== null) visit(route);
   }
 
   clear(): void {
-    this.places = placesOf(SET_BITS_MIN);
-    this.setBits = SET_BITS_MIN;
-    this.size = 0;
+    this.resize(SET_BITS_MIN);
   }
 
   private firstPlace(hash: number): number {
@@ -104,20 +99,37 @@ export class RouteCache {
     return (hash >>> (32 - this.setBits)) * WAYS;
   }
 
+  private put(place: number, route: Route | null): void {
+    this.routes[place] = route;
+    this.hashes[place] = route === null ? 0 : route.hash;
+  }
+
   private grow(): void {
-    const old = this.places;
-    this.setBits = Math.min(SET_BITS_MAX, this.setBits + 2);
-    this.places = placesOf(this.setBits);
-    this.size = 0;
+    const old = this.routes;
+    this.resize(Math.min(SET_BITS_MAX, this.setBits + 2));
     for (const route of old) if (route !== null) this.insert(route);
+  }
+
+  private resize(setBits: number): void {
+    this.setBits = setBits;
+    this.hashes = new Int32Array(WAYS << setBits);
+    this.routes = noRoutes(WAYS << setBits);
+    this.size = 0;
   }
 }
 
+function noRoutes(count: number): (Route | null)[] {
+  return new Array(count).fill(null);
+}
+
 /** Compares by words; of the last one only the bytes that belong to the subject. */
-function sameSubject(route: Route, words: DataView, start: number, length: number): boolean {
+function isSubjectOf(route: Route, message: Message): boolean {
+  const { words, subjectStart } = message;
+  const length = message.subjectEnd - subjectStart;
+  if (route.subject.length !== length) return false;
   const own = route.words;
   const whole = length >> 2;
-  for (let i = 0; i < whole; i++) if (own[i] !== words.getInt32(start + i * 4, true)) return false;
+  for (let i = 0; i < whole; i++) if (own[i] !== words.getInt32(subjectStart + i * 4, true)) return false;
   const rest = length & 3;
-  return rest === 0 || own[whole] === lastWord(words, start + whole * 4, rest);
+  return rest === 0 || own[whole] === lastWord(words, subjectStart + whole * 4, rest);
 }
