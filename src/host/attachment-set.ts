@@ -1,16 +1,26 @@
-import { textOf } from '../base/bytes.js';
-import { filterCovers } from '../subject/subject.js';
+import { utf8 } from '../base/bytes.js';
+import { SubjectTrie, type TrieValue } from '../subject/trie.js';
 import type { Attachment } from './attachment.js';
 import type { Chain } from './chain.js';
 import { PHASES } from './declarations.js';
+
+/** An attachment in the order of all; what the index holds. */
+interface Ranked extends TrieValue {
+  readonly attachment: Attachment;
+  readonly rank: number;
+}
 
 /** All attachments, and the chains they make for literal subjects. */
 export class AttachmentSet {
   private readonly attachments = new Map<string, Attachment>();
   private readonly listeners: (() => void)[] = [];
   private readonly makeChain: (attachments: readonly Attachment[]) => Chain;
+  /** Made when it is first needed after a change, as are the chains: subjects with the same attachments share one. */
+  private index: SubjectTrie<Ranked> | null = null;
+  private readonly chains = new Map<string, Chain>();
+  private readonly found: Ranked[] = [];
   /** The kill switch: while false, no subject has a chain. */
-  private enabled = true;
+  enabled = true;
 
   constructor(makeChain: (attachments: readonly Attachment[]) => Chain) {
     this.makeChain = makeChain;
@@ -54,15 +64,51 @@ export class AttachmentSet {
   /** The chain of a literal subject, or null when nothing is attached to it. The house's own subjects have none. */
   chainFor(bytes: Uint8Array, start: number, end: number): Chain | null {
     if (!this.enabled || this.attachments.size === 0) return null;
-    const subject = textOf(bytes, start, end);
-    if (subject.startsWith('$WEIR.') || subject.startsWith('$SYS.')) return null;
-    const matching = this.all().filter((attachment) => filterCovers(attachment.declaration.subject, subject));
-    return matching.length === 0 ? null : this.makeChain(matching);
+    if (startsWith(bytes, start, end, WEIR) || startsWith(bytes, start, end, SYS)) return null;
+    this.index ??= this.makeIndex();
+    const { found } = this;
+    found.length = 0;
+    this.index.match(bytes, start, end, found);
+    if (found.length === 0) return null;
+    if (found.length > 1) found.sort((one, other) => one.rank - other.rank);
+    return this.chainOf(found);
+  }
+
+  private chainOf(found: readonly Ranked[]): Chain {
+    const key = found.length === 1 ? String(found[0].rank) : found.map(({ rank }) => rank).join();
+    const known = this.chains.get(key);
+    if (known !== undefined) return known;
+    const chain = this.makeChain(found.map(({ attachment }) => attachment));
+    if (this.chains.size < CHAINS_MAX) this.chains.set(key, chain);
+    return chain;
+  }
+
+  private makeIndex(): SubjectTrie<Ranked> {
+    const index = new SubjectTrie<Ranked>();
+    const ordered = this.all();
+    for (let rank = 0; rank < ordered.length; rank++) {
+      const attachment = ordered[rank];
+      index.insert(utf8(attachment.declaration.subject), { attachment, rank, trieSlot: 0 });
+    }
+    return index;
   }
 
   private changed(): void {
+    this.index = null;
+    this.chains.clear();
     for (const listener of this.listeners) listener();
   }
+}
+
+/** Different sets of attachments that subjects may have and whose chains are remembered. */
+const CHAINS_MAX = 4096;
+const WEIR = utf8('$WEIR.');
+const SYS = utf8('$SYS.');
+
+function startsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
+  if (end - start < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
+  return true;
 }
 
 function byOrder(one: Attachment, other: Attachment): number {
