@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
+import { type Frame, frameOf } from '../../src/sandbox/frame.js';
 import { FAULT, Instance } from '../../src/sandbox/instance.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
 import type { MicroFigure } from '../micro.js';
@@ -28,13 +29,15 @@ const CONFIGS: Record<string, object> = {
 
 /** A call of each bundled plugin: the message goes in, the verdict and the new payload's place come out. */
 export async function benches(): Promise<MicroFigure[]> {
-  const frame = Buffer.from(SUBJECT + JSON.stringify(PAYLOAD));
+  const none = new Uint8Array(0);
+  const payload = Buffer.from(JSON.stringify(PAYLOAD));
+  const frame = frameOf(Buffer.from(SUBJECT), none, none, payload);
   return Object.entries(CONFIGS).map(([plugin, config]) => {
     const instance = open(plugin, config);
     const ns = nsPerStep(CALLS, () => {
       for (let i = 0; i < CALLS; i++) kept.value += callOf(instance, frame);
     });
-    const note = `${frame.length - SUBJECT.length} B, fuel ${instance.fuelUsed.toLocaleString('en')}`;
+    const note = `${payload.length} B, fuel ${instance.fuelUsed.toLocaleString('en')}`;
     return { name: `plugin ${plugin}`, ns, note };
   });
 }
@@ -46,9 +49,8 @@ function open(plugin: string, config: object): Instance {
   return made;
 }
 
-function callOf(instance: Instance, frame: Uint8Array): number {
-  const at = SUBJECT.length;
-  const verdict = instance.call(frame, 0, at, at, at, at, at, frame.length, 0);
+function callOf(instance: Instance, frame: Frame): number {
+  const verdict = instance.call(frame, 0);
   if (verdict === FAULT) throw new Error(instance.fault.text);
   return verdict;
 }

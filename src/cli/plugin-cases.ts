@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Verdict } from '../sandbox/abi.js';
 import { DEFAULT_BUDGET } from '../sandbox/budget.js';
+import { frameOf } from '../sandbox/frame.js';
 import { FAULT, Instance } from '../sandbox/instance.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
 import { type Case, type CaseMessage, type Expectation, readCases } from './plugin-case-file.js';
@@ -51,15 +52,8 @@ function runCase(instance: Instance, { name, message, expect }: Case): CaseResul
   const parts = [message.subject ?? 'test', message.reply ?? '', headerBlock(message.headers)].map((text) =>
     Buffer.from(text),
   );
-  const payload = payloadOf(message);
-  const ends = parts.map((_, i) => parts.slice(0, i + 1).reduce((sum, part) => sum + part.length, 0));
-  const [subjectEnd, replyEnd, headersEnd] = ends;
-  const frame = Buffer.concat([...parts, payload]);
-  const call = () => {
-    const timestampMs = Date.UTC(2025, 0, 1);
-    const [subject, reply, headers] = [0, subjectEnd, replyEnd];
-    return instance.call(frame, subject, subjectEnd, reply, replyEnd, headers, headersEnd, frame.length, timestampMs);
-  };
+  const frame = frameOf(parts[0], parts[1], parts[2], payloadOf(message));
+  const call = () => instance.call(frame, Date.UTC(2025, 0, 1));
   const verdict = call();
   const difference = differenceOf(instance, VERDICTS.get(verdict), expect);
   return { name, difference, fuel: instance.fuelUsed, ns: verdict === FAULT ? null : nsPerCall(call) };

@@ -81,8 +81,8 @@ export class Attachment {
     checkDeclaration(declaration, this.phase);
   }
 
-  /** Runs the plugin on one message: its verdict, or `FAULT` with `fault` set. */
-  call(message: Message): number {
+  /** Runs the plugin on one message: its verdict, or `FAULT` with `fault` set. `nowMs` is what the plugin is told of the time. */
+  call(message: Message, nowMs: number): number {
     if (!this.breaker.admits()) {
       return this.skip({ cause: 'unavailable', text: 'the attachment is quarantined after repeated faults' });
     }
@@ -93,19 +93,7 @@ export class Attachment {
     const counters = this.counters;
     const timed = counters.calls % TIMED_EVERY === 0;
     const startedNs = timed ? this.clock.monotonicNs() : 0;
-    const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
-    const nowMs = this.clock.nowMs();
-    const verdict = instance.call(
-      bytes,
-      subjectStart,
-      subjectEnd,
-      replyStart,
-      replyEnd,
-      headersStart,
-      payloadStart,
-      payloadEnd,
-      nowMs,
-    );
+    const verdict = instance.call(message, nowMs);
     if (timed) {
       counters.timedNs += this.clock.monotonicNs() - startedNs;
       counters.timedCalls++;
@@ -114,7 +102,7 @@ export class Attachment {
     this.work += instance.fuelUsed;
     counters.calls++;
     counters.fuel += instance.fuelUsed;
-    counters.bytesIn += payloadEnd - subjectStart;
+    counters.bytesIn += message.payloadEnd - message.subjectStart;
     if (verdict !== FAULT) return verdict;
     this.work += TRAP_WORK;
     if (instance.poisoned) this.instance = null;

@@ -43,7 +43,7 @@ export class Chain {
       const verdict = this.call(attachment, current, work);
       work += attachment.work;
       this.turn.add(attachment.work);
-      if (verdict === Verdict.pass && !this.effects.any(attachment)) {
+      if (verdict === Verdict.pass && !attachment.instance!.outbox.hasEffects) {
         attachment.counters.passed++;
         attachment.succeed();
         continue;
@@ -63,7 +63,7 @@ export class Chain {
   /** Many plugins that each keep to their budget can still hold everyone up together. */
   private call(attachment: Attachment, message: Message, work: number): number {
     if (work < CHAIN_FUEL_MAX || this.attachments.some((each) => work < each.fuelPerMessage)) {
-      return attachment.call(message);
+      return attachment.call(message, this.turn.wallMs);
     }
     const text = `the plugins before this one used ${work} fuel on the message; ${CHAIN_FUEL_MAX} are allowed for all together`;
     return attachment.skip({ cause: 'overload', text });

@@ -29,15 +29,9 @@ export class Effects {
     this.clock = clock;
   }
 
-  /** Whether the last call of the attachment asked for anything. */
-  any(attachment: Attachment): boolean {
-    const { outbox } = attachment.instance!;
-    return outbox.emits.length > 0 || outbox.logs.length > 0 || outbox.metrics.length > 0;
-  }
-
   /** Carries out what the outbox asks for, all of it or nothing; returns the fault of an effect that is not allowed. */
   apply(attachment: Attachment, message: Message, outbox: Outbox): Fault | null {
-    if (!this.any(attachment)) return null;
+    if (!outbox.hasEffects) return null;
     const { grants = {} } = attachment.declaration;
     if (outbox.logs.length > 0 && !grants.log) return ungranted('log');
     if (outbox.metrics.length > 0 && !grants.metric) return ungranted('metric');

@@ -23,7 +23,7 @@ export class PluginHost {
 
   constructor({ clock, payloadBytesMax }: { clock: Clock; payloadBytesMax: () => number }) {
     this.clock = clock;
-    this.turn = new PluginTurn(() => this.clock.monotonicNs());
+    this.turn = new PluginTurn(clock);
     const effects = new Effects(this.emits, payloadBytesMax, clock);
     this.attachments = new AttachmentSet((matching) => new Chain(matching, effects, this.turn));
     this.registry = new PluginRegistry(() => this.loadCompiler());

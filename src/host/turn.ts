@@ -1,3 +1,5 @@
+import type { Clock } from '../base/clock.js';
+
 /** Plugins' work until the clock is looked at: 1 ms, 10 at the very worst, and much less as a rule (`sandbox/costs.ts`). */
 const FUEL_PER_LOOK = 2_000_000;
 /** What plugins may take of a turn, give or take one look. */
@@ -12,38 +14,44 @@ export class PluginTurn {
   spent = false;
   private fuel = 0;
   private startedNs = 0;
+  private startedMs = 0;
   private scheduled = false;
   private waiting: (() => void)[] = [];
+  private readonly clock: Clock;
   private readonly defer: (run: () => void) => void;
 
-  private readonly nowNs: () => number;
-
-  /** `defer` calls back when input and output had their turn; `nowNs` is monotonic. */
-  constructor(nowNs: () => number, defer: (run: () => void) => void = setImmediate) {
-    this.nowNs = nowNs;
+  /** `defer` calls back when input and output had their turn. */
+  constructor(clock: Clock, defer: (run: () => void) => void = setImmediate) {
+    this.clock = clock;
     this.defer = defer;
+  }
+
+  /** The wall clock when the turn began: reading it for every message would cost as much as a small plugin does. */
+  get wallMs(): number {
+    if (!this.scheduled) this.schedule();
+    return this.startedMs;
   }
 
   /** Takes note of plugins' work, in fuel. */
   add(fuel: number): void {
-    if (!this.scheduled) this.startedNs = this.nowNs();
-    this.schedule();
+    if (!this.scheduled) this.schedule();
     this.fuel += fuel;
     if (this.fuel < FUEL_PER_LOOK) return;
     // Fuel is an upper bound: what it stands for was perhaps done in a tenth of the time.
     this.fuel = 0;
-    if (this.nowNs() - this.startedNs >= TURN_NS) this.spent = true;
+    if (this.clock.monotonicNs() - this.startedNs >= TURN_NS) this.spent = true;
   }
 
   /** Calls `run` in a later turn; those who wait go first come, first served, as many as a turn has room for. */
   later(run: () => void): void {
     this.waiting.push(run);
-    this.schedule();
+    if (!this.scheduled) this.schedule();
   }
 
   private schedule(): void {
-    if (this.scheduled) return;
     this.scheduled = true;
+    this.startedNs = this.clock.monotonicNs();
+    this.startedMs = this.clock.nowMs();
     this.defer(() => this.begin());
   }
 
@@ -51,12 +59,12 @@ export class PluginTurn {
     this.scheduled = false;
     this.spent = false;
     this.fuel = 0;
-    this.startedNs = this.nowNs();
+    if (this.waiting.length === 0) return;
+    this.schedule();
     const waiting = this.waiting;
     this.waiting = [];
     let next = 0;
     while (next < waiting.length && !this.spent) waiting[next++]();
     if (next < waiting.length) this.waiting = [...waiting.slice(next), ...this.waiting];
-    if (this.waiting.length > 0) this.schedule();
   }
 }

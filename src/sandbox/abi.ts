@@ -12,6 +12,8 @@ export const ControlWord = {
   outboxCapacity: 3,
   outboxLength: 4,
   code: 5,
+  /** Written behind the guest's back when it has answered, and taken away by the host before it is called again. */
+  fuelLeft: 6,
 } as const;
 
 /** Bytes of the control block: eight words. */

@@ -4,11 +4,13 @@ import { parentPort } from 'node:worker_threads';
 import { describe, Failure } from '../base/failure.js';
 import { DEFAULT_BUDGET } from './budget.js';
 import type { CompileAnswer, CompileRequest } from './compiler.js';
+import { frameOf } from './frame.js';
 import { Instance } from './instance.js';
 import { type PreparedModule, prepareModule } from './prepare.js';
 import { startGuest } from './start.js';
 
 const WARM_UP_CALLS = 64;
+const NO_BYTES = new Uint8Array(0);
 
 // All of a module's functions are compiled here and now. By default each is when it is first called, on the event loop: 30 ms for a message that
 // makes a plugin call everything it has.
@@ -20,8 +22,8 @@ setFlagsFromString('--wasm-num-compilation-tasks=1');
 function warmUp(prepared: PreparedModule): void {
   const instance = Instance.create(prepared, DEFAULT_BUDGET, '{}');
   if (!(instance instanceof Instance)) return;
-  const frame = Buffer.from('warm.up{"value":1}');
-  for (let i = 0; i < WARM_UP_CALLS && !instance.poisoned; i++) instance.call(frame, 0, 7, 7, 7, 7, 7, frame.length, 0);
+  const frame = frameOf(Buffer.from('warm.up'), NO_BYTES, NO_BYTES, Buffer.from('{"value":1}'));
+  for (let i = 0; i < WARM_UP_CALLS && !instance.poisoned; i++) instance.call(frame, 0);
 }
 
 function answerTo(request: CompileRequest): CompileAnswer {

@@ -2,6 +2,8 @@ import { describe } from '../base/failure.js';
 import { ABI_VERSION, CONTROL_BYTES, ControlWord, RECORD_HEAD_BYTES, Verdict } from './abi.js';
 import { type Budget, DEFAULT_BUDGET, FUEL_FOR_STATE, FUEL_MAX, outputAllowance, STATE_BYTES_MAX } from './budget.js';
 import type { Fault, FaultCause } from './fault.js';
+import type { Frame } from './frame.js';
+import { GuestMemory } from './guest-memory.js';
 import { changesOf, type Image } from './image.js';
 import { PAGE_BYTES } from './limits.js';
 import { Outbox } from './outbox.js';
@@ -14,11 +16,12 @@ export const FAULT = -1;
 /** The first inbox and outbox. */
 const INBOX_BYTES = 64 * 1024;
 const OUTBOX_BYTES = 64 * 1024;
-/** Frames up to this many bytes are copied by a loop: making a view of them costs more (bench/micro/sandbox.ts). */
-const LOOP_BYTES_MAX = 32;
+
+const NO_MEMORY = new GuestMemory(new ArrayBuffer(0));
 
 type MessageFunction = (
   fuel: number,
+  control: number,
   subject: number,
   subjectBytes: number,
   reply: number,
@@ -73,7 +76,7 @@ export class Instance {
   private initFuel: number;
   /** What the last call that was not a message answered. */
   private hookAnswer = 0;
-  private memory = new Uint8Array(0);
+  private memory = NO_MEMORY;
   private control = new Int32Array(0);
   private controlAt = 0;
   private inboxAt = 0;
@@ -109,7 +112,7 @@ export class Instance {
     made.outboxAt = image.boxes.outbox;
     made.outboxCapacity = image.boxes.outboxCapacity;
     made.renewViews();
-    for (const { at, bytes } of image.changes) made.memory.set(bytes, at);
+    for (const { at, bytes } of image.changes) made.memory.bytes.set(bytes, at);
     prepared.stateGlobals?.forEach((name, i) => {
       globalOf(made.exports, name).value = image.globals[i];
     });
@@ -165,41 +168,24 @@ export class Instance {
     return this.exports.memory.buffer.byteLength;
   }
 
-  /**
-   * One message. `bytes[subjectStart, payloadEnd)` holds its parts; an absent part has the same start and end; headers end where the payload
-   * starts. Returns the verdict, or `FAULT`. What the call wrote is in `outbox` until the next call.
-   */
-  call(
-    bytes: Uint8Array,
-    subjectStart: number,
-    subjectEnd: number,
-    replyStart: number,
-    replyEnd: number,
-    headersStart: number,
-    payloadStart: number,
-    payloadEnd: number,
-    timestampMs: number,
-  ): number {
+  /** One message. Returns the verdict, or `FAULT`. What the call wrote is in `outbox` until the next call. */
+  call(frame: Frame, timestampMs: number): number {
+    const { subjectStart, replyStart, headersStart, payloadStart, payloadEnd } = frame;
     const frameBytes = payloadEnd - subjectStart;
     if (frameBytes > this.inboxCapacity && !this.enlargeForMessage(frameBytes)) return FAULT;
     const inbox = this.inboxAt;
-    const memory = this.memory;
-    if (frameBytes <= LOOP_BYTES_MAX) {
-      for (let i = 0; i < frameBytes; i++) memory[inbox + i] = bytes[subjectStart + i];
-    } else memory.set(new Uint8Array(bytes.buffer, bytes.byteOffset + subjectStart, frameBytes), inbox);
-    const control = this.control;
-    control[ControlWord.outboxLength] = 0;
-    control[ControlWord.code] = 0;
+    this.memory.copyIn(inbox, frame.bytes, frame.words, subjectStart, frameBytes);
     const shift = inbox - subjectStart;
     const fuel = this.budget.fuelPerMessage;
     let verdict: number;
     try {
       verdict = this.message(
         fuel,
+        this.controlAt,
         inbox,
-        subjectEnd - subjectStart,
+        frame.subjectEnd - subjectStart,
         replyStart + shift,
-        replyEnd - replyStart,
+        frame.replyEnd - replyStart,
         headersStart + shift,
         payloadStart - headersStart,
         payloadStart + shift,
@@ -211,11 +197,14 @@ export class Instance {
       this.fuelUsed = this.fuelSince(fuel);
       return this.trapped(error, 'weir_message');
     }
-    this.fuelUsed = fuel - this.exports[HostExport.fuel]();
     if (this.control.length === 0) this.renewViews();
-    const output = this.control[ControlWord.outboxLength] >>> 0;
-    if (output === 0) this.outbox.clear();
-    else if (!this.readOutbox(output, frameBytes)) return FAULT;
+    const control = this.control;
+    this.fuelUsed = fuel - control[ControlWord.fuelLeft];
+    control[ControlWord.fuelLeft] = 0;
+    const output = control[ControlWord.outboxLength] >>> 0;
+    if (output > 0) {
+      if (!this.readOutbox(output, frameBytes)) return FAULT;
+    } else if (!this.outbox.isEmpty) this.outbox.clear();
     if (verdict >= Verdict.pass && verdict <= Verdict.replace) return verdict;
     return this.lessUsual(verdict);
   }
@@ -259,7 +248,7 @@ export class Instance {
   restoreState(state: Uint8Array): boolean {
     this.initFuel = FUEL_FOR_STATE;
     if (state.length > this.inboxCapacity && !this.enlarge(state.length)) return false;
-    this.memory.set(state, this.inboxAt);
+    this.memory.bytes.set(state, this.inboxAt);
     return this.hook('weir_restore', FUEL_FOR_STATE, () => this.exports.weir_restore!(state.length));
   }
 
@@ -370,7 +359,7 @@ export class Instance {
     if (!this.prepared.hasInit) return true;
     const bytes = Buffer.from(config, 'utf8');
     if (bytes.length > this.inboxCapacity && !this.enlarge(bytes.length)) return false;
-    this.memory.set(bytes, this.inboxAt);
+    this.memory.bytes.set(bytes, this.inboxAt);
     this.control[ControlWord.outboxLength] = 0;
     const answer = this.guarded('weir_init', () => this.exports.weir_init!(bytes.length));
     if (answer === null) return false;
@@ -424,7 +413,7 @@ export class Instance {
   /** `memory.grow` detaches every view of the memory. */
   private renewViews(): void {
     const { buffer } = this.exports.memory;
-    this.memory = new Uint8Array(buffer);
+    this.memory = new GuestMemory(buffer);
     this.control = new Int32Array(buffer, this.controlAt, CONTROL_BYTES / 4);
   }
 

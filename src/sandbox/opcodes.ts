@@ -25,6 +25,8 @@ export const Op = {
   globalSet: 0x24,
   tableGet: 0x25,
   tableSet: 0x26,
+  i32Store: 0x36,
+  i64Store: 0x37,
   memoryGrow: 0x40,
   i32Const: 0x41,
   i64Const: 0x42,

@@ -1,5 +1,6 @@
 import { textOf } from '../base/bytes.js';
 import { RECORD_HEAD_BYTES, RecordKind } from './abi.js';
+import type { GuestMemory } from './guest-memory.js';
 
 /** A half-open range of `Outbox.bytes`. */
 export interface Range {
@@ -57,8 +58,13 @@ export class Outbox {
   emits: EmitRecord[] = NO_EMITS;
   logs: LogRecord[] = NO_LOGS;
   metrics: MetricRecord[] = NO_METRICS;
+  isEmpty = true;
+  /** Whether there are emits, logs or metrics. */
+  hasEffects = false;
 
   clear(): void {
+    this.isEmpty = true;
+    this.hasEffects = false;
     this.subject = null;
     this.reply = null;
     this.headers = null;
@@ -71,10 +77,11 @@ export class Outbox {
     this.metrics = NO_METRICS;
   }
 
-  /** Reads the records in `bytes[start, end)`, `start` a multiple of 4. Returns what is wrong, or null. */
-  read(bytes: Uint8Array, start: number, end: number): string | null {
-    this.bytes = bytes;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** Reads the records in `memory[start, end)`, `start` a multiple of 4. Returns what is wrong, or null. */
+  read(memory: GuestMemory, start: number, end: number): string | null {
+    this.bytes = memory.bytes;
+    this.isEmpty = false;
+    const view = memory.words;
     let at = start;
     for (let count = 0; at < end; count++) {
       if (count === RECORDS_MAX) return `the outbox holds more than ${RECORDS_MAX} records`;
@@ -118,10 +125,13 @@ export class Outbox {
         this.error = this.text(start, end) || 'no text';
         return null;
       case RecordKind.emit:
+        this.hasEffects = true;
         return this.emit(view, start, end);
       case RecordKind.log:
+        this.hasEffects = true;
         return this.log(view, start, end);
       case RecordKind.metric:
+        this.hasEffects = true;
         return this.metric(view, start, end);
       default:
         return `a record has the kind ${kind}; kinds 1 to 9 are allowed`;

@@ -1,3 +1,4 @@
+import { ControlWord } from './abi.js';
 import { ByteWriter } from './byte-writer.js';
 import { type DecodedModule, typeOfFunction } from './decoded-module.js';
 import { MODULE_LIMITS } from './limits.js';
@@ -6,7 +7,10 @@ import { Op } from './opcodes.js';
 
 /** What the host calls besides the contract's own exports. */
 export const HostExport = {
-  /** `(fuel, …the parameters of weir_message) -> i32`: sets the fuel and calls in one crossing. */
+  /**
+   * `(fuel, control, …the parameters of weir_message) -> i32`: sets the fuel, clears the control block's words for answers, calls, and leaves the
+   * fuel that is left in the block, all in one crossing.
+   */
   message: '$weir:message',
   /** `(fuel) -> ()` */
   refuel: '$weir:refuel',
@@ -65,7 +69,7 @@ function typeSection(module: DecodedModule): ByteWriter {
     body.byte(0x60).u32(params.length).raw(params).u32(results.length).raw(results);
   };
   for (const type of module.types) write(type.params, type.results);
-  write([I32, ...MESSAGE_PARAMS], [I32]);
+  write([I32, I32, ...MESSAGE_PARAMS], [I32]);
   write([I32], []);
   write([], [I32]);
   return body;
@@ -139,10 +143,20 @@ function codeSection(module: DecodedModule): ByteWriter {
 
 function hostFunctions(module: DecodedModule, fuelGlobal: number): ByteWriter[] {
   const message = new ByteWriter().u32(0).byte(Op.localGet).u32(0).byte(Op.globalSet).u32(fuelGlobal);
+  // Words 4 and 5, then 6 and 7.
+  for (const offset of [ControlWord.outboxLength * 4, ControlWord.fuelLeft * 4]) {
+    message.byte(Op.localGet).u32(1).byte(Op.i64Const).i32(0).byte(Op.i64Store).u32(0).u32(offset);
+  }
   MESSAGE_PARAMS.forEach((_, i) => {
-    message.byte(Op.localGet).u32(i + 1);
+    message.byte(Op.localGet).u32(i + 2);
   });
-  message.byte(Op.call).u32(module.exports.get('weir_message')!).byte(Op.end);
+  message.byte(Op.call).u32(module.exports.get('weir_message')!);
+  message.byte(Op.localGet).u32(1).byte(Op.globalGet).u32(fuelGlobal);
+  message
+    .byte(Op.i32Store)
+    .u32(2)
+    .u32(ControlWord.fuelLeft * 4)
+    .byte(Op.end);
   const refuel = new ByteWriter().u32(0).byte(Op.localGet).u32(0).byte(Op.globalSet).u32(fuelGlobal).byte(Op.end);
   const fuel = new ByteWriter().u32(0).byte(Op.globalGet).u32(fuelGlobal).byte(Op.end);
   return [message, refuel, fuel];

@@ -5,16 +5,18 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Failure } from '../../src/base/failure.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
 import { FAULT_CAUSES } from '../../src/sandbox/fault.js';
+import { frameOf } from '../../src/sandbox/frame.js';
 import { FAULT, Instance } from '../../src/sandbox/instance.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
 import { guest, Kind, record, repeat, writingGuest } from './guest.js';
 
 const BUDGET = { ...DEFAULT_BUDGET, fuelPerMessage: 100_000, fuelForInit: 300_000 };
-const FRAME = Buffer.from(
-  'sensors.kitchen._INBOX.7NATS/1.0\r\nA: b\r\n\r\n{"id":"a","value":23.5,"list":[1,2,{"x":null}]}',
+const FRAME = frameOf(
+  Buffer.from('sensors.kitchen'),
+  Buffer.from('_INBOX.7'),
+  Buffer.from('NATS/1.0\r\nA: b\r\n\r\n'),
+  Buffer.from('{"id":"a","value":23.5,"list":[1,2,{"x":null}]}'),
 );
-const [REPLY_AT, HEADERS_AT] = [15, 23];
-const PAYLOAD_AT = FRAME.indexOf('{');
 
 const bundled = join(import.meta.dirname, '..', '..', 'dist', 'plugins');
 const bundledFiles = existsSync(bundled) ? readdirSync(bundled).filter((name) => name.endsWith('.wasm')) : [];
@@ -84,17 +86,7 @@ function tryOut(wasm: Uint8Array): 'refused' | 'fault' | 'ran' {
     return 'fault';
   }
   for (let i = 0; i < 3 && !made.poisoned; i++) {
-    const verdict = made.call(
-      FRAME,
-      0,
-      REPLY_AT,
-      REPLY_AT,
-      HEADERS_AT,
-      HEADERS_AT,
-      PAYLOAD_AT,
-      FRAME.length,
-      1_700_000_000_000,
-    );
+    const verdict = made.call(FRAME, 1_700_000_000_000);
     expect(made.fuelUsed).toBeLessThanOrEqual(BUDGET.fuelPerMessage);
     expect(made.fuelUsed).toBeGreaterThanOrEqual(0);
     if (verdict === FAULT) expect(FAULT_CAUSES).toContain(made.fault.cause);

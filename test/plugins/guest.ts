@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Verdict } from '../../src/sandbox/abi.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
+import { frameOf } from '../../src/sandbox/frame.js';
 import { FAULT, Instance } from '../../src/sandbox/instance.js';
 import type { Range } from '../../src/sandbox/outbox.js';
 import { type PreparedModule, prepareModule } from '../../src/sandbox/prepare.js';
@@ -54,20 +55,8 @@ export class Guest {
       Buffer.from(block.length === 0 ? '' : `NATS/1.0\r\n${block.join('')}\r\n`),
       typeof payload === 'string' ? Buffer.from(payload) : payload,
     ];
-    const at = [0];
-    for (const part of parts) at.push(at[at.length - 1] + part.length);
     const { instance } = this;
-    const verdict = instance.call(
-      Buffer.concat(parts),
-      at[0],
-      at[1],
-      at[1],
-      at[2],
-      at[2],
-      at[3],
-      at[4],
-      1_700_000_000_123,
-    );
+    const verdict = instance.call(frameOf(parts[0], parts[1], parts[2], parts[3]), 1_700_000_000_123);
     return {
       verdict: VERDICTS.get(verdict) ?? 'fault',
       error: verdict === FAULT ? `${instance.fault.cause}: ${instance.fault.text}` : instance.outbox.error,

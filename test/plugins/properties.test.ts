@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Verdict } from '../../src/sandbox/abi.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
+import { frameOf } from '../../src/sandbox/frame.js';
 import { FAULT, Instance } from '../../src/sandbox/instance.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
 
@@ -23,8 +24,8 @@ function open(plugin: string, config: object): Instance {
 /** The verdict for a payload. */
 function call(instance: Instance, payload: string | Uint8Array): number {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-  const frame = Buffer.concat([Buffer.from('s'), bytes]);
-  return instance.call(frame, 0, 1, 1, 1, 1, 1, frame.length, 0);
+  const none = Buffer.alloc(0);
+  return instance.call(frameOf(Buffer.from('s'), none, none, Buffer.from(bytes)), 0);
 }
 
 function payloadOf({ outbox }: Instance): string {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
+import { frameOf } from '../../src/sandbox/frame.js';
 import { FAULT, Instance } from '../../src/sandbox/instance.js';
 import { type PreparedModule, prepareModule } from '../../src/sandbox/prepare.js';
 import { guest, INBOX_AT } from '../hostile/guest.js';
@@ -9,6 +10,7 @@ import { PROGRAM_LOCALS, type Program, program } from './programs.js';
 
 const FRAME = Buffer.from('some.subject{"value":23.5}');
 const PAYLOAD_AT = FRAME.indexOf('{');
+const NONE = Buffer.alloc(0);
 const NOW_MS = 1_700_000_000_000;
 
 interface Outcome {
@@ -69,17 +71,7 @@ function runBare(wasm: Uint8Array): Outcome | 'trap' {
 
 function runMetered(prepared: PreparedModule, fuelPerMessage: number): { outcome: Outcome | string; fuel: number } {
   const instance = Instance.create(prepared, { ...DEFAULT_BUDGET, fuelPerMessage }, '{}') as Instance;
-  const verdict = instance.call(
-    FRAME,
-    0,
-    PAYLOAD_AT,
-    PAYLOAD_AT,
-    PAYLOAD_AT,
-    PAYLOAD_AT,
-    PAYLOAD_AT,
-    FRAME.length,
-    NOW_MS,
-  );
+  const verdict = instance.call(frameOf(FRAME.subarray(0, PAYLOAD_AT), NONE, NONE, FRAME.subarray(PAYLOAD_AT)), NOW_MS);
   const fuel = instance.fuelUsed;
   if (verdict === FAULT) return { outcome: instance.fault.cause, fuel };
   return { outcome: { verdict, memory: digest(memoryOf(instance)) }, fuel };
@@ -121,8 +113,7 @@ describe('metering', () => {
     const prepared = prepareModule(await guest({ locals: '(local $a i32)', message: rounds }));
     const instance = Instance.create(prepared, DEFAULT_BUDGET, '{}') as Instance;
     const fuel = [1, 2, 3, 9].map((count) => {
-      const frame = Buffer.from(`s${count}`);
-      instance.call(frame, 0, 1, 1, 1, 1, 1, 2, NOW_MS);
+      instance.call(frameOf(Buffer.from('s'), NONE, NONE, Buffer.from(`${count}`)), NOW_MS);
       return instance.fuelUsed;
     });
     const round = fuel[1] - fuel[0];

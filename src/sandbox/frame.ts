@@ -1,0 +1,34 @@
+import { wordsOf } from '../base/bytes.js';
+
+/** The parts of one message as they lie in its publisher's bytes. An absent part has the same start and end; headers end where the payload starts. */
+export interface Frame {
+  readonly bytes: Uint8Array;
+  /** The same bytes, and what lies behind them. */
+  readonly words: DataView;
+  readonly subjectStart: number;
+  readonly subjectEnd: number;
+  readonly replyStart: number;
+  readonly replyEnd: number;
+  readonly headersStart: number;
+  readonly payloadStart: number;
+  readonly payloadEnd: number;
+}
+
+/** A frame whose parts lie next to each other in bytes of their own. */
+export function frameOf(subject: Uint8Array, reply: Uint8Array, headers: Uint8Array, payload: Uint8Array): Frame {
+  const bytes = Buffer.concat([subject, reply, headers, payload]);
+  const replyStart = subject.length;
+  const headersStart = replyStart + reply.length;
+  const payloadStart = headersStart + headers.length;
+  return {
+    bytes,
+    words: wordsOf(bytes),
+    subjectStart: 0,
+    subjectEnd: replyStart,
+    replyStart,
+    replyEnd: headersStart,
+    headersStart,
+    payloadStart,
+    payloadEnd: bytes.length,
+  };
+}
