@@ -75,7 +75,7 @@ export function verdict(better: Metric['better'], value: number, goal: number | 
   return `${better === 'higher' ? '≥' : '≤'} ${goal} ${met ? '✓' : '✗'}`;
 }
 
-export function formatted(figure: Figure, unit: Metric['unit']): string {
+function formatted(figure: Figure, unit: Metric['unit']): string {
   const spreadText = figure.runs > 1 ? ` ±${Math.round(figure.spread * 100)} %` : '';
   return `${rounded(figure.median)} ${unit}${spreadText}`;
 }

@@ -4,7 +4,7 @@ import type { PayloadPlan, PublisherOrder, SubjectPlan, SubscriberOrder } from '
 const CHUNK_BYTES = 64 * 1024;
 /** Numbers have one width, so that every message of a run has the same length and bytes can be counted instead of parsed. */
 const DIGITS = 7;
-export const HEADERS =
+const HEADERS =
   'NATS/1.0\r\nContent-Type: application/json\r\nTrace-Id: 4bf92f3577b34da6\r\nSource: gateway-17\r\n\r\n';
 /** What a subscription id starts at when a connection has several: all then have the same width. */
 const FIRST_SID = 1_000_000;

@@ -23,7 +23,7 @@ export function checkFilter(subject: string): void {
 }
 
 /** All of stdin. */
-export async function readStdin(): Promise<Uint8Array> {
+async function readStdin(): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);

@@ -29,9 +29,9 @@ export interface MetricRecord {
 }
 
 /** Records of one call: reading them is the event loop's time, not the guest's fuel. */
-export const RECORDS_MAX = 1000;
+const RECORDS_MAX = 1000;
 /** Bytes of one text (log line, metric name, error) that are read; the rest is cut. */
-export const TEXT_BYTES_MAX = 4096;
+const TEXT_BYTES_MAX = 4096;
 
 /** Shared by all calls that ask for nothing, which are most: replaced, never filled. */
 const NO_EMITS: EmitRecord[] = [];

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 /** A test waits no longer than this for what must come at once. */
-export const DEADLINE_MS = 3_000;
+const DEADLINE_MS = 3_000;
 
 /** A server's address. */
 export interface Address {
