@@ -51,6 +51,7 @@ export class Account {
     this.plugins = plugins;
     this.random = random;
     this.routes = new Routes(plugins?.attachments ?? null, random);
+    plugins?.emits.onWake(() => this.drainEmits());
   }
 
   /** Subscriptions at present. */

@@ -5,26 +5,29 @@ import { type AttachmentDeclaration, FAILURE_ACTIONS, PHASES } from './declarati
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 
+/** Budgets, of an attachment or as a manifest asks for them. */
+export const budgetSchema = v.strictObject({
+  fuel_per_message: v.optional(whole(1_000, 1_000_000_000)),
+  fuel_for_init: v.optional(whole(1_000, 200_000_000)),
+  memory_bytes: v.optional(whole(65536, 256 * 1024 * 1024)),
+  output_bytes: v.optional(whole(0, 64 * 1024 * 1024)),
+});
+
 const attachment = v.strictObject({
   plugin: v.string(),
   version: v.optional(whole(1, 2 ** 31)),
   subject: v.string(),
   phase: v.optional(v.picklist(PHASES)),
   order: v.optional(v.number()),
+  tick_ms: v.optional(whole(10, 86_400_000)),
   config: v.optional(v.unknown()),
-  budget: v.optional(
-    v.strictObject({
-      fuel_per_message: v.optional(whole(1_000, 1_000_000_000)),
-      fuel_for_init: v.optional(whole(1_000, 200_000_000)),
-      memory_bytes: v.optional(whole(65536, 256 * 1024 * 1024)),
-      output_bytes: v.optional(whole(0, 64 * 1024 * 1024)),
-    }),
-  ),
+  budget: v.optional(budgetSchema),
   grants: v.optional(
     v.strictObject({
       emit: v.optional(v.array(v.string())),
       log: v.optional(v.boolean()),
       metric: v.optional(v.boolean()),
+      state: v.optional(v.boolean()),
     }),
   ),
   failure: v.optional(v.record(v.picklist([...FAULT_CAUSES, 'default'] as const), v.picklist(FAILURE_ACTIONS))),
@@ -53,18 +56,4 @@ export function checkAttachment(
     );
   }
   return { declaration: { name, ...rest } as AttachmentDeclaration, replace };
-}
-
-/** The same, from JSON text. */
-export function readAttachment(name: string, json: string): { declaration: AttachmentDeclaration; replace: boolean } {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (error) {
-    throw new Failure(
-      'request-invalid',
-      `attachment ${JSON.stringify(name)}: the request is not JSON: ${(error as Error).message}`,
-    );
-  }
-  return checkAttachment(name, value);
 }

@@ -8,7 +8,14 @@ import { FAULT, Instance } from '../sandbox/instance.js';
 import type { Started } from '../sandbox/start.js';
 import { isFilter } from '../subject/subject.js';
 import { Breaker } from './breaker.js';
-import { type AttachmentDeclaration, type FailureAction, PHASES, type Phase } from './declarations.js';
+import { settleConfig } from './config-schema.js';
+import {
+  type AttachmentDeclaration,
+  type BudgetRequest,
+  type FailureAction,
+  PHASES,
+  type Phase,
+} from './declarations.js';
 import type { PluginVersion } from './registry.js';
 
 /** Calls by verdict, and what they cost. */
@@ -30,6 +37,7 @@ export interface AttachmentCounters {
   logs: number;
   logsDropped: number;
   renewals: number;
+  ticks: number;
   metrics: Record<string, number>;
 }
 
@@ -40,6 +48,12 @@ const TIMED_EVERY = 64;
 const TRAP_WORK = 500_000;
 /** A new instance. */
 const RENEWAL_WORK = 500_000;
+
+interface AttachmentParts {
+  clock: Clock;
+  /** Why the plugin cannot run at all. */
+  damage?: string | null;
+}
 
 /** A plugin version at work on a subject filter. The instance is made at the first message and renewed after a trap. */
 export class Attachment {
@@ -64,19 +78,26 @@ export class Attachment {
   budget: Budget;
   /** As JSON text. */
   readonly config: string;
+  /** Why the plugin cannot run at all, however often it is tried; null as a rule. */
+  readonly damage: string | null;
+  /** What the plugin saved of itself last: a new instance goes on from there. */
+  savedState: Uint8Array | null = null;
   /** What a new instance is a copy of; null when it is started anew each time. */
   private image: Image | null = null;
   private readonly clock: Clock;
 
-  constructor(declaration: AttachmentDeclaration, version: PluginVersion, clock: Clock) {
+  constructor(declaration: AttachmentDeclaration, version: PluginVersion, { clock, damage = null }: AttachmentParts) {
     this.name = declaration.name;
     this.declaration = declaration;
     this.version = version;
     this.phase = declaration.phase ?? 'transform';
     this.order = declaration.order ?? 0;
-    this.config = JSON.stringify(declaration.config ?? {});
+    const { manifest } = version;
+    const schema = damage === null ? (manifest?.config ?? null) : null;
+    this.config = JSON.stringify(settleConfig(declaration.plugin, schema, declaration.config ?? {}));
+    this.damage = damage;
     this.clock = clock;
-    this.budget = budgetOf(declaration);
+    this.budget = budgetOf(declaration, manifest?.budget);
     this.breaker = new Breaker(clock);
     checkDeclaration(declaration, this.phase);
   }
@@ -151,7 +172,7 @@ export class Attachment {
   /** Changes budgets while running. */
   setBudget(request: NonNullable<AttachmentDeclaration['budget']>): void {
     this.declaration.budget = request;
-    this.budget = budgetOf(this.declaration);
+    this.budget = budgetOf(this.declaration, this.version.manifest?.budget);
     this.instance?.setBudget(this.budget);
   }
 
@@ -171,25 +192,99 @@ export class Attachment {
     return new Failure('attachment-refused', `plugin ${JSON.stringify(this.declaration.plugin)}: ${text}`);
   }
 
+  /** Milliseconds between ticks; 0 is never. */
+  get tickMs(): number {
+    if (this.version.prepared?.hasTick !== true) return 0;
+    return this.declaration.tick_ms ?? this.version.manifest?.needs.tick_ms ?? 0;
+  }
+
+  /** Whether the plugin's state outlives its instance. */
+  get keepsState(): boolean {
+    return this.declaration.grants?.state === true && this.version.prepared?.hasState === true;
+  }
+
+  /** Tells the plugin the time. False when it failed; else what it wrote is in its outbox. */
+  tick(): boolean {
+    return this.outsideMessages((instance) => instance.tick(this.clock.nowMs()));
+  }
+
+  /** Tells the plugin that no message will follow. False when it failed, or has nothing to say. */
+  drain(): boolean {
+    if (this.instance === null || this.version.prepared?.hasDrain !== true) return false;
+    return this.outsideMessages((instance) => instance.drain());
+  }
+
+  /** Asks the plugin for its state. Null when it keeps none, or failed. */
+  save(): Uint8Array | null {
+    if (!this.keepsState || this.instance === null) return null;
+    let state: Uint8Array | null = null;
+    const saved = this.outsideMessages((instance) => {
+      state = instance.save();
+      return state !== null;
+    });
+    if (saved) this.savedState = state;
+    return state;
+  }
+
+  /** Hands the plugin a state that was saved before. False when it refused it: `fault` says why. */
+  restore(state: Uint8Array): boolean {
+    if (!this.keepsState || !this.outsideMessages((instance) => instance.restoreState(state))) return false;
+    this.savedState = state;
+    return true;
+  }
+
+  /** Lets go of the instance; the next message would make another one. */
+  release(): void {
+    this.instance = null;
+  }
+
+  private outsideMessages(run: (instance: Instance) => boolean): boolean {
+    this.fuelUsed = 0;
+    this.work = 0;
+    const instance = this.instance ?? this.renew();
+    if (instance === null) {
+      this.fail(this.fault);
+      return false;
+    }
+    const done = run(instance);
+    this.fuelUsed = instance.fuelUsed;
+    this.work += instance.fuelUsed;
+    this.counters.fuel += instance.fuelUsed;
+    if (done) return true;
+    this.work += TRAP_WORK;
+    if (instance.poisoned) this.instance = null;
+    this.fail({ ...instance.fault });
+    return false;
+  }
+
   private renew(): Instance | null {
     const { version, budget, config, image } = this;
-    const made =
-      image === null
-        ? Instance.create(version.prepared, budget, config)
-        : Instance.restore(version.prepared, budget, image);
+    const { prepared } = version;
+    if (this.damage !== null || prepared === null) {
+      this.fault = { cause: 'unavailable', text: this.damage ?? 'the module is not compiled' };
+      return null;
+    }
+    const made = image === null ? Instance.create(prepared, budget, config) : Instance.restore(prepared, budget, image);
     this.counters.renewals++;
     this.work += RENEWAL_WORK;
-    if (made instanceof Instance) {
-      this.instance = made;
-      return made;
+    if (!(made instanceof Instance)) {
+      this.fault = made;
+      return null;
     }
-    this.fault = made;
-    return null;
+    if (this.savedState !== null && this.keepsState && !made.restoreState(this.savedState)) {
+      // The next one begins anew: a state that cannot be taken on must not keep the plugin from working for ever.
+      this.savedState = null;
+      this.fault = { cause: 'init', text: `the saved state was refused: ${made.fault.text}` };
+      return null;
+    }
+    this.instance = made;
+    return made;
   }
 }
 
-function budgetOf(declaration: AttachmentDeclaration): Budget {
-  const { fuel_per_message, fuel_for_init, memory_bytes, output_bytes } = declaration.budget ?? {};
+/** What the operator says goes before what the plugin asks for, and that before the defaults. */
+function budgetOf(declaration: AttachmentDeclaration, asked: BudgetRequest = {}): Budget {
+  const { fuel_per_message, fuel_for_init, memory_bytes, output_bytes } = { ...asked, ...declaration.budget };
   return {
     fuelPerMessage: Math.min(fuel_per_message ?? DEFAULT_BUDGET.fuelPerMessage, FUEL_MAX),
     fuelForInit: fuel_for_init ?? DEFAULT_BUDGET.fuelForInit,
@@ -235,6 +330,7 @@ function noCounters(): AttachmentCounters {
     logs: 0,
     logsDropped: 0,
     renewals: 0,
+    ticks: 0,
     // Names are the guest's.
     metrics: Object.create(null),
   };

@@ -15,6 +15,8 @@ const HEALTHY_MS = 10_000;
  */
 export class Breaker {
   quarantined = false;
+  /** Told when it is quarantined, and when it is admitted again. */
+  onChange: ((quarantined: boolean) => void) | null = null;
   private readonly clock: Clock;
   private faultTimes: number[] = [];
   /** The last calls, a bit each, 1 for a fault. */
@@ -40,6 +42,7 @@ export class Breaker {
     this.quarantined = false;
     this.forget();
     this.unhealthyMs = this.clock.nowMs();
+    this.onChange?.(false);
   }
 
   onFault(): void {
@@ -49,9 +52,11 @@ export class Breaker {
     this.unhealthyMs = now;
     this.faultTimes = [...this.faultTimes.filter((time) => now - time < WINDOW_MS), now].slice(-FAULTS_MAX);
     if (!this.quarantined && this.faultTimes.length < FAULTS_MAX && !this.halfFailed()) return;
+    const before = this.quarantined;
     this.quarantined = true;
     this.probeDelayMs = Math.min(Math.max(PROBE_MS_MIN, this.probeDelayMs * 2), PROBE_MS_MAX);
     this.probeAtMs = now + this.probeDelayMs;
+    if (!before) this.onChange?.(true);
   }
 
   private note(fault: number): void {

@@ -26,6 +26,8 @@ export interface Grants {
   emit?: string[];
   log?: boolean;
   metric?: boolean;
+  /** Keeps what the plugin saves of itself: over a swap, a new instance, a restart. */
+  state?: boolean;
 }
 
 /** An attachment as an operator writes it, in the configuration file or as JSON. */
@@ -38,6 +40,8 @@ export interface AttachmentDeclaration {
   subject: string;
   phase?: Phase;
   order?: number;
+  /** Milliseconds between ticks, in place of what the plugin's manifest says. */
+  tick_ms?: number;
   /** Handed to the plugin as JSON. */
   config?: unknown;
   budget?: BudgetRequest;

@@ -22,7 +22,7 @@ export class DeclaredPlugins {
   async install(declared: PluginDeclarations, readFile: (path: string) => Promise<Uint8Array>): Promise<void> {
     for (const { name, file } of declared.modules) {
       try {
-        await this.host.install(name, await readFile(file));
+        await this.host.install(name, await readFile(file), true);
       } catch (error) {
         const text = `plugin ${JSON.stringify(name)} from ${JSON.stringify(file)}: ${describe(error)}`;
         throw new Failure('plugin-declared', text, { cause: error });
@@ -30,7 +30,7 @@ export class DeclaredPlugins {
     }
     this.started = [];
     const started: Attachment[] = [];
-    for (const declaration of declared.attachments) started.push(await this.host.start(declaration, true));
+    for (const declaration of declared.attachments) started.push(await this.host.deployments.start(declaration, true));
     this.started = started;
   }
 
@@ -46,7 +46,8 @@ export class DeclaredPlugins {
       for (const [name, attachment] of before) this.restore(name, attachment);
       throw error;
     }
-    for (const name of gone) host.attachments.delete(name);
+    for (const name of gone) host.deployments.withdraw(name);
+    host.deployments.takeOver(names);
     host.attachments.setEnabled(declared.enabled);
     this.attachments = names;
     this.removeUnused(declared);
@@ -57,7 +58,7 @@ export class DeclaredPlugins {
     const { host } = this;
     const version = host.registry.version(declaration.plugin, declaration.version);
     const started = this.started.find((each) => each.declaration === declaration && each.version === version);
-    if (started !== undefined) host.put(started, true);
+    if (started !== undefined) host.deployments.put(started, true);
     else host.attach(declaration, true);
   }
 
@@ -69,7 +70,13 @@ export class DeclaredPlugins {
   private removeUnused(declared: PluginDeclarations): void {
     const names = declared.modules.map(({ name }) => name);
     const used = this.host.attachments.all().map(({ declaration }) => declaration.plugin);
-    for (const name of this.modules) if (!names.includes(name) && !used.includes(name)) this.host.registry.delete(name);
+    for (const name of this.modules) if (!names.includes(name) && !used.includes(name)) this.remove(name);
     this.modules = names.concat(this.modules.filter((name) => !names.includes(name) && used.includes(name)));
+  }
+
+  private remove(name: string): void {
+    this.host
+      .remove(name)
+      .catch((error) => this.host.events.problem(`cannot remove plugin "${name}": ${describe(error)}`));
   }
 }

@@ -17,6 +17,7 @@ export class EmitQueue {
   private entries: EmitEntry[] = [];
   private next = 0;
   private bytes = 0;
+  private listener: () => void = () => {};
   /** Entries that found the queue full. */
   lost = 0;
 
@@ -32,6 +33,16 @@ export class EmitQueue {
     }
     this.bytes += bytes;
     this.entries.push({ message, direct });
+  }
+
+  /** `drain` publishes what waits: it is called when no message is under way that would do so. */
+  onWake(drain: () => void): void {
+    this.listener = drain;
+  }
+
+  /** For those who push between messages. */
+  wake(): void {
+    if (this.length > 0) this.listener();
   }
 
   shift(): EmitEntry | undefined {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { textOf, utf8 } from '../base/bytes.js';
+import { utf8 } from '../base/bytes.js';
 import { describe, Failure } from '../base/failure.js';
+import type { Attachment } from './attachment.js';
 import { apiError } from './error-table.js';
 import type { PluginHost } from './plugin-host.js';
-import { snapshotOfAttachment, snapshotOfPlugin, snapshotOfVersion } from './snapshot.js';
+import { snapshotOfAttachment, snapshotOfPlugin, snapshotOfVersion, snapshotsOfAttachments } from './snapshot.js';
 
 export const API_PREFIX = '$WEIR.API.';
 
@@ -17,17 +18,24 @@ export interface ApiRequest {
 
 type Operation = (host: PluginHost, name: string, request: ApiRequest) => object | Promise<object>;
 
-/** Operations by the words of their subject. Those with `named` have a further token: the plugin's or attachment's name. */
-const OPERATIONS: Record<string, { named: boolean; run: Operation }> = {
-  INFO: { named: false, run: info },
-  'PLUGIN.INSTALL': { named: true, run: installPlugin },
-  'PLUGIN.LIST': { named: false, run: listPlugins },
-  'PLUGIN.INFO': { named: true, run: (host, name) => ({ plugin: snapshotOfPlugin(host, name) }) },
-  'PLUGIN.DELETE': { named: true, run: deletePlugin },
-  'ATTACHMENT.CREATE': { named: true, run: createAttachment },
-  'ATTACHMENT.LIST': { named: false, run: listAttachments },
-  'ATTACHMENT.INFO': { named: true, run: attachmentInfo },
-  'ATTACHMENT.DELETE': { named: true, run: deleteAttachment },
+/** Operations by the words of their subject. Those with `named` have a further token: the name of a plugin, an attachment or an upload. */
+const OPERATIONS: Record<string, { named: string; run: Operation }> = {
+  INFO: { named: '', run: info },
+  'PLUGIN.INSTALL': { named: 'plugin', run: installPlugin },
+  'PLUGIN.UPLOAD': { named: 'plugin', run: beginUpload },
+  'PLUGIN.CHUNK': { named: 'upload', run: addChunk },
+  'PLUGIN.COMMIT': { named: 'upload', run: commitUpload },
+  'PLUGIN.ABORT': { named: 'upload', run: abortUpload },
+  'PLUGIN.LIST': { named: '', run: listPlugins },
+  'PLUGIN.INFO': { named: 'plugin', run: (host, name) => ({ plugin: snapshotOfPlugin(host, name) }) },
+  'PLUGIN.DELETE': { named: 'plugin', run: deletePlugin },
+  'ATTACHMENT.CREATE': { named: 'attachment', run: createAttachment },
+  'ATTACHMENT.SWAP': { named: 'attachment', run: swapAttachment },
+  'ATTACHMENT.ROLLBACK': { named: 'attachment', run: rollBackAttachment },
+  'ATTACHMENT.BUDGET': { named: 'attachment', run: setBudget },
+  'ATTACHMENT.LIST': { named: '', run: listAttachments },
+  'ATTACHMENT.INFO': { named: 'attachment', run: attachmentInfo },
+  'ATTACHMENT.DELETE': { named: 'attachment', run: deleteAttachment },
 };
 
 /** The control API: requests on `$WEIR.API.>` to JSON answers in the style of `$JS.API`. Knows no broker. */
@@ -45,9 +53,9 @@ export class PluginApi {
     const type = `io.weir.api.v1.${operation.toLowerCase().replace('.', '_')}_response`;
     try {
       const found = Object.hasOwn(OPERATIONS, operation) ? OPERATIONS[operation] : undefined;
-      if (found === undefined || words.length !== operation.split('.').length + (found.named ? 1 : 0)) {
+      if (found === undefined || words.length !== operation.split('.').length + (found.named === '' ? 0 : 1)) {
         const known = Object.entries(OPERATIONS).map(
-          ([name, { named }]) => API_PREFIX + name + (named ? '.<name>' : ''),
+          ([name, { named }]) => API_PREFIX + name + (named === '' ? '' : `.<${named}>`),
         );
         throw new Failure(
           'request-invalid',
@@ -90,20 +98,65 @@ function listPlugins(host: PluginHost): object {
   return { total: plugins.length, plugins };
 }
 
-function deletePlugin(host: PluginHost, name: string): object {
-  host.remove(name);
+async function deletePlugin(host: PluginHost, name: string): Promise<object> {
+  await host.remove(name);
+  return { success: true };
+}
+
+/** A module that is larger than a message may be: its size and digest first, then pieces, then the commit. */
+async function beginUpload(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
+  const { readUpload } = await import('./requests.js');
+  const { bytes, sha256 } = readUpload(name, payload);
+  return { upload: host.uploads.begin(name, bytes, sha256) };
+}
+
+function addChunk(host: PluginHost, id: string, { headers, payload }: ApiRequest): object {
+  const offset = /^Weir-Offset:[ \t]*(\d{1,15})\s*$/im.exec(headers)?.[1];
+  if (offset === undefined) {
+    throw new Failure(
+      'upload-piece',
+      `upload ${JSON.stringify(id)}: expected a header Weir-Offset with the place of the piece`,
+    );
+  }
+  return { received: host.uploads.add(id, Number(offset), payload) };
+}
+
+async function commitUpload(host: PluginHost, id: string): Promise<object> {
+  const { plugin, wasm } = host.uploads.finish(id);
+  return { plugin, ...snapshotOfVersion(await host.install(plugin, wasm)) };
+}
+
+function abortUpload(host: PluginHost, id: string): object {
+  host.uploads.abort(id);
   return { success: true };
 }
 
 async function createAttachment(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
-  const { readAttachment } = await import('./attachment-schema.js');
-  const { declaration, replace } = readAttachment(name, textOf(payload));
-  const attachment = host.put(await host.start(declaration, replace), replace);
-  return { attachment: snapshotOfAttachment(attachment) };
+  const { readAttachment } = await import('./requests.js');
+  const { declaration, replace } = readAttachment(name, payload);
+  return answerOf(host, await host.deployments.create(declaration, replace));
+}
+
+async function swapAttachment(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
+  const { readSwap } = await import('./requests.js');
+  return answerOf(host, await host.deployments.swap(name, readSwap(name, payload)));
+}
+
+async function rollBackAttachment(host: PluginHost, name: string): Promise<object> {
+  return answerOf(host, await host.deployments.rollback(name));
+}
+
+async function setBudget(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
+  const { readBudget } = await import('./requests.js');
+  return answerOf(host, await host.deployments.setBudget(name, readBudget(name, payload)));
+}
+
+function answerOf(host: PluginHost, attachment: Attachment): object {
+  return { attachment: snapshotOfAttachment(attachment, host.deployments.trackOf(attachment.name)) };
 }
 
 function listAttachments(host: PluginHost): object {
-  const attachments = host.attachments.all().map(snapshotOfAttachment);
+  const attachments = snapshotsOfAttachments(host);
   return { total: attachments.length, attachments };
 }
 
@@ -111,10 +164,13 @@ function attachmentInfo(host: PluginHost, name: string): object {
   const attachment = host.attachments.get(name);
   if (attachment === undefined)
     throw new Failure('attachment-not-found', `there is no attachment ${JSON.stringify(name)}`);
-  return { attachment: snapshotOfAttachment(attachment), definition: attachment.declaration };
+  return {
+    attachment: snapshotOfAttachment(attachment, host.deployments.trackOf(name)),
+    definition: attachment.declaration,
+  };
 }
 
-function deleteAttachment(host: PluginHost, name: string): object {
-  host.detach(name);
+async function deleteAttachment(host: PluginHost, name: string): Promise<object> {
+  await host.deployments.detach(name);
   return { success: true };
 }

@@ -1,98 +1,111 @@
 import type { Clock } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
-import { Attachment } from './attachment.js';
+import type { Attachment } from './attachment.js';
 import { AttachmentSet } from './attachment-set.js';
 import { Chain } from './chain.js';
 import type { AttachmentDeclaration } from './declarations.js';
+import { Deployments } from './deployments.js';
 import { Effects } from './effects.js';
 import { EmitQueue } from './emit-queue.js';
-import { checkName, PluginRegistry, type PluginVersion } from './registry.js';
+import { PluginEvents } from './events.js';
+import { Ledger } from './ledger.js';
+import { DEFAULT_PLUGIN_LIMITS, type PluginLimits } from './limits.js';
+import { MemoryPluginStore, type PluginStore } from './plugin-store.js';
+import { PluginRegistry, type PluginVersion } from './registry.js';
+import { StateKeeper } from './state-keeper.js';
+import { Ticker } from './ticker.js';
 import { PluginTurn } from './turn.js';
+import { Uploads } from './uploads.js';
 
-const ATTACHMENTS_MAX = 10_000;
+export interface PluginHostSettings {
+  clock: Clock;
+  payloadBytesMax: () => number;
+  limits?: Partial<PluginLimits>;
+}
 
 /** Plugins and attachments of one account: control on one side, chains and emits on the other. */
 export class PluginHost {
   readonly registry: PluginRegistry;
   readonly attachments: AttachmentSet;
+  readonly deployments: Deployments;
+  readonly uploads: Uploads;
   readonly emits = new EmitQueue();
+  readonly events: PluginEvents;
   readonly turn: PluginTurn;
+  readonly limits: PluginLimits;
   private readonly clock: Clock;
+  private readonly ledger = new Ledger(new MemoryPluginStore());
+  private readonly ticker: Ticker;
+  private readonly keeper: StateKeeper;
   private compiler: Promise<Compiler> | null = null;
+  private closing: Promise<void> | null = null;
 
-  constructor({ clock, payloadBytesMax }: { clock: Clock; payloadBytesMax: () => number }) {
+  constructor({ clock, payloadBytesMax, limits }: PluginHostSettings) {
     this.clock = clock;
+    this.limits = { ...DEFAULT_PLUGIN_LIMITS, ...limits };
     this.turn = new PluginTurn(clock);
+    this.events = new PluginEvents(this.emits, clock);
     const effects = new Effects(this.emits, payloadBytesMax, clock);
     this.attachments = new AttachmentSet((matching) => new Chain(matching, effects, this.turn));
-    this.registry = new PluginRegistry(() => this.loadCompiler());
-  }
-
-  install(name: string, wasm: Uint8Array): Promise<PluginVersion> {
-    return this.registry.install(name, wasm, this.clock.nowMs());
+    const { attachments, ledger, events, turn } = this;
+    const compiler = () => this.loadCompiler();
+    this.registry = new PluginRegistry(compiler, ledger, () => this.limits);
+    this.ticker = new Ticker({ clock, attachments, effects, turn });
+    this.keeper = new StateKeeper({ clock, attachments, ledger, events });
+    this.uploads = new Uploads(clock);
+    this.deployments = new Deployments({
+      ...{ clock, ledger, registry: this.registry, attachments, events, compiler },
+      limits: () => this.limits,
+      onRetire: (attachment) => this.ticker.drain(attachment),
+    });
   }
 
   /**
-   * Makes an attachment whose plugin was started in a worker thread, for `put`; nothing runs yet. The present one when it has the same definition.
-   * Rejects with a `Failure` when the definition or the plugin says no.
+   * Goes on with what a store has: versions, attachments, states. Rejects with a `Failure` when it cannot be read. An attachment that cannot
+   * run any more is there all the same, and its failure policy holds.
    */
-  async start(declaration: AttachmentDeclaration, replace = false): Promise<Attachment> {
-    const attachment = this.propose(declaration, replace);
-    if (attachment === this.attachments.get(attachment.name)) return attachment;
-    const compiler = await this.loadCompiler();
-    const { version, budget, config } = attachment;
-    attachment.begin(await compiler.start(version.prepared, budget, config));
-    return attachment;
+  async open(store: PluginStore): Promise<void> {
+    await this.ledger.open(store);
+    this.registry.restore(new Set(this.ledger.attachments.map(({ declaration }) => declaration.plugin)));
+    await this.deployments.restore((text) => this.events.problem(text));
+    await this.ledger.tidy();
   }
 
-  /** Puts an attachment that was started to work. */
-  put(attachment: Attachment, replace = false): Attachment {
-    const before = this.attachments.get(attachment.name);
-    if (before === attachment) return attachment;
-    if (before !== undefined && !replace) throw existsAlready(attachment.name);
-    if (before === undefined && this.attachments.size >= ATTACHMENTS_MAX) {
-      throw new Failure('attachments-full', `there are ${ATTACHMENTS_MAX} attachments, the most allowed`);
-    }
-    this.attachments.put(attachment);
-    return attachment;
+  install(name: string, wasm: Uint8Array, declared = false): Promise<PluginVersion> {
+    const used = this.deployments.used();
+    return this.registry.install(name, wasm, { nowMs: this.clock.nowMs(), declared, used });
   }
 
-  /** Starts and puts to work at once. The event loop waits while the plugin starts: for those who know the plugin. */
+  /** Starts and puts to work at once, and stores nothing. The event loop waits while the plugin starts: for those who know the plugin. */
   attach(declaration: AttachmentDeclaration, replace = false): Attachment {
-    const attachment = this.propose(declaration, replace);
-    if (attachment !== this.attachments.get(attachment.name)) attachment.beginHere();
-    return this.put(attachment, replace);
-  }
-
-  /** The same declaration again is the attachment there is; another one of the same name needs `replace`. */
-  private propose(declaration: AttachmentDeclaration, replace: boolean): Attachment {
-    checkName('attachment', declaration.name);
-    const before = this.attachments.get(declaration.name);
-    const version = this.registry.version(declaration.plugin, declaration.version);
-    if (before?.version === version && JSON.stringify(before.declaration) === JSON.stringify(declaration))
-      return before;
-    if (before !== undefined && !replace) throw existsAlready(declaration.name);
-    return new Attachment(declaration, version, this.clock);
-  }
-
-  detach(name: string): void {
-    if (!this.attachments.delete(name))
-      throw new Failure('attachment-not-found', `there is no attachment ${JSON.stringify(name)}`);
+    return this.deployments.attach(declaration, replace);
   }
 
   /** Removes a plugin that no attachment uses. */
-  remove(name: string): void {
-    const user = this.attachments.all().find((attachment) => attachment.declaration.plugin === name);
-    if (user !== undefined)
-      throw new Failure(
-        'plugin-in-use',
-        `plugin ${JSON.stringify(name)} is used by attachment ${JSON.stringify(user.name)}`,
-      );
-    this.registry.delete(name);
+  remove(name: string): Promise<void> {
+    return this.ledger.exclusive(async () => {
+      const user = this.attachments.all().find((attachment) => attachment.declaration.plugin === name);
+      if (user !== undefined)
+        throw new Failure(
+          'plugin-in-use',
+          `plugin ${JSON.stringify(name)} is used by attachment ${JSON.stringify(user.name)}`,
+        );
+      await this.registry.delete(name);
+    });
   }
 
-  async close(): Promise<void> {
+  /** Lets plugins say their last words and saves their states. What they emit is published before this answers for the first time. */
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    this.ticker.close();
+    this.uploads.close();
+    for (const attachment of this.attachments.all()) if (!attachment.keepsState) this.ticker.drain(attachment);
+    await this.keeper.close();
     await (await this.compiler)?.close();
   }
 
@@ -100,11 +113,4 @@ export class PluginHost {
     this.compiler ??= import('../sandbox/compiler.js').then((loaded) => new loaded.Compiler());
     return this.compiler;
   }
-}
-
-function existsAlready(name: string): Failure {
-  return new Failure(
-    'attachment-exists',
-    `attachment ${JSON.stringify(name)} exists with another definition; add "replace": true to change it`,
-  );
 }

@@ -2,6 +2,10 @@ import { createHash } from 'node:crypto';
 import { Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
+import type { Ledger } from './ledger.js';
+import type { PluginRecord } from './ledger-contents.js';
+import type { PluginLimits } from './limits.js';
+import { type Manifest, readManifest } from './manifest.js';
 
 /** An immutable, numbered version of a plugin, addressed by the digest of its bytes. */
 export interface PluginVersion {
@@ -10,13 +14,29 @@ export interface PluginVersion {
   readonly sha256: string;
   readonly bytes: number;
   readonly installedMs: number;
-  readonly prepared: PreparedModule;
+  /** Compiled; null until someone asks for a version that has not been used for long. */
+  prepared: PreparedModule | null;
+  /** What the module says about itself; null when it says nothing, or was not read yet. */
+  manifest: Manifest | null;
 }
 
-const PLUGINS_MAX = 1000;
-const VERSIONS_MAX = 32;
-/** Of all modules together; compiled, a module takes 2 to 80 times its bytes. */
-const MODULE_BYTES_MAX = 64 * 1024 * 1024;
+interface Plugin {
+  declared: boolean;
+  lastNumber: number;
+  versions: PluginVersion[];
+}
+
+/** Who brings a plugin. */
+export interface Install {
+  nowMs: number;
+  /** Whether the configuration file does. */
+  declared: boolean;
+  /** Versions that are in use: they are not forgotten to make room. */
+  used: ReadonlySet<PluginVersion>;
+}
+
+/** So many of the newest versions stay compiled, besides those in use. */
+const COMPILED = 3;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 
 /** Whether the text names a plugin or attachment: it becomes a subject token. */
@@ -28,49 +48,84 @@ export function checkName(what: string, name: string): void {
   );
 }
 
-/** Plugins by name, versions by number. What is in it was validated, metered and compiled. */
+/** Plugins by name, versions by number. What is in it was validated, metered and compiled, now or before a restart. */
 export class PluginRegistry {
   private readonly compiler: () => Promise<Compiler>;
-  private readonly plugins = new Map<string, PluginVersion[]>();
+  private readonly ledger: Ledger;
+  private readonly limits: () => PluginLimits;
+  private readonly plugins = new Map<string, Plugin>();
 
-  constructor(compiler: () => Promise<Compiler>) {
+  constructor(compiler: () => Promise<Compiler>, ledger: Ledger, limits: () => PluginLimits) {
     this.compiler = compiler;
+    this.ledger = ledger;
+    this.limits = limits;
+  }
+
+  /** Takes on what the ledger says; nothing is compiled yet. `used` are the plugins of stored attachments. */
+  restore(used: ReadonlySet<string>): void {
+    for (const { name, declared, last_number, versions } of this.ledger.plugins) {
+      if (declared && !used.has(name)) continue;
+      this.plugins.set(name, {
+        declared,
+        lastNumber: last_number,
+        versions: versions.map(({ number, sha256, bytes, installed_ms }) => ({
+          ...{ plugin: name, number, sha256, bytes, installedMs: installed_ms },
+          prepared: null,
+          manifest: null,
+        })),
+      });
+    }
   }
 
   /**
    * Installs a module as the plugin's next version. The same bytes again answer the version they already are. Rejects with a `Failure` when the
-   * module is refused; what was installed before stays.
+   * module is refused or cannot be stored; what was installed before stays.
    */
-  async install(name: string, wasm: Uint8Array, nowMs: number): Promise<PluginVersion> {
+  async install(name: string, wasm: Uint8Array, install: Install): Promise<PluginVersion> {
     checkName('plugin', name);
     const sha256 = createHash('sha256').update(wasm).digest('hex');
-    const known = this.plugins.get(name)?.find((version) => version.sha256 === sha256);
-    if (known !== undefined) return known;
-    this.checkRoom(name, wasm);
-    const compiler = await this.compiler();
-    const prepared = await compiler.prepare(wasm);
-    const versions = this.plugins.get(name) ?? [];
-    const twin = versions.find((version) => version.sha256 === sha256);
-    if (twin !== undefined) return twin;
-    const number = (versions.at(-1)?.number ?? 0) + 1;
-    const version = { plugin: name, number, sha256, bytes: wasm.length, installedMs: nowMs, prepared };
-    this.plugins.set(name, [...versions, version].slice(-VERSIONS_MAX));
-    return version;
+    const twin = () => this.plugins.get(name)?.versions.find((version) => version.sha256 === sha256);
+    const known = twin();
+    if (known !== undefined) return this.load(known);
+    this.checkRoom(name, wasm.length);
+    const prepared = await (await this.compiler()).prepare(wasm);
+    const manifest = await readManifest(prepared.manifest);
+    return this.ledger.exclusive(async () => {
+      const already = twin();
+      if (already !== undefined) return already;
+      this.checkRoom(name, wasm.length);
+      const before = this.plugins.get(name) ?? { declared: true, lastNumber: 0, versions: [] };
+      const number = before.lastNumber + 1;
+      const { nowMs: installedMs } = install;
+      const version = { plugin: name, number, sha256, bytes: wasm.length, installedMs, prepared, manifest };
+      const versions = [...this.withRoom(name, before.versions, install.used), version];
+      await this.ledger.store.writeModule(sha256, wasm);
+      await this.keep(name, { declared: before.declared && install.declared, lastNumber: number, versions });
+      await this.ledger.tidy();
+      return version;
+    });
   }
 
-  private checkRoom(name: string, wasm: Uint8Array): void {
-    const full = (text: string) => new Failure('plugins-full', `cannot install ${JSON.stringify(name)}: ${text}`);
-    if (!this.plugins.has(name) && this.plugins.size >= PLUGINS_MAX) {
-      throw full(`there are ${PLUGINS_MAX} plugins, the most allowed`);
+  /** Makes sure that a version is compiled. Rejects with a `Failure` when its module cannot be read or is refused. */
+  async load(version: PluginVersion): Promise<PluginVersion & { prepared: PreparedModule }> {
+    if (version.prepared === null) {
+      const wasm = await this.ledger.store.readModule(version.sha256);
+      version.prepared = await (await this.compiler()).prepare(wasm);
+      version.manifest = await readManifest(version.prepared.manifest);
     }
-    let bytes = wasm.length;
-    for (const versions of this.plugins.values()) for (const version of versions) bytes += version.bytes;
-    if (bytes > MODULE_BYTES_MAX) throw full(`all modules together may have ${MODULE_BYTES_MAX} bytes`);
+    return version as PluginVersion & { prepared: PreparedModule };
+  }
+
+  /** Lets go of compiled modules that are neither in use nor among the newest of their plugin. */
+  release(used: ReadonlySet<PluginVersion>): void {
+    for (const { versions } of this.plugins.values()) {
+      for (const version of versions.slice(0, -COMPILED)) if (!used.has(version)) version.prepared = null;
+    }
   }
 
   /** A version by number, or the newest. Throws a `Failure` that says what there is. */
   version(name: string, number?: number): PluginVersion {
-    const versions = this.plugins.get(name);
+    const versions = this.plugins.get(name)?.versions;
     if (versions === undefined) throw new Failure('plugin-not-found', `there is no plugin ${JSON.stringify(name)}`);
     const found = number === undefined ? versions.at(-1) : versions.find((version) => version.number === number);
     if (found !== undefined) return found;
@@ -80,15 +135,58 @@ export class PluginRegistry {
 
   versions(name: string): readonly PluginVersion[] {
     this.version(name);
-    return this.plugins.get(name)!;
+    return this.plugins.get(name)!.versions;
   }
 
   names(): string[] {
     return [...this.plugins.keys()].sort();
   }
 
-  delete(name: string): void {
+  /** Removes a plugin. Only within the ledger's `exclusive`. */
+  async delete(name: string): Promise<void> {
     this.version(name);
-    this.plugins.delete(name);
+    await this.keep(name, null);
+    await this.ledger.tidy();
   }
+
+  private async keep(name: string, plugin: Plugin | null): Promise<void> {
+    const next = new Map(this.plugins);
+    if (plugin === null) next.delete(name);
+    else next.set(name, plugin);
+    await this.ledger.save({ plugins: [...next].map(([each, kept]) => recordOf(each, kept)) });
+    if (plugin === null) this.plugins.delete(name);
+    else this.plugins.set(name, plugin);
+  }
+
+  private checkRoom(name: string, wasmBytes: number): void {
+    const { plugins, moduleBytes } = this.limits();
+    const full = (text: string) => new Failure('plugins-full', `cannot install ${JSON.stringify(name)}: ${text}`);
+    if (!this.plugins.has(name) && this.plugins.size >= plugins) {
+      throw full(`there are ${plugins} plugins, the most allowed`);
+    }
+    let bytes = wasmBytes;
+    for (const { versions } of this.plugins.values()) for (const version of versions) bytes += version.bytes;
+    if (bytes > moduleBytes) throw full(`all modules together may have ${moduleBytes} bytes`);
+  }
+
+  /** The versions without the oldest that nobody uses, when there are as many as may be. */
+  private withRoom(name: string, versions: PluginVersion[], used: ReadonlySet<PluginVersion>): PluginVersion[] {
+    const most = this.limits().versions;
+    if (versions.length < most) return versions;
+    const oldest = versions.find((version) => !used.has(version));
+    if (oldest !== undefined) return versions.filter((version) => version !== oldest);
+    const text = `its ${most} versions, the most allowed, are all in use`;
+    throw new Failure('plugins-full', `cannot install ${JSON.stringify(name)}: ${text}`);
+  }
+}
+
+function recordOf(name: string, { declared, lastNumber, versions }: Plugin): PluginRecord {
+  return {
+    name,
+    declared,
+    last_number: lastNumber,
+    versions: versions.map(({ number, sha256, bytes, installedMs }) => ({
+      ...{ number, sha256, bytes, installed_ms: installedMs },
+    })),
+  };
 }

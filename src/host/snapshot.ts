@@ -1,6 +1,7 @@
 import type { Attachment, AttachmentCounters } from './attachment.js';
 import type { PluginHost } from './plugin-host.js';
 import type { PluginVersion } from './registry.js';
+import type { Track } from './track.js';
 
 /** A plugin version, for people and programs. */
 export interface VersionSnapshot {
@@ -25,6 +26,8 @@ export interface AttachmentSnapshot {
   phase: string;
   order: number;
   quarantined: boolean;
+  swaps: number;
+  rollbacks: number;
   memory_bytes: number;
   counters: AttachmentCounters;
   /** Mean over the calls that were timed; null before the first. */
@@ -42,7 +45,11 @@ export function snapshotOfPlugin(host: PluginHost, name: string): PluginSnapshot
   return { name, versions: host.registry.versions(name).map(snapshotOfVersion) };
 }
 
-export function snapshotOfAttachment(attachment: Attachment): AttachmentSnapshot {
+export function snapshotsOfAttachments(host: PluginHost): AttachmentSnapshot[] {
+  return host.attachments.all().map((one) => snapshotOfAttachment(one, host.deployments.trackOf(one.name)));
+}
+
+export function snapshotOfAttachment(attachment: Attachment, track: Track): AttachmentSnapshot {
   const { counters, declaration, version, breaker, fault } = attachment;
   const { calls, timedCalls, timedNs, fuel } = counters;
   const faulted = Object.keys(counters.faults).length > 0;
@@ -55,6 +62,8 @@ export function snapshotOfAttachment(attachment: Attachment): AttachmentSnapshot
     phase: attachment.phase,
     order: attachment.order,
     quarantined: breaker.quarantined,
+    swaps: track.swaps,
+    rollbacks: track.rollbacks,
     memory_bytes: attachment.instance?.memoryBytes ?? 0,
     counters: { ...counters, faults: { ...counters.faults }, metrics: { ...counters.metrics } },
     ns_per_call: timedCalls === 0 ? null : Math.round(timedNs / timedCalls),

@@ -1,7 +1,7 @@
 import { VERSION, WEIR_VERSION } from '../base/version.js';
 import { recordOf } from '../client/connection-record.js';
 import type { PeerListenerOptions } from '../config/options.js';
-import { snapshotOfAttachment, snapshotOfPlugin } from '../host/snapshot.js';
+import { snapshotOfPlugin, snapshotsOfAttachments } from '../host/snapshot.js';
 import type {
   ConnectionSnapshot,
   MonitorSource,
@@ -69,7 +69,7 @@ export class ServerSource implements MonitorSource {
     const { host } = this.parts;
     return {
       plugins: host.registry.names().map((name) => snapshotOfPlugin(host, name)),
-      attachments: host.attachments.all().map(snapshotOfAttachment),
+      attachments: snapshotsOfAttachments(host),
     };
   }
 

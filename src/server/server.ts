@@ -17,6 +17,7 @@ import { ApiResponder } from './api-responder.js';
 import { seeClientsOff } from './lame-duck.js';
 import { limitsOf } from './limits.js';
 import { Listeners } from './listeners.js';
+import { openPluginStore } from './plugin-store.js';
 import type { ListenUrls } from './ports-file.js';
 import { newServerId } from './server-id.js';
 import type { ServerParts } from './server-parts.js';
@@ -161,9 +162,11 @@ export class Server implements ServerParts {
 
   private async release(): Promise<void> {
     await this.listeners.closeClients();
+    // Plugins' last words go out while there is someone to hear them.
+    await this.host.close();
     const transports = Array.from(this.door.sessions.values(), (session) => session.transport);
     this.door.closeAll(ClosedReason.serverShutdown);
-    await Promise.all([this.listeners.close(), this.host.close(), this.door.authenticator.close()]);
+    await Promise.all([this.listeners.close(), this.door.authenticator.close()]);
     // Who does not take what is still to be sent, or does not hang up, is cut off.
     const impatience = this.clock.after(HANG_UP_MS, () => {
       for (const transport of transports) transport.destroy();
@@ -183,12 +186,13 @@ export class Server implements ServerParts {
 
   private async startPlugins(): Promise<void> {
     const { plugins } = this.options;
+    await openPluginStore(this);
     if (plugins.modules.length > 0) {
       const { readFile } = await import('node:fs/promises');
       await this.plugins.install(plugins, readFile);
     }
     this.plugins.attach(plugins);
-    if (plugins.attachments.length === 0) return;
+    if (this.host.attachments.size === 0) return;
     this.logger.info(
       `Plugins: ${this.host.registry.names().length} installed, ${this.host.attachments.all().length} attached`,
     );

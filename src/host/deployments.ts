@@ -1,0 +1,395 @@
+import type { Clock } from '../base/clock.js';
+import { describe, Failure } from '../base/failure.js';
+import type { Compiler } from '../sandbox/compiler.js';
+import { Attachment } from './attachment.js';
+import type { AttachmentSet } from './attachment-set.js';
+import type { AttachmentDeclaration, BudgetRequest } from './declarations.js';
+import type { PluginEvents } from './events.js';
+import type { Ledger } from './ledger.js';
+import type { AttachmentRecord, ResolvedDeclaration } from './ledger-contents.js';
+import type { PluginLimits } from './limits.js';
+import { checkName, type PluginRegistry, type PluginVersion } from './registry.js';
+import { newTrack, type Track } from './track.js';
+
+/** A definition that ran can be gone back to so many times. */
+const PREVIOUS_MAX = 3;
+/** A new version that is quarantined within this time gives way to the one before. */
+const BAKE_MS = 60_000;
+
+interface Parts {
+  clock: Clock;
+  ledger: Ledger;
+  registry: PluginRegistry;
+  attachments: AttachmentSet;
+  events: PluginEvents;
+  compiler: () => Promise<Compiler>;
+  limits: () => PluginLimits;
+  /** Called with an attachment that will see no more messages, before its instance goes. */
+  onRetire: (attachment: Attachment) => void;
+}
+
+/** A change of what an attachment is: nothing is changed that is not named. */
+export interface SwapRequest {
+  version?: number;
+  config?: unknown;
+}
+
+/**
+ * Which definition of an attachment runs. A new one is started in a worker thread, and put in the place of the old one between two messages: each
+ * message is seen by exactly one of them. Whatever fails, what ran before goes on.
+ */
+export class Deployments {
+  private readonly parts: Parts;
+  private readonly tracks = new Map<string, Track>();
+  /** Attachments of the configuration file: requests leave them alone. */
+  private readonly declared = new Set<string>();
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  trackOf(name: string): Track {
+    const found = this.tracks.get(name) ?? newTrack();
+    this.tracks.set(name, found);
+    return found;
+  }
+
+  /** Versions that run, or may have to run again at once. */
+  used(): Set<PluginVersion> {
+    const used = new Set(this.parts.attachments.all().map(({ version }) => version));
+    for (const { previous } of this.tracks.values()) if (previous !== null) used.add(previous.version);
+    return used;
+  }
+
+  /**
+   * Makes an attachment whose plugin was started in a worker thread, for `put`; nothing runs yet. The present one when it has the same definition.
+   * Rejects with a `Failure` when the definition or the plugin says no.
+   */
+  async start(declaration: AttachmentDeclaration, replace = false): Promise<Attachment> {
+    const before = this.sameAsBefore(declaration, replace);
+    if (before !== null) return before;
+    const version = this.parts.registry.version(declaration.plugin, declaration.version);
+    return this.startOn(declaration, version);
+  }
+
+  /** Starts and puts to work at once. The event loop waits while the plugin starts: for those who know the plugin. */
+  attach(declaration: AttachmentDeclaration, replace = false): Attachment {
+    const before = this.sameAsBefore(declaration, replace);
+    if (before !== null) return before;
+    const version = this.parts.registry.version(declaration.plugin, declaration.version);
+    const attachment = new Attachment(declaration, version, this.parts);
+    attachment.beginHere();
+    return this.put(attachment, replace);
+  }
+
+  /** Puts an attachment that was started to work; nothing of it is stored. */
+  put(attachment: Attachment, replace = false): Attachment {
+    const before = this.parts.attachments.get(attachment.name);
+    if (before === attachment) return attachment;
+    this.checkPlace(attachment.name, replace);
+    this.switchTo(attachment);
+    return attachment;
+  }
+
+  /** Attaches what a request asks for, durably. */
+  async create(declaration: AttachmentDeclaration, replace = false): Promise<Attachment> {
+    this.refuseDeclared(declaration.name);
+    const attachment = await this.start(declaration, replace);
+    return this.commit(attachment, replace);
+  }
+
+  /** Goes on with another version or configuration. */
+  async swap(name: string, request: SwapRequest): Promise<Attachment> {
+    this.refuseDeclared(name);
+    const before = this.get(name);
+    const { registry } = this.parts;
+    const version = registry.version(before.declaration.plugin, request.version);
+    const config = Object.hasOwn(request, 'config') ? request.config : before.declaration.config;
+    const declaration = { ...before.declaration, config, version: version.number };
+    if (config === undefined) delete declaration.config;
+    if (version === before.version && JSON.stringify(config) === JSON.stringify(before.declaration.config))
+      return before;
+    return this.commit(await this.startOn(declaration, version), true);
+  }
+
+  /** Goes back to the definition before. */
+  async rollback(name: string): Promise<Attachment> {
+    this.refuseDeclared(name);
+    const before = this.get(name);
+    const record = this.recordOf(name);
+    const [target] = record?.previous ?? [];
+    if (target === undefined) {
+      throw new Failure(
+        'attachment-first',
+        `attachment ${JSON.stringify(name)} has no definition before the present one`,
+      );
+    }
+    const { registry } = this.parts;
+    const version = registry.version(target.declaration.plugin, target.version);
+    const attachment = await this.startOn(target.declaration, version);
+    await this.commitAs(attachment, before, () => {
+      const { previous } = this.recordOf(name) ?? { previous: [] };
+      return { declaration: target.declaration, version: target.version, previous: previous.slice(1) };
+    });
+    const track = this.trackOf(name);
+    // What was left on purpose is not gone back to by itself.
+    track.previous = null;
+    track.rollbacks++;
+    return attachment;
+  }
+
+  /** Other budgets from the next message on; another memory budget from the next instance on, which is made now. */
+  async setBudget(name: string, budget: BudgetRequest): Promise<Attachment> {
+    this.refuseDeclared(name);
+    const attachment = this.get(name);
+    const { ledger } = this.parts;
+    return ledger.exclusive(async () => {
+      const declaration = { ...attachment.declaration, budget: { ...attachment.declaration.budget, ...budget } };
+      const change = (record: AttachmentRecord) => ({
+        ...record,
+        declaration: { ...record.declaration, budget: declaration.budget },
+      });
+      await ledger.save({
+        attachments: ledger.attachments.map((record) => (record.declaration.name === name ? change(record) : record)),
+      });
+      const memory = attachment.budget.memoryBytesMax;
+      attachment.setBudget(declaration.budget);
+      if (attachment.budget.memoryBytesMax !== memory) {
+        attachment.save();
+        attachment.release();
+      }
+      return attachment;
+    });
+  }
+
+  async detach(name: string): Promise<void> {
+    const { ledger, attachments, events } = this.parts;
+    this.refuseDeclared(name);
+    await ledger.exclusive(async () => {
+      const attachment = this.get(name);
+      await ledger.save({ attachments: this.without(name) });
+      attachments.delete(name);
+      this.tracks.delete(name);
+      this.parts.onRetire(attachment);
+      attachment.release();
+      await ledger.store.writeGuestState(name, null);
+      events.tell('detached', attachment, {});
+    });
+  }
+
+  /** From now on these are the configuration file's; what requests stored under their names is forgotten. */
+  takeOver(names: readonly string[]): void {
+    const { ledger, events } = this.parts;
+    this.declared.clear();
+    for (const name of names) this.declared.add(name);
+    if (!ledger.attachments.some(({ declaration }) => this.declared.has(declaration.name))) return;
+    void ledger
+      .exclusive(() => {
+        const attachments = ledger.attachments.filter(({ declaration }) => !this.declared.has(declaration.name));
+        return ledger.save({ attachments });
+      })
+      .catch((error) => events.problem(`attachments of the configuration were not stored: ${describe(error)}`));
+  }
+
+  /** Takes an attachment of the configuration file out of the way. */
+  withdraw(name: string): void {
+    const attachment = this.parts.attachments.get(name);
+    if (attachment === undefined) return;
+    this.parts.attachments.delete(name);
+    this.tracks.delete(name);
+    this.parts.onRetire(attachment);
+    attachment.release();
+  }
+
+  /** Brings back what requests had attached. One that cannot run is attached all the same: its failure policy holds, and nothing slips by. */
+  async restore(onProblem: (text: string) => void): Promise<void> {
+    const { ledger, registry, clock, attachments } = this.parts;
+    for (const { declaration, version: number } of ledger.attachments) {
+      const { name } = declaration;
+      checkName('attachment', name);
+      const version = registry.version(declaration.plugin, number);
+      let attachment: Attachment;
+      try {
+        const state = await ledger.store.readGuestState(name);
+        attachment = await this.startOn(declaration, version);
+        if (state !== null && !attachment.restore(state)) {
+          onProblem(`attachment ${JSON.stringify(name)} begins without its saved state: ${attachment.fault.text}`);
+        }
+      } catch (error) {
+        const damage = `the plugin could not be brought back: ${describe(error)}`;
+        attachment = new Attachment(declaration, version, { clock, damage });
+        onProblem(`attachment ${JSON.stringify(name)} cannot run, its failure policy holds: ${describe(error)}`);
+      }
+      attachments.put(attachment);
+      this.watch(attachment);
+    }
+  }
+
+  private async startOn(declaration: AttachmentDeclaration, version: PluginVersion): Promise<Attachment> {
+    const { registry, clock, compiler } = this.parts;
+    const { prepared } = await registry.load(version);
+    const attachment = new Attachment(declaration, version, { clock });
+    attachment.begin(await (await compiler()).start(prepared, attachment.budget, attachment.config));
+    return attachment;
+  }
+
+  /** The same declaration again is the attachment there is; another one of the same name needs `replace`. */
+  private sameAsBefore(declaration: AttachmentDeclaration, replace: boolean): Attachment | null {
+    checkName('attachment', declaration.name);
+    const before = this.parts.attachments.get(declaration.name);
+    const version = this.parts.registry.version(declaration.plugin, declaration.version);
+    if (before?.version === version && JSON.stringify(before.declaration) === JSON.stringify(declaration))
+      return before;
+    if (before !== undefined && !replace) throw existsAlready(declaration.name);
+    return null;
+  }
+
+  private checkPlace(name: string, replace: boolean): void {
+    const { attachments, limits } = this.parts;
+    if (attachments.get(name) !== undefined) {
+      if (!replace) throw existsAlready(name);
+    } else if (attachments.size >= limits().attachments) {
+      throw new Failure('attachments-full', `there are ${limits().attachments} attachments, the most allowed`);
+    }
+  }
+
+  private commit(attachment: Attachment, replace: boolean): Promise<Attachment> {
+    const { name } = attachment;
+    const before = this.parts.attachments.get(name);
+    return this.commitAs(attachment, before, () => {
+      this.checkPlace(name, replace);
+      const record = this.recordOf(name);
+      const previous = record === undefined ? [] : [resolved(record), ...record.previous].slice(0, PREVIOUS_MAX);
+      return { declaration: attachment.declaration, version: attachment.version.number, previous };
+    });
+  }
+
+  /** Stores, then switches; when the switch fails, what was stored before is stored again. */
+  private commitAs(
+    attachment: Attachment,
+    before: Attachment | undefined,
+    recordAs: () => AttachmentRecord,
+  ): Promise<Attachment> {
+    const { ledger, attachments } = this.parts;
+    const { name } = attachment;
+    return ledger.exclusive(async () => {
+      const present = attachments.get(name);
+      if (present === attachment) return attachment;
+      if (present !== before) {
+        throw new Failure(
+          'attachment-changed',
+          `attachment ${JSON.stringify(name)} was changed by another request meanwhile`,
+        );
+      }
+      const stored = ledger.attachments;
+      await ledger.save({ attachments: [...this.without(name), recordAs()] });
+      try {
+        this.switchTo(attachment);
+      } catch (error) {
+        await ledger.save({ attachments: stored });
+        throw error;
+      }
+      return attachment;
+    });
+  }
+
+  /** Between two messages: the state moves over, the new one is in its place, the old one goes. */
+  private switchTo(attachment: Attachment): void {
+    const { attachments, events, clock, registry } = this.parts;
+    const before = attachments.get(attachment.name);
+    const handed = before !== undefined && handOver(before, attachment);
+    attachments.put(attachment);
+    this.watch(attachment);
+    if (before === undefined) {
+      events.tell('attached', attachment, {});
+      return;
+    }
+    const track = this.trackOf(attachment.name);
+    track.previous = before;
+    track.swappedMs = clock.nowMs();
+    track.swaps++;
+    if (!handed) this.parts.onRetire(before);
+    before.release();
+    events.tell('swapped', attachment, { from_version: before.version.number, from_plugin: before.declaration.plugin });
+    registry.release(this.used());
+  }
+
+  private watch(attachment: Attachment): void {
+    attachment.breaker.onChange = (quarantined) => {
+      const { cause, text } = attachment.fault;
+      this.parts.events.tell(quarantined ? 'quarantined' : 'recovered', attachment, quarantined ? { cause, text } : {});
+      // Not now: the chain that runs still reads what the instance wrote.
+      if (quarantined) queueMicrotask(() => this.rollbackWhenFresh(attachment));
+    };
+  }
+
+  /** A version that fails right after it was swapped in gives way to the one before. */
+  private rollbackWhenFresh(attachment: Attachment): void {
+    const { attachments, clock, events, ledger } = this.parts;
+    const { name } = attachment;
+    const track = this.trackOf(name);
+    const { previous } = track;
+    if (attachments.get(name) !== attachment || previous === null || clock.nowMs() - track.swappedMs > BAKE_MS) return;
+    track.previous = null;
+    track.rollbacks++;
+    if (attachment.savedState !== null) previous.savedState = attachment.savedState;
+    attachments.put(previous);
+    attachment.release();
+    const { cause, text } = attachment.fault;
+    events.tell('rolled-back', previous, { from_version: attachment.version.number, cause, text });
+    const record = this.recordOf(name);
+    if (record === undefined) return;
+    const stored = {
+      declaration: previous.declaration,
+      version: previous.version.number,
+      previous: record.previous.slice(1),
+    };
+    void ledger
+      .exclusive(() => ledger.save({ attachments: [...this.without(name), stored] }))
+      .catch((error) => events.problem(`the rollback of ${JSON.stringify(name)} was not stored: ${describe(error)}`));
+  }
+
+  private get(name: string): Attachment {
+    const found = this.parts.attachments.get(name);
+    if (found !== undefined) return found;
+    throw new Failure('attachment-not-found', `there is no attachment ${JSON.stringify(name)}`);
+  }
+
+  private recordOf(name: string): AttachmentRecord | undefined {
+    return this.parts.ledger.attachments.find(({ declaration }) => declaration.name === name);
+  }
+
+  private without(name: string): AttachmentRecord[] {
+    return this.parts.ledger.attachments.filter(({ declaration }) => declaration.name !== name);
+  }
+
+  private refuseDeclared(name: string): void {
+    if (!this.declared.has(name)) return;
+    throw new Failure(
+      'attachment-declared',
+      `attachment ${JSON.stringify(name)} is declared in the configuration file: change it there and reload`,
+    );
+  }
+}
+
+/** Gives the state of one instance to another; false when there is none to give. Throws a `Failure` when the other refuses it. */
+function handOver(from: Attachment, to: Attachment): boolean {
+  if (!from.keepsState || !to.keepsState) return false;
+  const state = from.save() ?? from.savedState;
+  if (state === null || to.restore(state)) return state !== null;
+  throw new Failure(
+    'state-refused',
+    `version ${to.version.number} of plugin ${JSON.stringify(to.declaration.plugin)} refused the state of version ${from.version.number}: ${to.fault.text}`,
+  );
+}
+
+function resolved({ declaration, version }: AttachmentRecord): ResolvedDeclaration {
+  return { declaration, version };
+}
+
+function existsAlready(name: string): Failure {
+  return new Failure(
+    'attachment-exists',
+    `attachment ${JSON.stringify(name)} exists with another definition; add "replace": true to change it`,
+  );
+}

@@ -1,0 +1,51 @@
+import * as v from 'valibot';
+import { textOf } from '../base/bytes.js';
+import { describe, Failure } from '../base/failure.js';
+import { budgetSchema, checkAttachment } from './attachment-schema.js';
+import type { AttachmentDeclaration, BudgetRequest } from './declarations.js';
+import type { SwapRequest } from './deployments.js';
+
+const number = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 31));
+const swap = v.strictObject({ version: v.optional(number), config: v.optional(v.unknown()) });
+const upload = v.strictObject({ bytes: v.number(), sha256: v.string() });
+
+/** Reads the body of a request that makes an attachment. */
+export function readAttachment(
+  name: string,
+  payload: Uint8Array,
+): { declaration: AttachmentDeclaration; replace: boolean } {
+  return checkAttachment(name, parse(`attachment ${JSON.stringify(name)}`, payload));
+}
+
+/** Reads what is to be changed by a swap; nothing at all is the newest version. */
+export function readSwap(name: string, payload: Uint8Array): SwapRequest {
+  return read(swap, `attachment ${JSON.stringify(name)}`, payload) as SwapRequest;
+}
+
+export function readBudget(name: string, payload: Uint8Array): BudgetRequest {
+  return read(budgetSchema, `attachment ${JSON.stringify(name)}`, payload) as BudgetRequest;
+}
+
+export function readUpload(name: string, payload: Uint8Array): { bytes: number; sha256: string } {
+  return read(upload, `upload of ${JSON.stringify(name)}`, payload);
+}
+
+function read<Schema extends v.GenericSchema>(
+  schema: Schema,
+  what: string,
+  payload: Uint8Array,
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, parse(what, payload));
+  if (result.success) return result.output;
+  const texts = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'the request'}: ${issue.message}`);
+  throw new Failure('request-invalid', `${what}: ${texts.join('; ')}`);
+}
+
+function parse(what: string, payload: Uint8Array): unknown {
+  if (payload.length === 0) return {};
+  try {
+    return JSON.parse(textOf(payload));
+  } catch (error) {
+    throw new Failure('request-invalid', `${what}: the request is not JSON: ${describe(error)}`);
+  }
+}
