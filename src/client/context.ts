@@ -8,6 +8,7 @@ import type { Congestion } from './congestion.js';
 import type { ConnectOptions } from './connect-options.js';
 import type { InfoBuilder } from './info.js';
 import type { ClientLimits } from './limits.js';
+import type { ClientTls } from './tls-entrance.js';
 
 /** What a session needs of the house around it: the door is one. */
 export interface ClientContext {
@@ -24,6 +25,8 @@ export interface ClientContext {
   readonly congestion: Congestion;
   /** Whether clients must identify themselves. */
   readonly authRequired: boolean;
+  /** Null where clients come without TLS, or with it already. */
+  readonly tls: ClientTls | null;
   slowConsumers: number;
   staleConnections: number;
   /** Who the client is, by what it said in CONNECT; null is nobody. */

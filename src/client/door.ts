@@ -15,6 +15,7 @@ import type { ClientContext } from './context.js';
 import type { InfoBuilder } from './info.js';
 import type { ClientLimits } from './limits.js';
 import { ClientSession } from './session.js';
+import type { ClientTls } from './tls-entrance.js';
 
 /** What the door needs of the house. */
 export interface ClientHouse {
@@ -55,6 +56,8 @@ export class ClientDoor implements ClientContext {
   readonly sessions = new Map<number, ClientSession>();
   readonly closedConnections: ClosedConnections;
   authenticator: Authenticator;
+  /** Changes by a reload. */
+  tls: ClientTls | null = null;
   /** How clients come in by WebSocket; null is like all others. */
   websocketEntrance: ClientContext | null = null;
   totalConnections = 0;
@@ -85,7 +88,7 @@ export class ClientDoor implements ClientContext {
     const full = this.sessions.size >= this.limits.connectionsMax;
     this.sessions.set(session.id, session);
     this.logger.debug(`${session.label} - Client connection created`);
-    session.open();
+    session.open(!full);
     if (full) {
       this.logger.error(`${session.label} - ${ErrorText.maximumConnections}`);
       session.close(ClosedReason.maximumConnections, ErrorText.maximumConnections);

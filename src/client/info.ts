@@ -15,6 +15,7 @@ export interface ServerIdentity {
 export interface InfoState {
   authRequired(): boolean;
   tlsRequired(): boolean;
+  tlsVerify(): boolean;
   tlsAvailable(): boolean;
   payloadBytesMax(): number;
   headers(): boolean;
@@ -43,8 +44,8 @@ export class InfoBuilder {
   }
 
   /** The first line of every connection. */
-  first(session: Addressee): object {
-    return this.build(session, {});
+  first(session: Addressee, tlsRequired: boolean): object {
+    return this.build(session, {}, tlsRequired);
   }
 
   /** The second INFO, after the first PONG: what became of the CONNECT. */
@@ -57,7 +58,7 @@ export class InfoBuilder {
     return this.build(session, {});
   }
 
-  private build(session: Addressee, last: object): object {
+  private build(session: Addressee, last: object, tlsRequired = this.state.tlsRequired()): object {
     const { identity, state } = this;
     const urls = state.connectUrls();
     return {
@@ -70,7 +71,8 @@ export class InfoBuilder {
       port: identity.port,
       headers: state.headers(),
       auth_required: state.authRequired() || undefined,
-      tls_required: state.tlsRequired() || undefined,
+      tls_required: tlsRequired || undefined,
+      tls_verify: state.tlsVerify() || undefined,
       tls_available: state.tlsAvailable() || undefined,
       max_payload: state.payloadBytesMax(),
       client_id: session.id,

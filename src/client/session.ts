@@ -17,6 +17,7 @@ import type { ClientContext } from './context.js';
 import { writeMessage } from './delivery.js';
 import { Handshake } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
+import { Opening } from './opening.js';
 import { PauseReason } from './pause-reason.js';
 import { ProtocolTrace } from './protocol-trace.js';
 import { ResponsePermits } from './response-permits.js';
@@ -89,10 +90,22 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.subscriptions = new ClientSubscriptions(this, context);
   }
 
-  /** Sends INFO and starts to read. */
-  open(): void {
-    this.outbound.append(infoLine(this.context.info.first(this)));
+  /** Sends INFO and starts to read, by way of TLS where there is TLS. Who is to be turned away at once (`stays` is false) gets INFO only. */
+  open(stays: boolean): void {
+    const { tls } = this.context;
+    if (tls !== null && stays) new Opening(this, this.context, tls).start();
+    else {
+      this.sendFirstInfo(tls !== null && !tls.optional);
+      this.begin(NO_BYTES);
+    }
+  }
+
+  sendFirstInfo(tlsRequired: boolean): void {
+    this.outbound.append(infoLine(this.context.info.first(this, tlsRequired)));
     this.outbound.flush();
+  }
+
+  begin(early: Uint8Array): void {
     this.parser.connectFirst = this.context.authRequired;
     if (this.parser.connectFirst) this.keepAlive.awaitAuthentication();
     else {
@@ -100,7 +113,9 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
       this.keepAlive.start();
     }
     this.transport.receiver = this;
-    this.transport.resume();
+    if (early.length > 0) this.received(early, 0, early.length);
+    // What came with the first bytes may have ended it, or may have to be waited for.
+    if (this.closedReason === null && this.pauses === 0) this.transport.resume();
   }
 
   /** `127.0.0.1:4711 - cid:5`: how the log names this connection. */

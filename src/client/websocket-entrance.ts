@@ -75,6 +75,9 @@ export class WebSocketEntrance implements ClientContext {
     return (this.authenticator ?? this.door.authenticator).required;
   }
 
+  /** The listener has done that. */
+  readonly tls = null;
+
   get slowConsumers(): number {
     return this.door.slowConsumers;
   }

@@ -1,6 +1,8 @@
+import { Failure } from '../base/failure.js';
 import type { Arguments, ArgumentValues } from './arguments.js';
 import type { Draft } from './draft.js';
 import { defaultOptions, type Options } from './options.js';
+import { tlsOfFlags } from './tls-block.js';
 import { optionalPort } from './top-level.js';
 
 /** What the command line says wins over the file. */
@@ -12,12 +14,34 @@ export function applyArguments(draft: Draft, { values }: Arguments): void {
   if (values.pidFile !== undefined) options.pidFile = values.pidFile;
   if (values.portsFileDir !== undefined) options.portsFileDir = values.portsFileDir;
   if (values.clientAdvertise !== undefined) options.clientAdvertise = values.clientAdvertise;
-  if (values.httpPort !== undefined) options.monitoring.port = optionalPort(values.httpPort);
+  applyMonitoring(options, values);
+  applyTls(draft, values);
   if (values.jetstream !== undefined) options.jetstream = values.jetstream;
   if (values.storeDir !== undefined) options.storeDir = values.storeDir;
   applyLogArguments(options.log, values);
   applyLogin(draft, values);
   applyCluster(options, values);
+}
+
+function applyMonitoring(options: Options, { httpPort, httpsPort }: ArgumentValues): void {
+  if (httpPort !== undefined) options.monitoring = { ...options.monitoring, port: optionalPort(httpPort) };
+  const secure = httpsPort === undefined ? null : optionalPort(httpsPort);
+  if (secure === null) return;
+  const { port } = options.monitoring;
+  if (port !== null && !options.monitoring.secure)
+    throw new Failure('config-invalid', `can't specify both HTTP (${port}) and HTTPs (${secure}) ports`);
+  options.monitoring = { ...options.monitoring, port: secure, secure: true };
+}
+
+/** `--tls=false` turns off what the file says; any other of these flags takes its place. */
+function applyTls({ options, readFile }: Draft, { tls, tlsCert, tlsKey, tlsVerify, tlsCa }: ArgumentValues): void {
+  if (tls === false) options.tls = null;
+  else if ([tls, tlsCert, tlsKey, tlsVerify, tlsCa].some((value) => value !== undefined)) {
+    if (!tlsCert) throw new Failure('config-invalid', 'TLS Server certificate must be present and valid');
+    if (!tlsKey) throw new Failure('config-invalid', 'TLS Server private key must be present and valid');
+    const files = { cert: tlsCert, key: tlsKey, ca: tlsCa ?? '' };
+    options.tls = tlsOfFlags(files, tlsVerify ?? false, readFile);
+  }
 }
 
 function applyLogArguments(log: Options['log'], values: ArgumentValues): void {

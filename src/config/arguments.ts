@@ -25,6 +25,12 @@ export interface ArgumentValues {
   /** Where the cluster's port is to be; null: nowhere. */
   cluster?: { host: string; port: number } | null;
   clusterName?: string;
+  httpsPort?: number;
+  tls?: boolean;
+  tlsCert?: string;
+  tlsKey?: string;
+  tlsVerify?: boolean;
+  tlsCa?: string;
   help?: boolean;
   version?: boolean;
 }
@@ -58,6 +64,7 @@ const FLAGS: Flag[] = [
   flagOf('n name server_name', 'text', 'name'),
   flagOf('P pid', 'text', 'pidFile'),
   flagOf('m http_port', 'number', 'httpPort'),
+  flagOf('ms https_port', 'number', 'httpsPort'),
   flagOf('c config', 'text', 'config'),
   flagOf('t', 'flag', 'test'),
   flagOf('sl signal', 'text', 'signal'),
@@ -76,6 +83,11 @@ const FLAGS: Flag[] = [
   flagOf('user', 'text', 'user'),
   flagOf('pass', 'text', 'pass'),
   flagOf('auth', 'text', 'auth'),
+  flagOf('tls', 'flag', 'tls'),
+  flagOf('tlscert', 'text', 'tlsCert'),
+  flagOf('tlskey', 'text', 'tlsKey'),
+  flagOf('tlsverify', 'flag', 'tlsVerify'),
+  flagOf('tlscacert', 'text', 'tlsCa'),
   flagOf('cluster cluster_listen', 'address', 'cluster'),
   flagOf('cluster_name', 'text', 'clusterName'),
   flagOf('cluster_advertise', 'text'),
@@ -86,8 +98,7 @@ const FLAGS: Flag[] = [
 ];
 
 /** nats-server's flags for what is not there yet: refused by name. */
-const UNSUPPORTED =
-  'ms https_port s syslog r remote_syslog tls tlscert tlskey tlsverify tlscacert routes profile help_tls'.split(' ');
+const UNSUPPORTED = 's syslog r remote_syslog routes profile help_tls'.split(' ');
 
 const BY_NAME = new Map(FLAGS.flatMap((flag) => flag.names.map((name) => [name, flag] as const)));
 

@@ -127,5 +127,7 @@ export function readAuthorization(draft: Draft, value: ConfigValue, key: string)
   if (options.authorization.noAuthUser !== undefined) settings.noAuthUser = options.authorization.noAuthUser;
   options.authorization = settings;
   draft.usersListed = users !== null && users.length > 0;
-  if (timeoutMs !== null) options.authTimeoutMs = timeoutMs;
+  if (timeoutMs === null) return;
+  options.authTimeoutMs = timeoutMs;
+  draft.authTimeoutSet = true;
 }

@@ -11,6 +11,8 @@ export interface Draft {
   readFile(path: string): string;
   /** Attachments as written; the host's schema checks them. */
   attachments: { name: string; definition: unknown; place: Place }[];
+  /** Whether the file says how long a client may take to log in: otherwise TLS gives it longer. */
+  authTimeoutSet: boolean;
   /** Whether there is a list of users, rather than one user or none. */
   usersListed: boolean;
   /** The login of `websocket { authorization { … } }`. */

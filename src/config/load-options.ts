@@ -24,16 +24,23 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
     options: defaultOptions(),
     readFile,
     attachments: [],
+    authTimeoutSet: false,
     usersListed: false,
     websocketLogin: { user: '', password: '', token: '' },
   };
   const file = given.values.config;
   if (file !== undefined) readConfigFile(draft, file, env);
   applyArguments(draft, given);
+  settleTimeouts(draft);
   await settleAttachments(draft);
   const mistake = settleWebSocketLogin(draft) ?? whyInvalid(draft);
   if (mistake !== null) throw new Failure('config-invalid', mistake);
   return draft.options;
+}
+
+/** A TLS handshake takes a part of the time to log in. */
+function settleTimeouts({ options, authTimeoutSet }: Draft): void {
+  if (!authTimeoutSet && options.tls !== null) options.authTimeoutMs = options.tls.timeoutMs + 1_000;
 }
 
 function readConfigFile(draft: Draft, file: string, env: LoadInputs['env']): void {

@@ -1,5 +1,6 @@
 import type { AuthorizationSettings } from '../auth/authenticator.js';
 import type { PluginDeclarations } from '../host/declarations.js';
+import type { TlsSettings } from '../net/tls-context.js';
 
 /** A listener of a feature that is not there yet. */
 export interface PeerListenerOptions {
@@ -10,18 +11,16 @@ export interface PeerListenerOptions {
   port: number | null;
 }
 
-/** Certificates, read when the configuration is. */
-export interface TlsOptions {
-  certFile: string;
-  keyFile: string;
-  caFile: string;
-  /** PEM texts of the files; empty when there is no such file. */
-  cert: string;
-  key: string;
-  ca: string;
-  /** Whether clients must show a certificate that `ca` signed. */
-  verify: boolean;
-  minVersion: 'TLSv1.2' | 'TLSv1.3';
+/** A `tls` block. Its files are read when the configuration is. */
+export interface TlsOptions extends TlsSettings {
+  timeoutMs: number;
+  /** Whether the certificate that a client shows says which user it is. */
+  map: boolean;
+  /** Whether the handshake comes before INFO; after `fallbackMs` without one, INFO comes first (0: never). */
+  handshakeFirst: boolean;
+  fallbackMs: number;
+  /** Handshakes in a second; 0 is no limit. */
+  connectionRateMax: number;
 }
 
 export interface WebSocketOptions {
@@ -66,6 +65,8 @@ export interface MonitoringOptions {
   host: string;
   /** 0 is any free port; null: there is no monitoring. */
   port: number | null;
+  /** HTTPS, with the certificates for clients. */
+  secure?: boolean;
   basePath: string;
 }
 
@@ -92,6 +93,9 @@ export interface Options {
   noProducerStall: boolean;
   authorization: AuthorizationSettings;
   authTimeoutMs: number;
+  tls: TlsOptions | null;
+  /** Whether clients may come without TLS though there is TLS. */
+  allowNonTls: boolean;
   monitoring: MonitoringOptions;
   pidFile: string;
   portsFileDir: string;
@@ -137,6 +141,8 @@ export function defaultOptions(): Options {
     noProducerStall: false,
     authorization: { users: [] },
     authTimeoutMs: 2_000,
+    tls: null,
+    allowNonTls: false,
     monitoring: { host: '', port: null, basePath: '' },
     pidFile: '',
     portsFileDir: '',

@@ -48,6 +48,8 @@ const RULES: Rules = {
   noProducerStall: live('', (never: boolean) => `fast producers will ${never ? 'not ' : ''}be stalled`),
   authorization: live('', () => 'authorization users'),
   authTimeoutMs: live('', (ms: number) => `authorization timeout = ${ms / 1000}`),
+  tls: live('', (tls: unknown) => `tls = ${tls === null ? 'disabled' : 'enabled'}`),
+  allowNonTls: fixed('AllowNonTLS'),
   monitoring: fixed('HTTPPort'),
   pidFile: live('pid_file'),
   portsFileDir: live('ports_file_dir'),

@@ -1,12 +1,29 @@
+import { X509Certificate } from 'node:crypto';
 import { describe } from '../base/failure.js';
-import type { ConfigValue } from './grammar.js';
+import { TlsContext } from '../net/tls-context.js';
+import type { ConfigMap, ConfigValue } from './grammar.js';
 import { type KeyTable, keys, readBlock, set, unsupported } from './key-table.js';
 import type { TlsOptions } from './options.js';
 import { configError } from './place.js';
-import { durationMs, expected, flag, map, type Read, text } from './values.js';
+import { opensslCiphers, opensslCurves } from './tls-names.js';
+import { durationMs, expected, flag, map, maps, parseDuration, type Read, text, texts, whole } from './values.js';
 
-interface TlsDraft extends TlsOptions {
-  timeoutMs: number;
+/** What `handshake_first: auto` waits for a handshake before INFO. */
+const FALLBACK_MS = 50;
+const TIMEOUT_MS = 2_000;
+
+interface Files {
+  cert: string;
+  key: string;
+}
+
+interface TlsDraft extends Omit<TlsOptions, 'certificates' | 'ca'> {
+  files: Files;
+  several: Files[];
+  caFile: string;
+  allowInsecure: boolean;
+  cipherNames: string[];
+  first: { handshakeFirst: boolean; fallbackMs: number };
 }
 
 const version: Read<TlsOptions['minVersion']> = (value, key) => {
@@ -14,44 +31,167 @@ const version: Read<TlsOptions['minVersion']> = (value, key) => {
   return number === '1.2' || number === '1.3' ? `TLSv${number}` : expected(value, key, '"1.2" or "1.3"');
 };
 
+const handshakeFirst: Read<TlsDraft['first']> = (value, key) => {
+  const word = value.kind === 'boolean' || value.kind === 'string' ? String(value.value).toLowerCase() : '';
+  if (word === 'true' || word === 'on') return { handshakeFirst: true, fallbackMs: 0 };
+  if (word === 'false' || word === 'off') return { handshakeFirst: false, fallbackMs: 0 };
+  if (word === 'auto' || word === 'auto_fallback') return { handshakeFirst: true, fallbackMs: FALLBACK_MS };
+  if (value.kind !== 'boolean' && value.kind !== 'string')
+    throw configError(value.place, `field ${JSON.stringify(key)} should be a boolean or a string`);
+  const ms = parseDuration(word);
+  if (ms === null)
+    throw configError(value.place, `field ${JSON.stringify(key)}'s value ${JSON.stringify(value.value)} is invalid`);
+  return { handshakeFirst: true, fallbackMs: ms };
+};
+
+const PINNED = 'hex-encoded sha256 of DER encoded SubjectPublicKeyInfo';
+
+const pinnedKeys: Read<string[]> = (value, key) => {
+  if (value.kind !== 'array')
+    throw configError(value.place, `error parsing tls config, expected 'pinned_certs' to be a list of ${PINNED}`);
+  return value.items.map((item) => {
+    const digest = text(item, key).toLowerCase();
+    if (/^[0-9a-f]{64}$/.test(digest)) return digest;
+    const what = `'pinned_certs' key ${digest} does not look like ${PINNED}`;
+    throw configError(item.place, `error parsing tls config, ${what}`);
+  });
+};
+
+/** A list that says something: nats-server refuses empty ones. */
+const names: Read<string[]> = (value, key) => {
+  const list = texts(value, key);
+  if (list.length > 0) return list;
+  throw configError(value.place, `error parsing tls config, '${key}' cannot be empty`);
+};
+
+const pairTable = keys<Files>({ cert_file: set('cert', text), key_file: set('key', text) });
+
+const pairs: Read<Files[]> = (value, key) =>
+  maps(value, key).map((block) => {
+    const pair = readBlock(block, pairTable, { cert: '', key: '' });
+    if (pair.cert !== '' && pair.key !== '') return pair;
+    const what = "both 'cert_file' and 'cert_key' options are required";
+    throw configError(block.place, `error parsing certificates config: ${what}`);
+  });
+
+/** Seconds, fractions too, or a duration. */
+const timeout: Read<number> = (value, key) => durationMs(value, key) || TIMEOUT_MS;
+
 const table: KeyTable<TlsDraft> = {
   ...keys<TlsDraft>({
-    cert_file: set('certFile', text),
-    key_file: set('keyFile', text),
+    cert_file: (tls, value, key) => {
+      tls.files.cert = text(value, key);
+    },
+    key_file: (tls, value, key) => {
+      tls.files.key = text(value, key);
+    },
     ca_file: set('caFile', text),
-    verify: set('verify', flag),
+    verify: (tls, value, key) => {
+      tls.verify = flag(value, key) || tls.map;
+    },
+    verify_and_map: (tls, value, key) => {
+      tls.map = flag(value, key);
+      tls.verify ||= tls.map;
+    },
+    // Says something only where this side connects.
+    insecure: (_, value, key) => void flag(value, key),
+    allow_insecure_cipher_suites: set('allowInsecure', flag),
+    cipher_suites: set('cipherNames', names),
+    curve_preferences: (tls, value, key) => {
+      tls.curves = opensslCurves(names(value, key), value.place);
+    },
     min_version: set('minVersion', version),
-    timeout: set('timeoutMs', durationMs),
+    timeout: set('timeoutMs', timeout),
+    pinned_certs: set('pinnedKeys', pinnedKeys),
+    'handshake_first|first|immediate': set('first', handshakeFirst),
+    'certs|certificates': set('several', pairs),
+    connection_rate_limit: set('connectionRateMax', whole(0, 2 ** 31)),
   }),
   ...unsupported<TlsDraft>(
-    'insecure verify_and_map verify_cert_and_check_known_urls allow_insecure_cipher_suites cipher_suites curve_preferences connection_rate_limit pinned_certs cert_store cert_match_by cert_match ca_certs_match cert_match_skip_invalid handshake_first first immediate ocsp_peer certs certificates',
+    'verify_cert_and_check_known_urls cert_store cert_match_by cert_match ca_certs_match cert_match_skip_invalid ocsp_peer',
   ),
 };
 
-/** Reads `tls { … }` and the files that it names. `timeoutMs` is 0 when none is given. */
-export function readTls(value: ConfigValue, key: string, readFile: (path: string) => string): TlsDraft {
+const emptyDraft = (): TlsDraft => ({
+  files: { cert: '', key: '' },
+  several: [],
+  caFile: '',
+  allowInsecure: false,
+  cipherNames: [],
+  first: { handshakeFirst: false, fallbackMs: 0 },
+  verify: false,
+  map: false,
+  minVersion: 'TLSv1.2',
+  ciphers: '',
+  curves: '',
+  pinnedKeys: [],
+  timeoutMs: TIMEOUT_MS,
+  handshakeFirst: false,
+  fallbackMs: 0,
+  connectionRateMax: 0,
+});
+
+/** Reads `tls { … }` and the files that it names. */
+export function readTls(value: ConfigValue, key: string, readFile: (path: string) => string): TlsOptions {
   const block = map(value, key);
-  const empty: TlsDraft = {
-    certFile: '',
-    keyFile: '',
-    caFile: '',
-    cert: '',
-    key: '',
-    ca: '',
-    verify: false,
-    minVersion: 'TLSv1.2',
-    timeoutMs: 0,
+  const draft = readBlock(block, table, emptyDraft());
+  return settle(draft, block, readFile);
+}
+
+/** TLS as the command line asks for it. */
+export function tlsOfFlags(
+  { cert, key, ca }: { cert: string; key: string; ca: string },
+  verify: boolean,
+  readFile: (path: string) => string,
+): TlsOptions {
+  const draft = { ...emptyDraft(), files: { cert, key }, caFile: ca, verify };
+  const place = { file: 'command line', line: 1, column: 1 };
+  return settle(draft, { kind: 'map', place, entries: new Map() }, readFile);
+}
+
+function settle(draft: TlsDraft, block: ConfigMap, readFile: (path: string) => string): TlsOptions {
+  const { files, several, caFile, allowInsecure, cipherNames, first, ...tls } = draft;
+  const fail = (what: string): never => {
+    throw configError(block.place, what);
   };
-  const tls = readBlock(block, table, empty);
-  if (tls.certFile === '') throw configError(block.place, "missing 'cert_file' in TLS configuration");
-  if (tls.keyFile === '') throw configError(block.place, "missing 'key_file' in TLS configuration");
-  if (tls.verify && tls.caFile === '') throw configError(block.place, '"verify" needs a "ca_file"');
+  if (several.length > 0 && files.cert !== '')
+    fail("error parsing tls config, cannot combine 'cert_file' option with 'certs' option");
+  if (several.length === 0 && files.cert === '') fail("missing 'cert_file' in TLS configuration");
+  if (several.length === 0 && files.key === '') fail("missing 'key_file' in TLS configuration");
   const content = (path: string) => {
     try {
-      return path === '' ? '' : readFile(path);
+      return readFile(path);
     } catch (error) {
-      throw configError(block.place, `cannot read ${JSON.stringify(path)}: ${describe(error)}`);
+      return fail(`error parsing X509 certificate/key pair: open ${path}: ${describe(error)}`);
     }
   };
-  return { ...tls, cert: content(tls.certFile), key: content(tls.keyFile), ca: content(tls.caFile) };
+  const wanted = several.length > 0 ? several : [files];
+  const options: TlsOptions = {
+    ...tls,
+    ...first,
+    ciphers: cipherNames.length === 0 ? '' : opensslCiphers(cipherNames, allowInsecure, block.place),
+    certificates: wanted.map((pair) => ({ cert: content(pair.cert), key: content(pair.key) })),
+    ca: caFile === '' ? '' : content(caFile),
+  };
+  if (caFile !== '' && !isCertificate(options.ca)) fail('failed to parse root ca certificate');
+  checkPairs(options, block);
+  return options;
+}
+
+/** A test of the configuration finds the mistakes of its certificates. */
+function checkPairs(options: TlsOptions, block: ConfigMap): void {
+  try {
+    new TlsContext(options);
+  } catch (error) {
+    throw configError(block.place, describe(error));
+  }
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
 }

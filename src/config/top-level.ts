@@ -8,6 +8,7 @@ import { defaultOptions, type Options } from './options.js';
 import { readPeer } from './peer-blocks.js';
 import { configError, placeText } from './place.js';
 import { readPlugins } from './plugins-block.js';
+import { readTls } from './tls-block.js';
 import {
   address,
   durationMs,
@@ -47,6 +48,20 @@ function clientPort(options: Options, wanted: number): void {
 /** A port that need not be: 0 is none, -1 any free one. */
 export function optionalPort(wanted: number): number | null {
   return wanted === 0 ? null : Math.max(0, wanted);
+}
+
+/** Where monitoring listens: an address or a port. */
+function monitoring(secure: boolean): Apply<Draft> {
+  return ({ options }, value, key) => {
+    const { host, port: at } = address(value, key);
+    const wanted = optionalPort(at);
+    const { monitoring: before } = options;
+    if (wanted !== null && before.port !== null && (before.secure ?? false) !== secure) {
+      const [http, https] = secure ? [before.port, at] : [at, before.port];
+      throw configError(value.place, `can't specify both HTTP (${http}) and HTTPs (${https}) ports`);
+    }
+    options.monitoring = { ...before, host: host || before.host, port: wanted, ...(secure && { secure }) };
+  };
 }
 
 function seconds(field: 'pingIntervalMs' | 'writeDeadlineMs'): Apply<Draft> {
@@ -123,13 +138,14 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     no_auth_user: ({ options }, value, key) => {
       options.authorization = { ...options.authorization, noAuthUser: text(value, key) };
     },
-    http: ({ options }, value, key) => {
-      const { host, port: at } = address(value, key);
-      options.monitoring = { ...options.monitoring, host, port: optionalPort(at) };
+    tls: ({ options, readFile }, value, key) => {
+      options.tls = readTls(value, key, readFile);
     },
-    'http_port|monitor_port': ({ options }, value, key) => {
-      options.monitoring.port = optionalPort(port(value, key));
-    },
+    allow_non_tls: option('allowNonTls', flag),
+    http: monitoring(false),
+    'http_port|monitor_port': monitoring(false),
+    https: monitoring(true),
+    https_port: monitoring(true),
     http_base_path: ({ options }, value, key) => {
       options.monitoring.basePath = text(value, key);
     },
@@ -165,6 +181,6 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     'disable_sublist_cache|no_sublist_cache|trace_headers|no_system_account|no_system|no_sys_acc': flag,
   }),
   ...unsupported<Draft>(
-    'accounts mappings maps default_sentinel https https_port syslog remote_syslog prof_port proxy_protocol tls ocsp allow_non_tls write_timeout default_js_domain operator operators roots root root_operators root_operator resolver account_resolver accounts_resolver resolver_tls resolver_preload resolver_pinned_accounts system_account system trusted trusted_keys feature_flags ocsp_cache proxies',
+    'accounts mappings maps default_sentinel syslog remote_syslog prof_port proxy_protocol ocsp write_timeout default_js_domain operator operators roots root root_operators root_operator resolver account_resolver accounts_resolver resolver_tls resolver_preload resolver_pinned_accounts system_account system trusted trusted_keys feature_flags ocsp_cache proxies',
   ),
 };

@@ -9,6 +9,7 @@ Server Options:
         --server_name <server_name>  Server name (default: its id)
     -P, --pid <file>                 File to store PID
     -m, --http_port <port>           Use port for http monitoring (-1: any free port)
+    -ms,--https_port <port>          Use port for https monitoring, with the certificates for clients
     -c, --config <file>              Configuration file
     -t                               Test configuration and exit
     -sl,--signal <signal>[=<pid>]    Send signal to a server process (ldm, stop, quit, term, reopen, reload)
@@ -34,6 +35,13 @@ Authorization Options:
         --user <user>                User required for connections
         --pass <password>            Password required for connections
         --auth <token>               Authorization token required for connections
+
+TLS Options:
+        --tls                        Enable TLS, do not verify clients (default: false)
+        --tlscert <file>             Server certificate file
+        --tlskey <file>              Private key for server certificate
+        --tlsverify                  Enable TLS, verify client certificates
+        --tlscacert <file>           Client certificate CA for verification
 
 Cluster Options (not there yet: the port is open and refuses its peers):
         --cluster <cluster-url>      Cluster URL for solicited routes

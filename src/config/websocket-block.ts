@@ -65,9 +65,8 @@ const table: KeyTable<WebSocketDraft> = keys<WebSocketDraft>({
   advertise: set('advertise', text),
   no_tls: set('noTls', flag),
   tls: (websocket, value, key) => {
-    const { timeoutMs, ...tls } = readTls(value, key, websocket.draft.readFile);
-    websocket.tls = tls;
-    if (timeoutMs > 0) websocket.handshakeTimeoutMs = timeoutMs;
+    websocket.tls = readTls(value, key, websocket.draft.readFile);
+    websocket.handshakeTimeoutMs = websocket.tls.timeoutMs;
   },
   same_origin: set('sameOrigin', flag),
   'allowed_origins|allowed_origin|allow_origins|allow_origin|origins|origin': set('allowedOrigins', origins),

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { describe } from '../base/failure.js';
 import type { Logger } from '../base/logger.js';
+import type { TlsContext } from '../net/tls-context.js';
 import { accountz, accstatz } from './accounts.js';
 import { connz } from './connz.js';
 import { health } from './health.js';
@@ -66,28 +68,39 @@ export class MonitorServer {
   port = 0;
   private readonly source: MonitorSource;
   private readonly logger: Logger;
-  private readonly server: Server;
+  private readonly server: Server | TlsServer;
   private readonly basePath: string;
   /** Requests by path, of the paths that there are. */
   private readonly requests: Record<string, number> = {};
   private readonly figures: MonitorFigures = { cpu: new CpuMeter(), requests: this.requests };
 
   /** `basePath` is in front of every path, such as `/nats`; empty is none. */
-  constructor(source: MonitorSource, logger: Logger, basePath: string) {
+  constructor(
+    source: MonitorSource,
+    logger: Logger,
+    { basePath, tls = null }: { basePath: string; tls?: TlsContext | null },
+  ) {
     this.source = source;
     this.logger = logger;
     this.basePath = cleanPath(basePath);
-    this.server = createServer(
-      { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 },
-      (request, response) => {
-        this.answer(request, response).catch((error) => {
-          logger.error(`Monitoring: cannot answer ${request.url}: ${describe(error)}`);
-          if (!response.headersSent) send(response, { status: 500, type: TEXT, body: 'internal error' });
-          else response.destroy();
-        });
-      },
-    );
+    const timeouts = { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 };
+    const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+      this.answer(request, response).catch((error) => {
+        logger.error(`Monitoring: cannot answer ${request.url}: ${describe(error)}`);
+        if (!response.headersSent) send(response, { status: 500, type: TEXT, body: 'internal error' });
+        else response.destroy();
+      });
+    };
+    this.server =
+      tls === null
+        ? createServer(timeouts, onRequest)
+        : createTlsServer({ ...timeouts, ...tls.httpsOptions() }, onRequest);
     this.server.maxConnections = CONNECTIONS_MAX;
+  }
+
+  /** Uses other certificates from now on. */
+  renewCertificate(tls: TlsContext): void {
+    if ('setSecureContext' in this.server) this.server.setSecureContext(tls.httpsOptions());
   }
 
   /** Opens the port; an empty host is every address. Rejects with the system's error. */

@@ -59,7 +59,9 @@ export interface ServerSnapshot {
   pingsOutMax: number;
   writeDeadlineMs: number;
   authTimeoutMs: number;
-  monitoring: { host: string; port: number; basePath: string };
+  monitoring: { host: string; port: number; secure: boolean; basePath: string };
+  /** TLS of the clients' port; null without. */
+  tls: { required: boolean; verify: boolean; timeoutMs: number; validUntilMs: number } | null;
   websocket: WebSocketSnapshot | null;
   cluster: PortSnapshot | null;
   leafnodes: PortSnapshot | null;

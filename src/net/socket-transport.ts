@@ -1,38 +1,81 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import type { TlsContext } from './tls-context.js';
+import { type TlsFacts, tlsFacts } from './tls-peer.js';
+import { type ReadInto, serverHandshake } from './tls-socket.js';
 import type { Transport, TransportReceiver, UpgradeRequest } from './transport.js';
 
-/** A TCP or TLS socket as a transport. Bytes come in by `deliver`, or by the socket's own `data` events (TLS). */
+/** A TCP socket as a transport; it may go on with TLS. Bytes come into a shared buffer, or by the socket's own `data` events. */
 export class SocketTransport implements Transport {
-  readonly kind: 'tcp' | 'tls';
-  readonly secure: boolean;
+  kind: 'tcp' | 'tls' = 'tcp';
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localPort: number;
   readonly upgrade: UpgradeRequest | null = null;
+  tls: TlsFacts | null = null;
   receiver: TransportReceiver | null = null;
-  readonly socket: Socket | TLSSocket;
+  private socket: Socket | TLSSocket;
   private pending = 0;
   private isClosed = false;
   private error: Error | null = null;
+  /** Called when all that was written is with the kernel. */
+  private onDrained: (() => void) | null = null;
+  private readonly readInto: ReadInto | null;
 
-  constructor(socket: Socket | TLSSocket, kind: 'tcp' | 'tls', peer: Socket = socket) {
+  /** `readInto` is where the socket reads into; null when it reads by events. */
+  constructor(socket: Socket, readInto: ReadInto | null) {
     this.socket = socket;
-    this.kind = kind;
-    this.secure = kind === 'tls';
-    this.remoteAddress = plainAddress(peer.remoteAddress ?? '');
-    this.remotePort = peer.remotePort ?? 0;
-    this.localPort = peer.localPort ?? 0;
+    this.readInto = readInto;
+    this.remoteAddress = plainAddress(socket.remoteAddress ?? '');
+    this.remotePort = socket.remotePort ?? 0;
+    this.localPort = socket.localPort ?? 0;
+    this.listenTo(socket);
+  }
+
+  get secure(): boolean {
+    return this.kind === 'tls';
+  }
+
+  private listenTo(socket: Socket): void {
     socket.on('error', (error: Error) => {
       this.error = error;
     });
     // The peer sends no more: a NATS connection is over then.
     socket.on('end', () => socket.destroySoon());
     socket.on('close', () => {
+      if (this.socket !== socket) return;
       this.isClosed = true;
       this.receiver?.closed(this.error);
       this.receiver = null;
     });
+  }
+
+  secureWith(context: TlsContext, early: Uint8Array, done: (error: Error | null) => void): void {
+    if (this.pending > 0) {
+      this.onDrained = () => this.secureWith(context, early, done);
+      return;
+    }
+    if (this.isClosed || this.socket.destroyed || this.readInto === null) {
+      done(new Error(this.readInto === null ? 'TLS cannot take over this connection' : 'EOF'));
+      return;
+    }
+    const plain = this.socket;
+    const { readInto } = this;
+    this.socket = serverHandshake(
+      plain,
+      { options: context.serverOptions(), readInto, early },
+      {
+        secured: (socket) => {
+          this.tls = tlsFacts(socket);
+          const refusal = context.whyNotPeer(this.tls);
+          done(refusal === null ? null : new Error(refusal));
+        },
+        failed: done,
+      },
+    );
+    this.kind = 'tls';
+    this.listenTo(this.socket);
+    this.socket.resume();
   }
 
   get pendingBytes(): number {
@@ -55,7 +98,14 @@ export class SocketTransport implements Transport {
     this.socket.write(bytes, () => {
       this.pending -= length;
       done();
+      if (this.onDrained !== null && this.pending === 0) this.drained();
     });
+  }
+
+  private drained(): void {
+    const run = this.onDrained!;
+    this.onDrained = null;
+    run();
   }
 
   pause(): void {

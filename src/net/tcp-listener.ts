@@ -85,27 +85,24 @@ function transportOf(accepted: AcceptedSocket): SocketTransport {
   const handle = accepted._handle;
   if (handle === null || handle === undefined) return eventTransport(accepted);
   let transport: SocketTransport | null = null;
-  const socket = new Socket({
-    handle,
-    allowHalfOpen: false,
-    onread: {
-      buffer: readBuffer,
-      callback: (bytesRead: number) => {
-        transport?.receiver?.received(readSpace, HEADROOM_BYTES, HEADROOM_BYTES + bytesRead);
-        return true;
-      },
+  const readInto = {
+    buffer: readBuffer,
+    callback: (bytesRead: number) => {
+      transport?.receiver?.received(readSpace, HEADROOM_BYTES, HEADROOM_BYTES + bytesRead);
+      return true;
     },
-  } as never) as AcceptedSocket;
+  };
+  const socket = new Socket({ handle, allowHalfOpen: false, onread: readInto } as never) as AcceptedSocket;
   // The handle has one owner: the accepted socket lets go, and the server counts the new one.
   socket._server = accepted._server;
   socket.server = accepted.server;
   accepted._handle = null;
-  transport = new SocketTransport(socket, 'tcp');
+  transport = new SocketTransport(socket, readInto);
   return transport;
 }
 
 function eventTransport(socket: Socket): SocketTransport {
-  const transport = new SocketTransport(socket, 'tcp');
+  const transport = new SocketTransport(socket, null);
   transport.readByEvents();
   return transport;
 }

@@ -1,7 +1,12 @@
+import type { TlsContext } from './tls-context.js';
+import type { TlsFacts } from './tls-peer.js';
+
 /** What carries bytes: a TCP, TLS or WebSocket connection. It knows nothing of what the bytes mean. */
 export interface Transport {
   readonly kind: 'tcp' | 'tls' | 'websocket';
   readonly secure: boolean;
+  /** What TLS agreed on; null without it, or before. */
+  readonly tls: TlsFacts | null;
   /** The peer's address as text, and its port; empty and 0 when the connection is already gone. */
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -27,6 +32,11 @@ export interface Transport {
   end(gently: boolean): void;
   /** Closes at once; what was not sent is lost. */
   destroy(): void;
+  /**
+   * Goes on with TLS, as its server, and calls `done` once: with the error when the handshake failed. `early` is what was read already of
+   * the peer's handshake. Only where `kind` is `tcp`, and paused.
+   */
+  secureWith?(context: TlsContext, early: Uint8Array, done: (error: Error | null) => void): void;
 }
 
 /** Who is at the other end of a transport, inside the house. */
@@ -48,6 +58,4 @@ export interface UpgradeRequest {
   readonly forwardedFor: string;
   /** Cookies by name, decoded. */
   readonly cookies: ReadonlyMap<string, string>;
-  /** What TLS agreed on, such as version `1.3`; null without TLS. */
-  readonly tls: { version: string; cipherSuite: string } | null;
 }

@@ -4,19 +4,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type PerMessageDeflateOptions, WebSocketServer } from 'ws';
 import { describe, Failure } from '../base/failure.js';
+import { TlsContext, type TlsSettings } from './tls-context.js';
 import type { Transport } from './transport.js';
 import { WebSocketTransport } from './websocket-transport.js';
-
-/** A server's certificate as PEM texts. */
-export interface WebSocketTls {
-  cert: string;
-  key: string;
-  /** Empty is the system's authorities. */
-  ca: string;
-  /** Whether clients must show a certificate. */
-  verify: boolean;
-  minVersion: 'TLSv1.2' | 'TLSv1.3';
-}
 
 export interface WebSocketSettings {
   /** Empty is every address, of IPv6 and IPv4. */
@@ -24,7 +14,7 @@ export interface WebSocketSettings {
   /** 0 is any free port. */
   port: number;
   /** Null for plain HTTP. */
-  tls: WebSocketTls | null;
+  tls: TlsSettings | null;
   compression: boolean;
   sameOrigin: boolean;
   /** Origins such as `https://example.com`; empty is any. */
@@ -61,6 +51,8 @@ export class WebSocketListener {
   private readonly settings: WebSocketSettings;
   private readonly owner: WebSocketOwner;
   private readonly server: Server | TlsServer;
+  /** Null without TLS. */
+  private context: TlsContext | null;
   private readonly upgrades: WebSocketServer;
   port = 0;
   private ended: Promise<void> | null = null;
@@ -68,7 +60,8 @@ export class WebSocketListener {
   constructor(settings: WebSocketSettings, owner: WebSocketOwner) {
     this.settings = settings;
     this.owner = owner;
-    this.server = httpServer(settings);
+    this.context = settings.tls === null ? null : contextOf(settings.tls);
+    this.server = httpServer(settings, () => this.context!);
     this.upgrades = new WebSocketServer({
       noServer: true,
       perMessageDeflate: settings.compression ? DEFLATE : false,
@@ -104,14 +97,11 @@ export class WebSocketListener {
     });
   }
 
-  /** Uses another certificate for connections from now on. Throws a `Failure` when it is none. */
-  renewCertificate({ cert, key, ca, minVersion }: WebSocketTls): void {
-    if (!('setSecureContext' in this.server)) return;
-    try {
-      this.server.setSecureContext({ cert, key, minVersion, ...(ca === '' ? {} : { ca }) });
-    } catch (error) {
-      throw new Failure('tls-invalid', `websocket: ${describe(error)}`, { cause: error });
-    }
+  /** Uses other certificates for connections from now on. Throws a `Failure` when they are none. */
+  renewCertificate(settings: TlsSettings): void {
+    if (this.context === null || !('setSecureContext' in this.server)) return;
+    this.context = contextOf(settings);
+    this.server.setSecureContext(this.context.httpsOptions());
   }
 
   /** Accepts no more; open connections stay until their owner closes them. Resolves when the port is free. */
@@ -148,7 +138,12 @@ export class WebSocketListener {
     }
     upgrades.options.maxPayload = settings.messageBytesMax();
     upgrades.handleUpgrade(request, socket, head, (connection) => {
-      owner.onConnection(new WebSocketTransport(connection, request, settings.tls !== null));
+      const transport = new WebSocketTransport(connection, request, settings.tls !== null);
+      if (this.context?.whyNotPeer(transport.tls) == null) owner.onConnection(transport);
+      else {
+        owner.onRefused(`${peerOf(socket)} - TLS handshake error: certificate not pinned`);
+        transport.destroy();
+      }
     });
   }
 
@@ -164,7 +159,7 @@ export class WebSocketListener {
   }
 }
 
-function httpServer({ tls, handshakeTimeoutMs }: WebSocketSettings): Server | TlsServer {
+function httpServer({ tls, handshakeTimeoutMs }: WebSocketSettings, context: () => TlsContext): Server | TlsServer {
   const timeouts = {
     headersTimeout: handshakeTimeoutMs,
     requestTimeout: handshakeTimeoutMs,
@@ -173,18 +168,19 @@ function httpServer({ tls, handshakeTimeoutMs }: WebSocketSettings): Server | Tl
     noDelay: true,
   };
   if (tls === null) return createServer(timeouts);
-  const { cert, key, ca, verify, minVersion } = tls;
+  return createTlsServer({
+    ...timeouts,
+    handshakeTimeout: handshakeTimeoutMs || 120_000,
+    ...context().httpsOptions(),
+    requestCert: tls.verify,
+    rejectUnauthorized: tls.verify,
+    SNICallback: (name, done) => done(null, context().contextFor(name)),
+  });
+}
+
+function contextOf(settings: TlsSettings): TlsContext {
   try {
-    return createTlsServer({
-      ...timeouts,
-      handshakeTimeout: handshakeTimeoutMs || 120_000,
-      cert,
-      key,
-      ...(ca === '' ? {} : { ca }),
-      requestCert: verify,
-      rejectUnauthorized: verify,
-      minVersion,
-    });
+    return new TlsContext(settings);
   } catch (error) {
     throw new Failure('tls-invalid', `websocket: ${describe(error)}`, { cause: error });
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { RawData, WebSocket } from 'ws';
+import { type TlsFacts, tlsFacts } from './tls-peer.js';
 import type { Transport, TransportReceiver, UpgradeRequest } from './transport.js';
 
 /** Close code 1000: the connection did what it was for. */
@@ -15,6 +16,7 @@ export class WebSocketTransport implements Transport {
   readonly remotePort: number;
   readonly localPort: number;
   readonly upgrade: UpgradeRequest;
+  readonly tls: TlsFacts | null;
   receiver: TransportReceiver | null = null;
   private readonly socket: WebSocket;
   private pending = 0;
@@ -27,6 +29,7 @@ export class WebSocketTransport implements Transport {
     this.remotePort = request.socket.remotePort ?? 0;
     this.localPort = request.socket.localPort ?? 0;
     this.upgrade = readUpgrade(request);
+    this.tls = request.socket instanceof TLSSocket ? tlsFacts(request.socket) : null;
     socket.on('error', (error) => {
       this.error = error;
     });
@@ -79,14 +82,7 @@ function readUpgrade(request: IncomingMessage): UpgradeRequest {
     // Anybody can send this header: only what is an address gets into logs and snapshots.
     forwardedFor: isIP(first) === 0 ? '' : first,
     cookies: readCookies(request.headers.cookie ?? ''),
-    tls: readTls(request),
   };
-}
-
-function readTls({ socket }: IncomingMessage): UpgradeRequest['tls'] {
-  if (!(socket instanceof TLSSocket)) return null;
-  const version = (socket.getProtocol() ?? '').replace(/^TLSv/, '');
-  return { version, cipherSuite: socket.getCipher().standardName };
 }
 
 /** `a=1; b=2` as a map. A value that is not valid percent-encoding stays as it is. */

@@ -1,8 +1,10 @@
+import { Failure } from '../base/failure.js';
 import { VERSION } from '../base/version.js';
 import type { PeerKind, UnavailableListener } from '../cluster/unavailable-listener.js';
-import type { PeerListenerOptions } from '../config/options.js';
+import type { PeerListenerOptions, TlsOptions } from '../config/options.js';
 import type { MonitorServer } from '../monitor/monitor-server.js';
 import { TcpListener } from '../net/tcp-listener.js';
+import { TlsContext } from '../net/tls-context.js';
 import { bindHost, hostPort, listenFailure, localHost, urlsOf } from './addresses.js';
 import type { ListenUrls } from './ports-file.js';
 import type { OpenPorts, ServerParts } from './server-parts.js';
@@ -72,7 +74,7 @@ export class Listeners implements OpenPorts {
       const port = this.portOf(kind);
       if (port !== null) urls[kind] = urlsOf(scheme, host, port);
     };
-    add('monitoring', 'http', options.monitoring.host || options.host);
+    add('monitoring', options.monitoring.secure ? 'https' : 'http', options.monitoring.host || options.host);
     if (options.websocket !== null)
       add('websocket', options.websocket.tls === null ? 'ws' : 'wss', options.websocket.host);
     for (const { block, scheme } of PEERS) add(block, scheme, options[block]?.host ?? '');
@@ -89,25 +91,49 @@ export class Listeners implements OpenPorts {
     }
     if (options.clientAdvertise === '') identity.port = this.clients.port;
     logger.info(`Listening for client connections on ${hostPort(host, this.clients.port)}`);
+    if (options.tls !== null) this.logTls(options.tls);
+  }
+
+  private logTls({ handshakeFirst, fallbackMs }: TlsOptions): void {
+    const { logger, options } = this.parts;
+    const first = handshakeFirst && fallbackMs === 0;
+    logger.info(
+      options.allowNonTls && !first ? 'TLS available for client connections' : 'TLS required for client connections',
+    );
+    if (first) logger.warn('Clients that are not using "TLS Handshake First" option will fail to connect');
   }
 
   private async openMonitor(): Promise<void> {
     const { options, logger } = this.parts;
-    const { port, host: ownHost } = options.monitoring;
+    const { port, host: ownHost, secure = false, basePath } = options.monitoring;
     if (port === null) return;
     const host = ownHost || options.host;
     const [{ MonitorServer }, { ServerSource }] = await Promise.all([
       import('../monitor/monitor-server.js'),
       import('./monitor-source.js'),
     ]);
-    const monitor = new MonitorServer(new ServerSource(this.parts, this), logger, options.monitoring.basePath);
+    const tls = secure ? this.monitorTls() : null;
+    const monitor = new MonitorServer(new ServerSource(this.parts, this), logger, { basePath, tls });
     try {
       await monitor.listen(bindHost(host), port);
     } catch (error) {
       throw listenFailure('monitor port', host, port, error);
     }
     this.monitor = monitor;
-    logger.info(`Starting http monitor on ${hostPort(host, monitor.port)}`);
+    logger.info(`Starting ${secure ? 'https' : 'http'} monitor on ${hostPort(host, monitor.port)}`);
+  }
+
+  /** The clients' certificates; nobody has to show one to look at figures. */
+  private monitorTls(): TlsContext {
+    const { tls } = this.parts.options;
+    if (tls === null) throw new Failure('config-invalid', 'TLS cert and key required for HTTPS');
+    return new TlsContext({ ...tls, verify: false, pinnedKeys: [] });
+  }
+
+  /** Goes on with the present certificates. */
+  renewMonitor(): void {
+    const { tls, monitoring } = this.parts.options;
+    if (tls !== null && monitoring.secure) this.monitor?.renewCertificate(this.monitorTls());
   }
 
   private async openWebSocket(): Promise<void> {

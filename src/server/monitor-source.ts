@@ -26,7 +26,7 @@ export class ServerSource implements MonitorSource {
     const { identity, options, door, account, startedMs, configLoadedMs, lameDuckMode } = this.parts;
     const { connectionsMax, subscriptionsMax, payloadBytesMax, pendingBytesMax, controlLineBytesMax } = options;
     const { pingIntervalMs, pingsOutMax, writeDeadlineMs, authTimeoutMs, tags, metadata, configDigest } = options;
-    const { host, basePath } = options.monitoring;
+    const { host, basePath, secure = false } = options.monitoring;
     return {
       id: identity.id,
       name: identity.name,
@@ -46,7 +46,8 @@ export class ServerSource implements MonitorSource {
       staleConnections: door.staleConnections,
       ...{ connectionsMax, subscriptionsMax, payloadBytesMax, pendingBytesMax, controlLineBytesMax },
       ...{ pingIntervalMs, pingsOutMax, writeDeadlineMs, authTimeoutMs, tags, metadata, configDigest },
-      monitoring: { host: host || options.host, port: this.ports.portOf('monitoring') ?? 0, basePath },
+      monitoring: { host: host || options.host, port: this.ports.portOf('monitoring') ?? 0, secure, basePath },
+      tls: this.tls(),
       websocket: this.websocket(),
       cluster: this.peer('cluster', options.cluster),
       leafnodes: this.peer('leafnodes', options.leafnodes),
@@ -71,6 +72,14 @@ export class ServerSource implements MonitorSource {
       plugins: host.registry.names().map((name) => snapshotOfPlugin(host, name)),
       attachments: snapshotsOfAttachments(host),
     };
+  }
+
+  private tls(): ServerSnapshot['tls'] {
+    const { door, options } = this.parts;
+    if (door.tls === null) return null;
+    const { verify, timeoutMs } = options.tls!;
+    const { validUntilMs } = door.tls.context;
+    return { required: !options.allowNonTls, verify, timeoutMs, validUntilMs };
   }
 
   private websocket(): WebSocketSnapshot | null {

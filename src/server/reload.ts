@@ -3,6 +3,7 @@ import { reauthenticate, reloadLimits } from '../client/reload.js';
 import type { Options, WebSocketOptions } from '../config/options.js';
 import { planReload, type ReloadPlan } from '../config/reload-plan.js';
 import type { DeclaredPlugins } from '../host/declared-plugins.js';
+import { clientTls } from './client-tls.js';
 import { limitsOf } from './limits.js';
 import type { ServerParts } from './server-parts.js';
 import type { WebSocketDoor } from './websocket.js';
@@ -12,6 +13,8 @@ export interface Reloadable {
   plugins: DeclaredPlugins;
   websocket: WebSocketDoor | null;
   readFile: (path: string) => Promise<Uint8Array>;
+  /** The monitoring port goes on with the present certificates. */
+  renewMonitor: () => void;
   /** INFO is made of these. */
   setAdvertised: () => void;
   /** Goes on with another log, if there is one. */
@@ -32,6 +35,7 @@ export async function reload(
   const changes = (key: string) => plan.changed.has(key);
   // Also when the text is the same: the files of the modules may be others.
   await plugins.install(next.plugins, rest.readFile);
+  const tls = clientTls(next, parts.clock);
   // From here on nothing waits. These two may still refuse, and then they have changed nothing.
   if (changes('websocket.tls')) websocket?.listener.renewCertificate(next.websocket!.tls!);
   try {
@@ -43,6 +47,10 @@ export async function reload(
   Object.assign(options, next);
   rest.switchLog();
   rest.setAdvertised();
+  if (changes('tls')) {
+    door.tls = tls;
+    rest.renewMonitor();
+  }
   door.tracedBytesMax = next.log.tracedBytesMax;
   const closed = reloadLimits(door, limitsOf(next));
   if (closed > 0) logger.info(`Closed ${closed} connections to fall within max_connections`);

@@ -14,6 +14,7 @@ import { PluginApi } from '../host/plugin-api.js';
 import { PluginHost } from '../host/plugin-host.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { ApiResponder } from './api-responder.js';
+import { clientTls } from './client-tls.js';
 import { seeClientsOff } from './lame-duck.js';
 import { limitsOf } from './limits.js';
 import { Listeners } from './listeners.js';
@@ -84,6 +85,7 @@ export class Server implements ServerParts {
       limits: limitsOf(this.options),
       tracedBytesMax: this.options.log.tracedBytesMax,
     });
+    this.door.tls = clientTls(this.options, clock);
     this.listeners = new Listeners(this);
   }
 
@@ -133,6 +135,7 @@ export class Server implements ServerParts {
       plugins: this.plugins,
       websocket: this.listeners.websocket,
       readFile,
+      renewMonitor: () => this.listeners.renewMonitor(),
       setAdvertised: () => this.setAdvertised(),
       switchLog,
     });
@@ -213,8 +216,9 @@ export class Server implements ServerParts {
   private makeInfoState(): InfoState {
     return {
       authRequired: () => this.door.authenticator.required,
-      tlsRequired: () => false,
-      tlsAvailable: () => false,
+      tlsRequired: () => this.options.tls !== null && !this.options.allowNonTls,
+      tlsVerify: () => this.options.tls?.verify ?? false,
+      tlsAvailable: () => this.options.tls !== null && this.options.allowNonTls,
       payloadBytesMax: () => this.options.payloadBytesMax,
       headers: () => this.options.headers,
       // Those of the servers of a cluster; a server that is alone names none, as nats-server.

@@ -22,6 +22,7 @@ export class WebSocketDoor {
       ...infoState,
       authRequired: own,
       tlsRequired: () => options.tls !== null,
+      tlsVerify: () => options.tls?.verify ?? false,
       tlsAvailable: () => false,
       connectUrls: () => (parts.lameDuckMode || options.advertise === '' ? [] : [options.advertise]),
     };

@@ -46,8 +46,8 @@ describe('mistakes', () => {
     [['-=x'], 'bad flag syntax: -=x', false],
     [['--toString'], 'flag provided but not defined: -toString', false],
     [['--cluster', 'nohost'], 'invalid value "nohost" for flag -cluster: parse error', false],
-    [['--tls'], 'flag is not supported yet by this server: -tls', true],
-    [['-ms', '8222'], 'flag is not supported yet by this server: -ms', true],
+    [['--routes', 'nats://x:1'], 'flag is not supported yet by this server: -routes', true],
+    [['--profile', '1'], 'flag is not supported yet by this server: -profile', true],
   ];
   for (const [argv, error, unsupported] of cases) {
     it(argv.join(' '), () => expect(parseArguments(argv)).toEqual({ error, unsupported }));

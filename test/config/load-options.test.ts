@@ -4,6 +4,7 @@ import { Failure } from '../../src/base/failure.js';
 import { type ArgumentValues, parseArguments } from '../../src/config/arguments.js';
 import { loadOptions } from '../../src/config/load-options.js';
 import { defaultOptions, type Options } from '../../src/config/options.js';
+import { selfSigned } from '../kit/certificate.js';
 
 /** Loads a text as the configuration file `x.conf`. */
 function load(text: string, values: ArgumentValues = {}, files: Record<string, string> = {}): Promise<Options> {
@@ -147,13 +148,13 @@ describe('websocket', () => {
   });
 
   it('reads certificates with the configuration', async () => {
-    const files = { 'c.pem': 'CERT', 'k.pem': 'KEY', 'ca.pem': 'CA' };
+    const { cert, key } = selfSigned('weir.test');
+    const files = { 'c.pem': cert, 'k.pem': key, 'ca.pem': cert };
     const text =
       'websocket { port: 443, tls { cert_file: c.pem, key_file: k.pem, ca_file: ca.pem, verify: true, min_version: 1.3 } }';
     expect((await load(text, {}, files)).websocket?.tls).toMatchObject({
-      cert: 'CERT',
-      key: 'KEY',
-      ca: 'CA',
+      certificates: [{ cert, key }],
+      ca: cert,
       verify: true,
       minVersion: 'TLSv1.3',
     });
@@ -233,7 +234,7 @@ describe('mistakes have their place', () => {
       'lame_duck_grace_period: "3m"',
       'lame duck grace period (180s) should be strictly lower than lame duck duration (120s)',
     ],
-    ['tls { cert_file: x }', 'x.conf:1:5: "tls" is not supported yet by this server'],
+    ['tls { cert_file: x }', "x.conf:1:5: missing 'key_file' in TLS configuration"],
     ['accounts { A {} }', '"accounts" is not supported yet by this server'],
     ['syslog: true', '"syslog" is not supported yet by this server'],
     ['no_auth_user: x', 'no_auth_user: "x" present, but users/nkeys are not defined'],
@@ -246,7 +247,10 @@ describe('mistakes have their place', () => {
     ['authorization { users = [{nkey: U}] }', '"nkey" is not supported yet by this server'],
     ['authorization { users = [{user: a, permissions {publish: "a..b"}}] }', 'subject "a..b" is not a valid subject'],
     ['websocket { port: 80 }', 'x.conf:1:11: websocket requires TLS configuration'],
-    ['websocket { port: 80, tls { cert_file: nope, key_file: nope } }', 'cannot read "nope"'],
+    [
+      'websocket { port: 80, tls { cert_file: nope, key_file: nope } }',
+      'error parsing X509 certificate/key pair: open nope: ',
+    ],
     ['websocket { port: 80, no_tls: true, jwt_cookie: c }', 'JWT authentication via cookie'],
     ['websocket { port: 80, no_tls: true, origins: "ftp://x" }', 'unable to parse allowed origin "ftp://x"'],
     ['websocket { port: 80, no_tls: true, headers { Upgrade: x } }', 'websocket: invalid header "Upgrade" not allowed'],

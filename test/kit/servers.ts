@@ -47,7 +47,9 @@ export async function startProgram(path: string, config = ''): Promise<RunningSe
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const ports = join(folder.path, `nats-server_${child.pid}.ports`);
   try {
-    await until(() => existsSync(ports) || child.exitCode !== null, `${path} to start`, 10_000);
+    // The file is there before all of it is written.
+    const ready = () => existsSync(ports) && readFileSync(ports, 'utf8').trimEnd().endsWith('}');
+    await until(() => ready() || child.exitCode !== null, `${path} to start`, 10_000);
     const url: string = JSON.parse(readFileSync(ports, 'utf8')).nats[0];
     const lameDuck = () => void child.kill('SIGUSR2');
     const stop = async () => {

@@ -8,6 +8,7 @@ export const ErrorText = {
   maximumPayload: 'Maximum Payload Violation',
   maximumSubscriptions: 'maximum subscriptions exceeded',
   staleConnection: 'Stale Connection',
+  throttled: 'Connection throttling is active. Please try again later.',
   tlsRequired: 'Secure Connection - TLS Required',
   invalidClientProtocol: 'invalid client protocol',
   noRespondersNeedsHeaders: 'no responders requires headers support',
