@@ -4,6 +4,10 @@ import { describe, Failure } from '../base/failure.js';
 
 const verdicts = ['pass', 'drop', 'replace', 'reject', 'error'] as const;
 
+/** By their numbers in the contract. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export const METRIC_TYPES = ['count', 'gauge', 'observe'] as const;
+
 const message = v.strictObject({
   subject: v.optional(v.string()),
   reply: v.optional(v.string()),
@@ -11,14 +15,27 @@ const message = v.strictObject({
   /** A text, or a value that travels as JSON. */
   payload: v.optional(v.unknown()),
   payloadBase64: v.optional(v.string()),
+  /** When the broker got it: milliseconds since 1970. */
+  timestamp: v.optional(v.number()),
 });
+
+/** A text, or a JSON value that the payload is to be equal to; or the payload letter for letter. */
+const payload = { payload: v.optional(v.unknown()), payloadText: v.optional(v.string()) };
+
+const emit = v.strictObject({
+  subject: v.string(),
+  reply: v.optional(v.string()),
+  headers: v.optional(v.string()),
+  ...payload,
+});
+
+const log = v.strictObject({ level: v.picklist(LOG_LEVELS), text: v.string() });
+
+const metric = v.strictObject({ type: v.picklist(METRIC_TYPES), name: v.string(), value: v.number() });
 
 const expectation = v.strictObject({
   verdict: v.picklist(verdicts),
-  /** A text, or a JSON value that the payload is to be equal to. */
-  payload: v.optional(v.unknown()),
-  /** The payload, letter for letter. */
-  payloadText: v.optional(v.string()),
+  ...payload,
   subject: v.optional(v.string()),
   reply: v.optional(v.string()),
   /** The header block, letter for letter. */
@@ -26,6 +43,10 @@ const expectation = v.strictObject({
   code: v.optional(v.number()),
   /** Part of the text of a reject or an error. */
   error: v.optional(v.string()),
+  /** All of them, in the order in which the plugin asked for them; an empty list for none. */
+  emits: v.optional(v.array(emit)),
+  logs: v.optional(v.array(log)),
+  metrics: v.optional(v.array(metric)),
 });
 
 const testCase = v.strictObject({ name: v.string(), message, expect: expectation });
@@ -37,6 +58,8 @@ const caseFile = v.union([
 ]);
 
 export type CaseMessage = v.InferOutput<typeof message>;
+export type ExpectedPayload = Pick<Expectation, 'payload' | 'payloadText'>;
+export type ExpectedEmit = v.InferOutput<typeof emit>;
 export type Expectation = v.InferOutput<typeof expectation>;
 export type Case = v.InferOutput<typeof testCase>;
 export type CaseFile = v.InferOutput<typeof caseFile>;

@@ -1,9 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
 import { Verdict } from '../sandbox/abi.js';
 import { DEFAULT_BUDGET } from '../sandbox/budget.js';
 import { frameOf } from '../sandbox/frame.js';
 import { FAULT, Instance } from '../sandbox/instance.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
+import { differenceOf } from './plugin-case-difference.js';
 import { type Case, type CaseMessage, type Expectation, readCases } from './plugin-case-file.js';
 
 /** What became of one case. */
@@ -48,12 +48,15 @@ function configRefused(made: Instance | { text: string }, expected: string): Cas
   };
 }
 
+/** Of messages that name none: a case has the same outcome at all times. */
+const TIMESTAMP_MS = Date.UTC(2025, 0, 1);
+
 function runCase(instance: Instance, { name, message, expect }: Case): CaseResult {
   const parts = [message.subject ?? 'test', message.reply ?? '', headerBlock(message.headers)].map((text) =>
     Buffer.from(text),
   );
   const frame = frameOf(parts[0], parts[1], parts[2], payloadOf(message));
-  const call = () => instance.call(frame, Date.UTC(2025, 0, 1));
+  const call = () => instance.call(frame, message.timestamp ?? TIMESTAMP_MS);
   const verdict = call();
   const difference = differenceOf(instance, VERDICTS.get(verdict), expect);
   return { name, difference, fuel: instance.fuelUsed, ns: verdict === FAULT ? null : nsPerCall(call) };
@@ -84,49 +87,4 @@ function headerBlock(headers: Record<string, string> | undefined): string {
   if (headers === undefined) return '';
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `NATS/1.0\r\n${lines.join('')}\r\n`;
-}
-
-function differenceOf(instance: Instance, verdict: string | undefined, expect: Expectation): string | null {
-  const { outbox, fault } = instance;
-  const error = verdict === 'error' ? `${fault.cause}: ${fault.text}` : outbox.error;
-  if (verdict !== expect.verdict) {
-    return `expected the verdict ${expect.verdict}, found ${verdict}${error === '' ? '' : ` (${error})`}`;
-  }
-  if (expect.error !== undefined && !error.includes(expect.error)) {
-    return `expected ${JSON.stringify(expect.error)} in the error ${JSON.stringify(error)}`;
-  }
-  if (expect.code !== undefined && outbox.code !== expect.code)
-    return `expected the code ${expect.code}, found ${outbox.code}`;
-  for (const part of ['subject', 'reply', 'headers'] as const) {
-    const found = textOf(instance, part);
-    if (expect[part] !== undefined && found !== expect[part]) {
-      return `expected the ${part} ${JSON.stringify(expect[part])}, found ${JSON.stringify(found)}`;
-    }
-  }
-  return payloadDifference(textOf(instance, 'payload'), expect);
-}
-
-function payloadDifference(found: string | null, { payload, payloadText }: Expectation): string | null {
-  if (payloadText !== undefined && found !== payloadText) {
-    return `expected the payload ${JSON.stringify(payloadText)}, found ${JSON.stringify(found)}`;
-  }
-  if (payload === undefined) return null;
-  if (typeof payload === 'string') return found === payload ? null : `expected the payload ${payload}, found ${found}`;
-  return isDeepStrictEqual(parse(found), payload)
-    ? null
-    : `expected the payload ${JSON.stringify(payload)}, found ${found}`;
-}
-
-function parse(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
-}
-
-/** A part that the call replaced; null when it was left alone. */
-function textOf({ outbox }: Instance, part: 'subject' | 'reply' | 'headers' | 'payload'): string | null {
-  const range = outbox[part];
-  return range === null ? null : Buffer.from(outbox.bytes.subarray(range.start, range.end)).toString('utf8');
 }
