@@ -5,8 +5,12 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** `bytes[start, end)` as text; invalid UTF-8 becomes U+FFFD. */
 export function textOf(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  // A view of a few bytes in the engine's own heap stays there: asking for its `buffer` would move it out, for good.
+  if (end - start === bytes.length) return decoder.decode(bytes);
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
 }
 

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { describe, Failure } from '../base/failure.js';
 import type { Options } from '../config/options.js';
 import { openLog } from '../server/log-open.js';
@@ -17,6 +18,14 @@ function nameProcess(executable: Executable): void {
   } catch {
     process.title = executable; // not Linux
   }
+}
+
+/**
+ * Keeps V8's space for young objects at its first size. It would grow by 16 MiB with the first ten thousand connections and hardly shrink again, while
+ * messages on their way make next to no objects: a larger space buys nothing (bench: memory per idle connection, 9.5 or 7.4 KB).
+ */
+function keepYoungSpaceSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 /** A server with what surrounds it in a process of its own: log, pid and ports files, signals. */
@@ -40,6 +49,7 @@ export class ServerProcess implements SignalTarget {
   /** Resolves when the server is ready; a server that cannot start says why and ends the process with 1. */
   async start(): Promise<void> {
     nameProcess(this.executable);
+    keepYoungSpaceSmall();
     this.log = new LogSwitch(await openLog(this.options.log));
     process.on('uncaughtException', (error) => this.die(error.stack ?? describe(error)));
     // The server changes its own copy on a reload.

@@ -43,10 +43,10 @@ export class ClientSubscriptions {
     const refusal = this.whyNot(filter, queue);
     if (refusal !== null) return refusal;
     const sidAt = withQueue ? 4 : 2;
-    const sid = bytes.slice(tokens[sidAt], tokens[sidAt + 1]);
-    const key = keyOf(sid);
+    const key = keyOf(bytes, tokens[sidAt], tokens[sidAt + 1]);
     // A sid that is in use stays with its first subscription; the second is no mistake, and nothing.
     if (this.bySid.has(key)) return null;
+    const sid = bytes.slice(tokens[sidAt], tokens[sidAt + 1]);
     const subscription = new Subscription(this.holder, filter, queue === null ? null : textOf(queue), sid);
     this.bySid.set(key, subscription);
     this.holder.account.subscribe(subscription);

@@ -11,6 +11,10 @@ const TAB = 0x09;
 const SPACE = 0x20;
 const PUB_ = 0x50554220;
 
+/** What is handed on. One of each serves all connections: whoever gets them is done with them before the call returns. */
+const theMessage = new Message();
+const theTokens = new Int32Array(TOKENS_MAX * 2);
+
 /** Limits and moods of one connection's parser. */
 export interface ParserSettings {
   /** Bytes of a line's arguments. */
@@ -37,8 +41,6 @@ export class Parser {
   /** While set, the next operation must be CONNECT (a peer that has not identified itself may send nothing else). */
   connectFirst = false;
   private readonly operations: Operations;
-  private readonly message = new Message();
-  private readonly tokens = new Int32Array(TOKENS_MAX * 2);
   /** The beginning of an operation whose rest has not come yet. */
   private kept: Uint8Array = NO_BYTES;
   private keptBytes = 0;
@@ -97,7 +99,7 @@ export class Parser {
     joined.set(kept, 0);
     joined.set(bytes.subarray(start, end), kept.length);
     this.run(joined, 0, joined.length);
-    lookAt(this.message, NO_BYTES);
+    lookAt(theMessage, NO_BYTES);
   }
 
   /** Adds to an operation of known length; when it is whole, parses it and what follows. */
@@ -112,7 +114,7 @@ export class Parser {
     this.keptBytes = 0;
     this.needed = 0;
     this.run(whole, 0, length);
-    lookAt(this.message, NO_BYTES);
+    lookAt(theMessage, NO_BYTES);
     if (start + missing < end) this.parse(bytes, start + missing, end);
   }
 
@@ -156,7 +158,7 @@ export class Parser {
   private plainPublish(bytes: Uint8Array, at: number, end: number): number {
     let i = at + 4;
     const subjectStart = i;
-    const message = this.message;
+    const message = theMessage;
     if (message.bytes !== bytes) lookAt(message, bytes);
     const words = message.words;
     let hash = SUBJECT_HASH_SEED;
@@ -281,7 +283,7 @@ export class Parser {
   private publish(withHeaders: boolean, line: Line): number {
     const { bytes, at, argumentsAt, textEnd, next, end } = line;
     if (withHeaders && !this.settings.headers) return this.violate(Violation.headers, bytes, at, end);
-    const tokens = this.tokens;
+    const tokens = theTokens;
     const count = splitLine(bytes, argumentsAt, textEnd, tokens);
     const sizes = withHeaders ? 2 : 1;
     if (count < 1 + sizes || count > 2 + sizes) return this.violate(Violation.arguments, bytes, at, end);
@@ -299,23 +301,23 @@ export class Parser {
       return this.violate(Violation.protocol, bytes, at, end);
     }
     const withReply = count === 2 + sizes;
-    lookAt(this.message, bytes);
-    canonicalPublish(this.message, bytes, tokens, { count, withReply, headersBytes, bodyStart: next, payloadEnd });
-    this.operations.onPublish(this.message);
+    lookAt(theMessage, bytes);
+    canonicalPublish(theMessage, bytes, tokens, { count, withReply, headersBytes, bodyStart: next, payloadEnd });
+    this.operations.onPublish(theMessage);
     return payloadEnd + 2;
   }
 
   private subscribe(line: Line): number {
     const { bytes, at, argumentsAt, textEnd, next, end } = line;
-    const count = splitLine(bytes, argumentsAt, textEnd, this.tokens);
+    const count = splitLine(bytes, argumentsAt, textEnd, theTokens);
     if (count !== 2 && count !== 3) return this.violate(Violation.arguments, bytes, at, end);
-    this.operations.onSubscribe(bytes, this.tokens, count === 3);
+    this.operations.onSubscribe(bytes, theTokens, count === 3);
     return next;
   }
 
   private unsubscribe(line: Line): number {
     const { bytes, at, argumentsAt, textEnd, next, end } = line;
-    const tokens = this.tokens;
+    const tokens = theTokens;
     const count = splitLine(bytes, argumentsAt, textEnd, tokens);
     if (count !== 1 && count !== 2) return this.violate(Violation.arguments, bytes, at, end);
     // A max that is not a number is no max, as in nats-server.
