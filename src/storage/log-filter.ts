@@ -1,11 +1,19 @@
 import { rangesEqual, utf8 } from '../base/bytes.js';
 import { DOT, GREATER, hasWildcard, STAR } from '../subject/subject.js';
+import type { SubjectIndex } from './subject-index.js';
+
+const NO = 1;
+const YES = 2;
 
 /** One or several subject filters: matches a subject that any of them matches. */
 export class LogFilter {
   /** The subject, when this is one filter without wildcards. */
   readonly literal: Uint8Array | null;
   private readonly patterns: readonly Uint8Array[];
+  /** By the number of a subject: 0 is unknown, else NO or YES. Made for wildcards, of one index and epoch at a time. */
+  private verdicts = new Uint8Array(0);
+  private index: SubjectIndex | null = null;
+  private epoch = 0;
 
   private constructor(patterns: readonly Uint8Array[], literal: Uint8Array | null) {
     this.patterns = patterns;
@@ -23,12 +31,37 @@ export class LogFilter {
     return new LogFilter([subject], subject);
   }
 
+  /** Whether the subject of this number is matched. */
+  matchesNumber(index: SubjectIndex, number: number): boolean {
+    if (this.index !== index || this.epoch !== index.epoch || number >= this.verdicts.length) this.prepare(index);
+    const known = this.verdicts[number];
+    if (known !== 0) return known === YES;
+    const start = index.nameStart(number);
+    const matched = this.matches(index.nameBytes(number), start, start + index.nameLength(number));
+    this.verdicts[number] = matched ? YES : NO;
+    return matched;
+  }
+
   /** Whether `bytes[start, end)`, a literal subject, is matched. */
   matches(bytes: Uint8Array, start: number, end: number): boolean {
     const { literal, patterns } = this;
     if (literal !== null) return literal.length === end - start && rangesEqual(literal, 0, bytes, start, end - start);
     for (let i = 0; i < patterns.length; i++) if (patternMatches(patterns[i], bytes, start, end)) return true;
     return false;
+  }
+
+  private prepare(index: SubjectIndex): void {
+    if (this.index === index && this.epoch === index.epoch) {
+      const verdicts = new Uint8Array(Math.max(64, Math.ceil(index.numbers * 1.5)));
+      verdicts.set(this.verdicts);
+      this.verdicts = verdicts;
+    } else if (this.verdicts.length >= index.numbers) {
+      this.verdicts.fill(0);
+    } else {
+      this.verdicts = new Uint8Array(Math.max(64, Math.ceil(index.numbers * 1.5)));
+    }
+    this.index = index;
+    this.epoch = index.epoch;
   }
 }
 

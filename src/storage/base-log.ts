@@ -1,0 +1,176 @@
+import type { Failure } from '../base/failure.js';
+import type { Message } from '../message/message.js';
+import { Ledger, type LedgerStore, type SizeRule } from './ledger.js';
+import type { LogFilter } from './log-filter.js';
+import {
+  type LogDamage,
+  type LogListener,
+  type LogSnapshot,
+  type LogState,
+  type LogTime,
+  type MessageLog,
+  type PurgeOptions,
+  REFUSED,
+  StoredMessage,
+  type SubjectState,
+} from './message-log.js';
+import { RECORD_BYTES_MAX, recordBytes, recordBytesOf } from './record.js';
+import { Search } from './search.js';
+import type { Segment } from './segment.js';
+import { isPurgeOfAll, Trimmer } from './trimmer.js';
+
+const SUBJECT_BYTES_MAX = 0xffff;
+
+/** What the logs have in common: all but where the bytes go. */
+export abstract class BaseLog implements MessageLog {
+  readonly state: Readonly<LogState>;
+  readonly damages: LogDamage[] = [];
+  committedSequence = 0;
+  trouble: Failure | null = null;
+  protected closed = false;
+  protected readonly ledger: Ledger;
+  protected readonly listener: LogListener;
+  private readonly search: Search;
+  private readonly trimmer: Trimmer;
+  private readonly erased = new StoredMessage();
+
+  protected constructor(
+    listener: LogListener,
+    store: LedgerStore,
+    rules: { sizeRule: SizeRule; segmentBytes: number },
+  ) {
+    this.listener = listener;
+    this.ledger = new Ledger({
+      ...rules,
+      store,
+      onRemoved: (sequence, subject) => listener.onRemoved(sequence, subject),
+    });
+    this.state = this.ledger.state;
+    this.search = new Search(this.ledger);
+    this.trimmer = new Trimmer(this.ledger, this.search);
+  }
+
+  append(message: Message, time: LogTime): number {
+    const refused = this.refusal();
+    if (refused !== 0) return refused;
+    const length = recordBytesOf(message);
+    if (length > RECORD_BYTES_MAX || message.subjectEnd - message.subjectStart > SUBJECT_BYTES_MAX) {
+      return REFUSED.TOO_LARGE;
+    }
+    const sequence = this.ledger.append(message, length, time, this.nextFlags());
+    this.onChange();
+    return sequence;
+  }
+
+  sizeOf(subjectBytes: number, headersBytes: number, payloadBytes: number): number {
+    return this.ledger.countedBytes(recordBytes(subjectBytes, headersBytes, payloadBytes), headersBytes > 0);
+  }
+
+  skipTo(sequence: number): void {
+    this.ledger.skipTo(sequence);
+    this.onChange();
+  }
+
+  read(sequence: number, into: StoredMessage): boolean {
+    return this.ledger.read(sequence, into);
+  }
+
+  next(from: number, filter: LogFilter | null, into: StoredMessage): boolean {
+    return this.search.next(from, this.committedSequence, filter, into);
+  }
+
+  previous(from: number, filter: LogFilter | null, into: StoredMessage): boolean {
+    return this.search.previous(Math.min(from, this.committedSequence), filter, into);
+  }
+
+  sequenceAtTime(time: LogTime): number {
+    return this.search.sequenceAtTime(time);
+  }
+
+  subject(subject: Uint8Array): SubjectState | null {
+    return this.search.subject(subject);
+  }
+
+  subjects(filter: LogFilter | null, visit: (subject: Uint8Array, state: SubjectState) => boolean): void {
+    this.search.subjects(filter, visit);
+  }
+
+  count(filter: LogFilter | null, from: number): number {
+    return this.search.count(filter, from);
+  }
+
+  lastSequences(filter: LogFilter | null, upTo: number): number[] {
+    return this.search.lastSequences(filter, upTo);
+  }
+
+  deleted(visit: (firstSequence: number, lastSequence: number) => boolean): void {
+    this.search.deleted(visit);
+  }
+
+  remove(sequence: number): boolean {
+    return this.changed(this.trimmer.remove(sequence));
+  }
+
+  async erase(sequence: number): Promise<boolean> {
+    const { erased, ledger } = this;
+    if (!ledger.read(sequence, erased)) return false;
+    const { bytes, subjectStart, payloadEnd } = erased.message;
+    const segment = ledger.segments[ledger.segmentIndex(sequence)];
+    const place = erased.place;
+    ledger.removeRead(erased);
+    await this.overwrite(segment, sequence, () => {
+      if (place !== null) bytes.fill(0, subjectStart, payloadEnd);
+    });
+    return true;
+  }
+
+  purge(options: PurgeOptions = {}): number {
+    if (!isPurgeOfAll(options, this.state.lastSequence)) return this.changed(this.trimmer.purge(options));
+    const messages = this.state.messages;
+    this.dropped(this.ledger.removeAll());
+    this.onChange();
+    return messages;
+  }
+
+  trimMessages(messagesMax: number): number {
+    return this.changed(this.trimmer.trimMessages(messagesMax));
+  }
+
+  trimBytes(bytesMax: number): number {
+    return this.changed(this.trimmer.trimBytes(bytesMax));
+  }
+
+  trimOlderThan(time: LogTime): number {
+    return this.changed(this.trimmer.trimOlderThan(time));
+  }
+
+  trimSubject(subject: Uint8Array, messagesMax: number): number {
+    return this.changed(this.trimmer.trimSubject(subject, messagesMax));
+  }
+
+  trimSubjects(messagesMax: number): number {
+    return this.changed(this.trimmer.trimSubjects(messagesMax));
+  }
+
+  abstract warm(sequence: number): Promise<void> | null;
+  abstract flush(): Promise<Failure | null>;
+  abstract snapshot(): Promise<LogSnapshot | null>;
+  abstract close(): Promise<void>;
+  abstract delete(): Promise<void>;
+
+  /** Why nothing may be appended now, or 0. */
+  protected abstract refusal(): number;
+  /** Flags of the next record. */
+  protected abstract nextFlags(): number;
+  /** Something is to be committed. */
+  protected abstract onChange(): void;
+  /** These segments were taken out of the ledger. */
+  protected abstract dropped(segments: Segment[]): void;
+  /** Makes a removed message's bytes unreadable for ever; `wipe` does so in memory. */
+  protected abstract overwrite(segment: Segment, sequence: number, wipe: () => void): Promise<void>;
+
+  private changed<T extends number | boolean>(gone: T): T {
+    if (gone) this.onChange();
+    return gone;
+  }
+}

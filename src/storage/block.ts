@@ -1,0 +1,47 @@
+import { paddedBytes, wordsOf } from '../base/bytes.js';
+
+const BYTES_FIRST = 1024;
+/** Records are kept, read and cached in blocks of about this size. A record that is larger has a block of its own. */
+export const BLOCK_BYTES = 64 * 1024;
+
+/** What blocks are part of. */
+export interface BlockOwner {
+  /** Its blocks, where they are in memory. */
+  readonly loaded: (Block | null)[];
+}
+
+/** Part of a segment in memory: whole records, from `bytes[0]` to `bytes[used]`. */
+export class Block {
+  readonly owner: BlockOwner;
+  readonly index: number;
+  bytes: Uint8Array;
+  view: DataView;
+  used = 0;
+  /** Neighbours in the cache's list; both null when it is not in a cache. */
+  newer: Block | null = null;
+  older: Block | null = null;
+
+  constructor(owner: BlockOwner, index: number, bytes: Uint8Array = paddedBytes(BYTES_FIRST)) {
+    this.owner = owner;
+    this.index = index;
+    this.bytes = bytes;
+    this.view = wordsOf(bytes);
+  }
+
+  /** Whether a record of this length belongs here, or the block is full. Makes room for it. */
+  takes(length: number): boolean {
+    const needed = this.used + length;
+    if (needed > BLOCK_BYTES && this.used > 0) return false;
+    if (needed > this.bytes.length) this.grow(needed);
+    return true;
+  }
+
+  private grow(needed: number): void {
+    let room = this.bytes.length;
+    while (room < needed) room *= 2;
+    const bytes = paddedBytes(needed > BLOCK_BYTES ? needed : Math.min(BLOCK_BYTES, room));
+    bytes.set(this.bytes.subarray(0, this.used));
+    this.bytes = bytes;
+    this.view = wordsOf(bytes);
+  }
+}
