@@ -1,0 +1,108 @@
+import { utf8 } from '../base/bytes.js';
+import type { Message } from '../message/message.js';
+import { LogFilter } from '../storage/log-filter.js';
+import type { MessageLog } from '../storage/message-log.js';
+import { type ApiErrorJson, errorJson } from './api-error.js';
+import type { DedupeWindow } from './dedupe.js';
+import { HEADER, type Headers } from './headers.js';
+import type { StreamConfig } from './stream-config.js';
+import { parseDuration } from './time.js';
+
+const HEADERS_BYTES_MAX = 65535;
+
+/** What becomes of a message that wants to be stored. */
+export interface Verdict {
+  /** Why not; null when it may. */
+  error: ApiErrorJson | null;
+  /** The sequence of the message that this one repeats, or 0. */
+  duplicateOf: number;
+  msgId: string;
+  rollup: '' | 'sub' | 'all';
+  /** Seconds that it may be kept; 0 as long as others, -1 for ever. */
+  ttlSeconds: number;
+}
+
+/** What a message without any wishes gets. */
+const WELCOME: Readonly<Verdict> = { error: null, duplicateOf: 0, msgId: '', rollup: '', ttlSeconds: 0 };
+
+function refused(error: ApiErrorJson): Verdict {
+  return { ...WELCOME, error };
+}
+
+/** What a message is judged by. */
+export interface AdmissionRules {
+  readonly config: Readonly<StreamConfig>;
+  readonly log: MessageLog;
+  readonly dedupe: DedupeWindow;
+  readonly nowMs: number;
+}
+
+/** Whether a message may be stored, by its size and its headers, in nats-server's order of checks. Changes nothing. */
+export function judge(rules: AdmissionRules, message: Message, headers: Headers | null): Readonly<Verdict> {
+  const { config } = rules;
+  if (config.sealed) return refused(errorJson('streamSealed'));
+  const { headersStart, payloadStart, payloadEnd } = message;
+  if (config.max_msg_size >= 0 && payloadEnd - headersStart > config.max_msg_size)
+    return refused(errorJson('streamMessageExceedsMaximum'));
+  if (payloadStart - headersStart > HEADERS_BYTES_MAX) return refused(errorJson('streamHeaderExceedsMaximum'));
+  return headers === null ? WELCOME : judgeHeaders(rules, message, headers);
+}
+
+function judgeHeaders(rules: AdmissionRules, message: Message, headers: Headers): Readonly<Verdict> {
+  const { config, dedupe, nowMs } = rules;
+  const expectedStream = headers.get(HEADER.expectedStream) ?? '';
+  if (expectedStream !== '' && expectedStream !== config.name) return refused(errorJson('streamNotMatch'));
+  const ttlText = headers.get(HEADER.ttl) ?? '';
+  if (ttlText !== '' && !config.allow_msg_ttl) return refused(errorJson('messageTtlDisabled'));
+  const sequenceError = checkSequences(rules, message, headers);
+  if (sequenceError !== null) return refused(sequenceError);
+  if (headers.has(HEADER.streamSource)) return refused(errorJson('messageSourceHdrNotAllowed'));
+  const msgId = headers.get(HEADER.msgId) ?? '';
+  const duplicateOf = msgId === '' ? 0 : dedupe.find(msgId, nowMs);
+  if (duplicateOf > 0) return { ...WELCOME, duplicateOf, msgId };
+  const expectedId = headers.get(HEADER.expectedLastMsgId) ?? '';
+  if (expectedId !== '' && expectedId !== dedupe.lastId)
+    return refused(errorJson('streamWrongLastMsgId', { id: dedupe.lastId }));
+  const rollup = headers.get(HEADER.rollup) ?? '';
+  if (rollup !== '' && (!config.allow_rollup_hdrs || config.deny_purge))
+    return refused(errorJson('streamRollupFailed', { err: 'rollup not permitted' }));
+  if (rollup !== '' && rollup !== 'sub' && rollup !== 'all')
+    return refused(errorJson('streamRollupFailed', { err: `rollup value invalid: ${JSON.stringify(rollup)}` }));
+  const ttlSeconds = ttlText === '' ? 0 : readTtl(ttlText);
+  if (ttlSeconds === null) return refused(errorJson('messageTtlInvalid'));
+  return { error: null, duplicateOf: 0, msgId, rollup: rollup as Verdict['rollup'], ttlSeconds };
+}
+
+function checkSequences({ config, log }: AdmissionRules, message: Message, headers: Headers): ApiErrorJson | null {
+  const { bytes, subjectStart, subjectEnd } = message;
+  const ofSubject = headers.get(HEADER.expectedLastSubjectSequence);
+  const other = headers.get(HEADER.expectedLastSubjectSequenceSubject) ?? '';
+  if (ofSubject !== undefined) {
+    const subject = other === '' ? bytes.subarray(subjectStart, subjectEnd) : utf8(other);
+    const last = lastOf(log, subject, other);
+    if (last !== Number(ofSubject)) return errorJson('streamWrongLastSequence', { seq: last });
+  } else if (other !== '') return errorJson('streamExpectedLastSeqPerSubjectInvalid');
+  const expected = headers.get(HEADER.expectedLastSequence);
+  const { lastSequence } = log.state;
+  if (expected !== undefined && Number(expected) !== lastSequence)
+    return errorJson('streamWrongLastSequence', { seq: lastSequence });
+  return config.allow_msg_schedules || !headers.has(HEADER.schedule) ? null : errorJson('messageSchedulesDisabled');
+}
+
+/** The last sequence of a subject, or of all that a filter matches; 0 when there is none. */
+function lastOf(log: MessageLog, subject: Uint8Array, filter: string): number {
+  if (!/(?:^|\.)[*>](?:\.|$)/.test(filter)) return log.subject(subject)?.lastSequence ?? 0;
+  let last = 0;
+  log.subjects(LogFilter.of([filter]), (_subject, { lastSequence }) => {
+    last = Math.max(last, lastSequence);
+    return true;
+  });
+  return last;
+}
+
+/** Seconds of `Nats-TTL`: a number, a duration, or `never` (-1); null when it is none of them. */
+export function readTtl(text: string): number | null {
+  if (text === 'never') return -1;
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.floor((parseDuration(text) ?? -1000) / 1000);
+  return seconds >= 0 && Number.isSafeInteger(seconds) && !(seconds === 0 && text !== '0') ? seconds : null;
+}

@@ -1,0 +1,397 @@
+import { utf8, writeDecimal } from '../base/bytes.js';
+import type { Message } from '../message/message.js';
+import type { StoredMessage } from '../storage/message-log.js';
+import { AckClock } from './ack-clock.js';
+import type { AckAddress, AckVerb } from './ack-message.js';
+import { Alarm } from './alarm.js';
+import type { ConsumerConfig } from './consumer-config.js';
+import type { ConsumerCore, ConsumerOwner } from './consumer-owner.js';
+import { filtersOf } from './consumer-rules.js';
+import { Feed, startOf } from './feed.js';
+import { changeHeaders } from './headers.js';
+import { Ledger, type LedgerState } from './ledger.js';
+import { type Changes, Outgoing } from './outgoing.js';
+import type { Outlet } from './outlet.js';
+import { Pin } from './pin.js';
+import { PullOutlet } from './pull-outlet.js';
+import { readPullRequest } from './pull-request.js';
+import { PushOutlet } from './push-outlet.js';
+import { isNever, parseTime } from './time.js';
+
+export interface ConsumerParts {
+  name: string;
+  config: ConsumerConfig;
+  createdMs: number;
+  /** What was written down of it; null: it is new. */
+  state: LedgerState | null;
+}
+
+/** Messages that go out before others get their turn. */
+const BURST_MESSAGES = 512;
+/** How long an ephemeral consumer may be unused unless its configuration says. */
+const UNUSED_MS = 5_000;
+
+/**
+ * A view of a stream that remembers what was given and acknowledged.
+ *
+ * ```text
+ * log → feed (what is next) → outlet (who gets it) → broker
+ *          ↑ again              ledger (given, pending, done) ← acknowledgements
+ *       ack clock  ← time
+ * ```
+ */
+export class Consumer implements ConsumerCore {
+  readonly name: string;
+  readonly createdMs: number;
+  readonly ledger: Ledger;
+  readonly feed: Feed;
+  readonly pull: PullOutlet | null;
+  readonly push: PushOutlet | null;
+  readonly owner: ConsumerOwner;
+  config: ConsumerConfig;
+  closed = false;
+  /** When a message was last given, and acknowledged; 0 is never. */
+  deliveredMs = 0;
+  ackedMs = 0;
+  private readonly outlet: Outlet;
+  private readonly acks: AckClock;
+  private readonly unusedAlarm: Alarm;
+  private readonly pauseAlarm: Alarm;
+  private readonly replayAlarm: Alarm;
+  private readonly outgoing = new Outgoing();
+  private readonly ackPrefix: Uint8Array;
+  private readonly ackReply: Uint8Array;
+  private usedMs: number;
+  private resting = false;
+  /** Replay at the original pace: up to which sequence, when the last message was stored, and when it went out. */
+  private replayUpTo: number;
+  private replayStoredMs = 0;
+  private replaySentMs = 0;
+
+  constructor(owner: ConsumerOwner, { name, config, createdMs, state }: ConsumerParts) {
+    const { surroundings, log } = owner;
+    const { clock } = surroundings;
+    this.owner = owner;
+    this.name = name;
+    this.config = config;
+    this.createdMs = createdMs;
+    this.usedMs = clock.nowMs();
+    const { next, first } = state === null ? startOf(config, log) : { next: 1, first: [] };
+    this.ledger = new Ledger(next);
+    if (state !== null) this.ledger.restore(state);
+    this.feed = new Feed(log, this.ledger, config, first);
+    this.ackPrefix = utf8(`$JS.ACK.${owner.config.name}.${name}.`);
+    this.ackReply = new Uint8Array(this.ackPrefix.length + 120);
+    this.ackReply.set(this.ackPrefix);
+    this.replayUpTo = config.replay_policy === 'original' ? log.state.lastSequence : 0;
+    this.acks = new AckClock(this);
+    this.unusedAlarm = new Alarm(clock, () => this.checkUnused());
+    this.pauseAlarm = new Alarm(clock, () => this.onPauseOver());
+    this.replayAlarm = new Alarm(clock, () => this.wake());
+    const heartbeat = () => this.heartbeatHeaders();
+    const pin = new Pin(surroundings, (kind, group, detail) => this.advisePin(kind, group, detail));
+    this.pull = config.deliver_subject ? null : new PullOutlet(this, { clock, config, heartbeat, pin });
+    const flowReply = () => `$JS.FC.${owner.config.name}.${name}.${surroundings.newId(8)}`;
+    this.push = config.deliver_subject ? new PushOutlet(this, { clock, config, heartbeat, flowReply }) : null;
+    this.outlet = this.pull ?? this.push!;
+    this.applyConfig();
+    if (state !== null) this.acks.start();
+  }
+
+  get broker() {
+    return this.owner.surroundings.broker;
+  }
+
+  get durable(): boolean {
+    return Boolean(this.config.durable_name);
+  }
+
+  get filters(): string[] {
+    return filtersOf(this.config);
+  }
+
+  /** When it goes on, in ms; 0: it is not paused. */
+  get pausedUntilMs(): number {
+    const { pause_until } = this.config;
+    if (pause_until === undefined || isNever(pause_until)) return 0;
+    const { timeMs } = parseTime(pause_until);
+    return timeMs > this.owner.surroundings.clock.nowMs() ? timeMs : 0;
+  }
+
+  /** Goes on with another configuration, which was checked. */
+  configure(config: ConsumerConfig): void {
+    const before = this.config;
+    this.config = config;
+    this.pull?.configure(config);
+    this.push?.configure(config);
+    if (filtersOf(before).join() !== this.filters.join()) this.feed.setFilters(config);
+    this.applyConfig();
+    this.acks.start();
+    this.touch();
+    this.owner.onChanged(this.name);
+    this.wake();
+  }
+
+  private applyConfig(): void {
+    const { priority_policy, priority_timeout = 0 } = this.config;
+    this.pull?.pin.configure(priority_policy === 'pinned_client', priority_timeout / 1e6);
+    if (this.pausedUntilMs > 0) {
+      this.pauseAlarm.cancel();
+      this.pauseAlarm.set(this.pausedUntilMs);
+    }
+    this.watchUse();
+  }
+
+  // ---- what happens to the stream ----
+
+  onAppended(sequence: number, { bytes, subjectStart, subjectEnd }: Message): void {
+    this.feed.onAppended(sequence, bytes, subjectStart, subjectEnd);
+  }
+
+  onRemoved(sequence: number, subject: Uint8Array): void {
+    this.feed.onRemoved(sequence, subject);
+    if (this.ledger.settle(sequence)) this.owner.onChanged(this.name);
+  }
+
+  /** All messages below the log's first were removed. */
+  onPurged(): void {
+    const { firstSequence } = this.owner.log.state;
+    const gone = [...this.ledger.pending.keys()].filter((sequence) => sequence < firstSequence);
+    for (const sequence of gone) this.ledger.settle(sequence);
+    this.ledger.skipTo(firstSequence);
+    this.feed.onPurged();
+    this.owner.onChanged(this.name);
+    this.wake();
+  }
+
+  // ---- giving ----
+
+  /** Gives what can be given. */
+  wake(): void {
+    if (this.closed || this.resting) return;
+    if (this.pausedUntilMs > 0) {
+      this.outlet.onIdle(false);
+      return;
+    }
+    for (let given = 0; given < BURST_MESSAGES; given++) {
+      const outcome = this.giveNext();
+      if (outcome === 'given') continue;
+      this.outlet.onIdle(outcome === 'nothing');
+      return;
+    }
+    this.resting = true;
+    setImmediate(() => {
+      this.resting = false;
+      this.wake();
+    });
+  }
+
+  private giveNext(): 'given' | 'nothing' | 'nobody' {
+    if (!this.outlet.open) return 'nobody';
+    const { feed, ledger } = this;
+    const again = feed.peekAgain();
+    if (again !== null) return this.give(again, ledger.deliveries(again.sequence) + 1) ? 'given' : 'nobody';
+    const { max_ack_pending = 0, ack_policy } = this.config;
+    if (ack_policy !== 'none' && max_ack_pending > 0 && ledger.pending.size >= max_ack_pending) return 'nobody';
+    const stored = feed.peekNew();
+    if (stored === null) return 'nothing';
+    if (this.mustWaitForReplay(stored)) return 'nobody';
+    return this.give(stored, 1) ? 'given' : 'nobody';
+  }
+
+  /** Gives one message to whoever takes it; false when nobody does. */
+  private give(stored: StoredMessage, deliveries: number): boolean {
+    const { feed, ledger, outlet } = this;
+    const unseen = deliveries > 1 ? feed.unseen : Math.max(0, feed.unseen - 1);
+    const replyBytes = this.writeAckReply(stored, deliveries, unseen);
+    for (;;) {
+      const { subjectStart, subjectEnd, headersStart, payloadEnd } = stored.message;
+      const bytes = subjectEnd - subjectStart + replyBytes + payloadEnd - headersStart;
+      const address = outlet.addressFor(bytes, unseen + 1, ledger.pending.size);
+      if (address === null) return false;
+      const message = this.outgoing.compose(stored.message, this.ackReply, replyBytes, this.changesOf(stored.message));
+      if (this.broker.deliverTo(address, message) === 0) {
+        outlet.onLost();
+        if (!outlet.open) return false;
+        continue;
+      }
+      this.deliveredMs = this.owner.surroundings.clock.nowMs();
+      const tracked = this.config.ack_policy !== 'none';
+      ledger.deliver(stored.sequence, tracked, this.deliveredMs);
+      if (deliveries > 1) feed.tookAgain();
+      else feed.tookNew(stored.sequence);
+      if (tracked) this.acks.onGiven(stored.sequence);
+      else if (deliveries === 1) this.owner.onDone(this.name, stored.sequence);
+      outlet.onSent(bytes);
+      this.owner.onChanged(this.name);
+      return true;
+    }
+  }
+
+  private changesOf(message: Message): Changes | undefined {
+    const { headers_only } = this.config;
+    const { header } = this.outlet;
+    if (!headers_only && header === null) return undefined;
+    const { bytes, headersStart, payloadStart, payloadEnd } = message;
+    const size = ['Nats-Msg-Size', payloadEnd - payloadStart] as const;
+    const added = [...(headers_only ? [size] : []), ...(header === null ? [] : [header])];
+    const headers = changeHeaders(bytes.subarray(headersStart, payloadStart), [], added);
+    return { headers, withoutPayload: headers_only ?? false };
+  }
+
+  /** `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<ns>.<pending>`; returns its length. */
+  private writeAckReply({ sequence, timeMs, timeNs }: StoredMessage, deliveries: number, unseen: number): number {
+    const reply = this.ackReply;
+    let at = writeDecimal(reply, this.ackPrefix.length, deliveries);
+    reply[at++] = DOT;
+    at = writeDecimal(reply, at, sequence);
+    reply[at++] = DOT;
+    at = writeDecimal(reply, at, this.ledger.delivered.consumer + 1);
+    reply[at++] = DOT;
+    at = writeDecimal(reply, at, timeMs);
+    for (let unit = 100_000; unit >= 1; unit /= 10) reply[at++] = 0x30 + (Math.floor(timeNs / unit) % 10);
+    reply[at++] = DOT;
+    return writeDecimal(reply, at, unseen);
+  }
+
+  /** Messages that were there before the consumer go out at the pace at which they came in. */
+  private mustWaitForReplay({ sequence, timeMs }: StoredMessage): boolean {
+    if (sequence > this.replayUpTo) return false;
+    const nowMs = this.owner.surroundings.clock.nowMs();
+    if (this.replaySentMs > 0) {
+      const dueMs = this.replaySentMs + timeMs - this.replayStoredMs;
+      if (dueMs > nowMs) {
+        this.replayAlarm.set(dueMs);
+        return true;
+      }
+      this.replaySentMs = dueMs;
+    } else this.replaySentMs = nowMs;
+    this.replayStoredMs = timeMs;
+    return false;
+  }
+
+  private heartbeatHeaders(): [string, number][] {
+    const { consumer, stream } = this.ledger.delivered;
+    return [
+      ['Nats-Last-Consumer', consumer],
+      ['Nats-Last-Stream', stream],
+    ];
+  }
+
+  // ---- acknowledgements ----
+
+  /** `reply` is empty when no answer is wanted. */
+  onAck(address: AckAddress, verb: AckVerb, reply: Uint8Array): void {
+    this.touch();
+    switch (verb.kind) {
+      case 'ack':
+        this.acks.acknowledge(address);
+        break;
+      case 'next':
+        this.acks.acknowledge(address);
+        this.onRequest(verb.request === '' ? '1' : verb.request, reply);
+        return;
+      case 'nak':
+        this.acks.refuse(address, verb.delayMs);
+        break;
+      case 'progress':
+        this.acks.progress(address.streamSequence);
+        break;
+      case 'term':
+        this.acks.terminate(address, verb.reason);
+        break;
+    }
+    this.wake();
+  }
+
+  /** A pull request; a push consumer refuses it. */
+  onRequest(payload: string, reply: Uint8Array): void {
+    if (this.pull === null || reply.length === 0) return;
+    const request = readPullRequest(payload, reply, this.owner.surroundings.clock.nowMs());
+    if (typeof request === 'string') this.pull.refuse(reply, `400 Bad Request - ${request}`);
+    else this.pull.request(request, this.feed.unseen + this.feed.againCount);
+  }
+
+  // ---- its life ----
+
+  touch(): void {
+    this.usedMs = this.owner.surroundings.clock.nowMs();
+  }
+
+  /** A subscription came or went. */
+  onInterest(filter: string): void {
+    if (this.push === null || !this.push.concerns(filter) || !this.push.checkInterest()) return;
+    this.touch();
+    this.watchUse();
+    if (this.push.active) this.wake();
+  }
+
+  /** How long it may be unused, in ms; 0 is for ever. */
+  private get unusedMsMax(): number {
+    const threshold = (this.config.inactive_threshold ?? 0) / 1e6;
+    return threshold > 0 || this.durable ? threshold : UNUSED_MS;
+  }
+
+  private get inUse(): boolean {
+    return this.push === null ? this.pull!.waiting > 0 : this.push.active;
+  }
+
+  private watchUse(): void {
+    this.unusedAlarm.cancel();
+    if (this.unusedMsMax > 0 && !this.closed) this.unusedAlarm.set(this.usedMs + this.unusedMsMax);
+  }
+
+  private checkUnused(): void {
+    const { clock } = this.owner.surroundings;
+    if (this.inUse) {
+      this.touch();
+      // Whoever goes away is noticed by a push consumer at once, by a pull consumer when it looks.
+      if (this.push === null) this.watchUse();
+    } else if (clock.nowMs() >= this.usedMs + this.unusedMsMax) this.owner.onUnused(this.name);
+    else this.watchUse();
+  }
+
+  private onPauseOver(): void {
+    if (this.pausedUntilMs > 0) this.pauseAlarm.set(this.pausedUntilMs);
+    else {
+      this.advisePause();
+      this.wake();
+    }
+  }
+
+  /** Tells whether it is paused. */
+  advisePause(): void {
+    const { name, owner, pausedUntilMs } = this;
+    const until = isNever(this.config.pause_until) ? {} : { pause_until: this.config.pause_until };
+    owner.surroundings.advise(`CONSUMER.PAUSE.${owner.config.name}.${name}`, 'consumer_pause', {
+      stream: owner.config.name,
+      consumer: name,
+      paused: pausedUntilMs > 0,
+      ...until,
+    });
+  }
+
+  private advisePin(kind: 'pinned' | 'unpinned', group: string, detail: string): void {
+    const { name, owner } = this;
+    const subject = `CONSUMER.${kind === 'pinned' ? 'PINNED' : 'UNPINNED'}.${owner.config.name}.${name}`;
+    owner.surroundings.advise(subject, `consumer_group_${kind}`, {
+      stream: owner.config.name,
+      consumer: name,
+      group,
+      ...(kind === 'pinned' ? { pinned_id: detail } : { reason: detail }),
+    });
+  }
+
+  /** Stops at once; waiting requests are told why. */
+  close(statusLine: string): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.acks.close();
+    this.unusedAlarm.cancel();
+    this.pauseAlarm.cancel();
+    this.replayAlarm.cancel();
+    this.outlet.close(statusLine);
+  }
+}
+
+const DOT = 0x2e;

@@ -1,0 +1,24 @@
+import { MemoryLog } from '../storage/memory-log.js';
+import type { LogListener, MessageLog } from '../storage/message-log.js';
+import type { StreamStore } from './stream-store.js';
+
+/** Keeps nothing beyond the life of the process. */
+export class MemoryStreamStore implements StreamStore {
+  async openLog(listener: LogListener): Promise<MessageLog> {
+    return new MemoryLog(listener);
+  }
+
+  async saveConfig(): Promise<void> {}
+
+  async saveConsumer(): Promise<void> {}
+
+  async removeConsumer(): Promise<void> {}
+
+  touch(): void {}
+
+  async flush(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  async delete(): Promise<void> {}
+}

@@ -1,0 +1,27 @@
+import type { LogListener, MessageLog } from '../storage/message-log.js';
+import type { ConsumerConfig } from './consumer-config.js';
+import type { LedgerState } from './ledger.js';
+import type { StreamConfig } from './stream-config.js';
+
+/** A consumer as it was written down. */
+export interface StoredConsumer {
+  name: string;
+  config: ConsumerConfig;
+  createdMs: number;
+  state: LedgerState | null;
+}
+
+/** Where one stream keeps its messages, its configuration and its consumers. */
+export interface StreamStore {
+  openLog(listener: LogListener, config: StreamConfig): Promise<MessageLog>;
+  saveConfig(config: StreamConfig, createdMs: number): Promise<void>;
+  saveConsumer(consumer: Omit<StoredConsumer, 'state'>): Promise<void>;
+  removeConsumer(name: string): Promise<void>;
+  /** The consumer's state changed: `state` is asked for it when it is written, which is soon. */
+  touch(name: string): void;
+  /** Resolves when the consumer's state, as it is now, is durable. */
+  flush(name: string): Promise<void>;
+  close(): Promise<void>;
+  /** Removes everything. */
+  delete(): Promise<void>;
+}

@@ -1,0 +1,19 @@
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { Account } from '../broker/account.js';
+
+/** What streams and consumers need of the house they live in. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The account whose messages they take and give. */
+  readonly broker: Account;
+  /** Empty without one. */
+  readonly domain: string;
+  /** Letters and digits that nobody else has. */
+  newId(length: number): string;
+  /** Tells whoever listens on `$JS.EVENT.ADVISORY.<subject>` what happened. */
+  advise(subject: string, type: string, fields: object): void;
+  /** The same for `$JS.EVENT.METRIC.<subject>`. */
+  measure(subject: string, type: string, fields: object): void;
+}
