@@ -20,6 +20,7 @@ export async function buildPlugins() {
     .digest('hex');
   const plugins = pluginNames().map((name) => {
     const digest = digestOf([join(folder, name, 'assembly')])
+      .update(readFileSync(join(folder, name, 'plugin.json')))
       .update(shared)
       .digest('hex');
     return { name, folder: join(folder, name), outFile: join(cache, `${name}-${digest}.wasm`) };

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withManifest } from './manifest.mjs';
 
 const pluginsFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The SDK's sources, as authors import them: `weir/plugin` is `plugin.ts`. */
@@ -14,6 +15,8 @@ export const optionsFile = join(dirname(pluginsFolder), 'asconfig.json');
 const LIBRARY = 'weir-library';
 /** The module asc starts from. It lies in the author's folder only for asc: `readSource` answers with the SDK's `entry.ts`. */
 const ENTRY = 'weir-entry';
+/** What is compiled besides, by the functions that ask for it. */
+const HOOKS = { tick: ['onTick'], drain: ['onDrain'], state: ['onSave', 'onRestore'] };
 
 /**
  * Compiles `<folder>/assembly/index.ts` into `outFile` (by default `<folder>/build/<name of the folder>.wasm`). Throws an `Error` whose
@@ -23,12 +26,13 @@ export async function compilePlugin({ folder, outFile }) {
   const base = resolve(folder);
   const index = join(base, 'assembly', 'index.ts');
   if (!existsSync(index)) throw plainError(`there is no plugin in "${folder}": expected the file ${index}`);
+  const entries = entriesFor(await readFile(index, 'utf8')).map((name) => `${name}.ts`);
   const asc = await loadCompiler();
   const diagnostics = [];
   const stderr = asc.createMemoryStream();
   let wasm = null;
   const { error } = await asc.main(
-    [`${ENTRY}.ts`, '--baseDir', base, '--config', 'asconfig.json', '--lib', LIBRARY, '--outFile', 'plugin.wasm'],
+    [...entries, '--baseDir', base, '--config', 'asconfig.json', '--lib', LIBRARY, '--outFile', 'plugin.wasm'],
     {
       readFile: (name, from) => readSource(name, from, base),
       writeFile: (_name, contents) => {
@@ -43,9 +47,23 @@ export async function compilePlugin({ folder, outFile }) {
   if (error || wasm === null) throw plainError(await explain(diagnostics, base, stderr.toString() || describe(error)));
   refuseImports(wasm);
   const target = outFile === undefined ? join(base, 'build', `${nameOf(base)}.wasm`) : resolve(outFile);
+  const module = await withManifest(wasm, base);
   await mkdir(dirname(target), { recursive: true });
-  await writeFile(target, wasm);
-  return { bytes: wasm.length, outFile: target };
+  await writeFile(target, module);
+  return { bytes: module.length, outFile: target };
+}
+
+/** The modules whose exports are the contract's: an export that is there is a promise that something comes of calling it. */
+function entriesFor(source) {
+  const has = (name) =>
+    new RegExp(`\\bexport\\s+(?:function\\s+${name}\\b|\\{[^}]*\\b${name}\\b[^}]*\\})`).test(source);
+  const wanted = Object.entries(HOOKS).filter(([, names]) => names.some(has));
+  for (const [, names] of wanted) {
+    const missing = names.find((name) => !has(name));
+    if (missing !== undefined)
+      throw plainError(`assembly/index.ts exports ${names.filter(has)} and no ${missing}: expected both`);
+  }
+  return [ENTRY, ...wanted.map(([hook]) => `${ENTRY}-${hook}`)];
 }
 
 async function loadCompiler() {
@@ -62,7 +80,7 @@ async function loadCompiler() {
 /** asc's view of the disk. Answers null for what is not there, as asc expects. */
 async function readSource(name, from, base) {
   if (name === 'asconfig.json') return readText(optionsFile);
-  if (name === `${ENTRY}.ts`) return readText(join(sdkFolder, 'entry.ts'));
+  if (name.startsWith(ENTRY)) return readText(join(sdkFolder, name.slice('weir-'.length)));
   if (from === LIBRARY) {
     const found = /^weir\/([\w-]+\.ts)$/.exec(name);
     return found === null ? null : readText(join(sdkFolder, found[1]));

@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, Failure } from '../base/failure.js';
+import { type Manifest, readManifest } from '../host/manifest.js';
 import { type PreparedModule, prepareModule } from '../sandbox/prepare.js';
 import { packageFolder } from './package-info.js';
 import { checkHasSource, type PluginFolder, pluginFolder } from './plugin-folder.js';
 import { checkTypedName } from './plugin-name.js';
+import { embedVectors } from './plugin-vectors.js';
 import { printJson, printLine } from './print.js';
 
 type Compile = (request: { folder: string; outFile: string }) => Promise<unknown>;
@@ -25,12 +27,17 @@ async function compile(folder: PluginFolder): Promise<void> {
 }
 
 /** Compiles a plugin's folder and checks the module as a server would at its installation. */
-export async function buildFolder(folder: PluginFolder): Promise<PreparedModule> {
+export async function buildFolder(
+  folder: PluginFolder,
+): Promise<{ prepared: PreparedModule; manifest: Manifest | null }> {
   checkTypedName('plugin', folder.name);
   checkHasSource(folder);
   await compile(folder);
   try {
-    return prepareModule(readFileSync(folder.moduleFile));
+    const prepared = prepareModule(readFileSync(folder.moduleFile));
+    const manifest = await readManifest(prepared.manifest);
+    if ((await embedVectors(prepared, folder)) === 0) return { prepared, manifest };
+    return { prepared: prepareModule(readFileSync(folder.moduleFile)), manifest };
   } catch (error) {
     throw new Failure('module', `a server would refuse the module: ${describe(error)}`, { cause: error });
   }
@@ -38,7 +45,7 @@ export async function buildFolder(folder: PluginFolder): Promise<PreparedModule>
 
 export async function buildPlugin(typed: string, options: { json?: boolean }): Promise<void> {
   const folder = pluginFolder(typed);
-  const { bytes, sha256 } = await buildFolder(folder);
+  const { bytes, sha256 } = (await buildFolder(folder)).prepared;
   const file = relative(process.cwd(), folder.moduleFile);
   if (options.json) printJson({ plugin: folder.name, file, bytes, sha256 });
   else printLine(`built ${file}: ${bytes} bytes, accepted by the sandbox`);

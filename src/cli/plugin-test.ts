@@ -14,7 +14,7 @@ interface FileResult extends CaseResult {
 /** Builds a plugin's folder and runs the cases of its `tests/*.json`, on the broker's own engine. */
 export async function testPlugin(typed: string, options: { json?: boolean }): Promise<void> {
   const folder = pluginFolder(typed);
-  const prepared = await buildFolder(folder);
+  const { prepared } = await buildFolder(folder);
   const tests = join(folder.path, 'tests');
   const files = existsSync(tests) ? readdirSync(tests).filter((name) => name.endsWith('.json')) : [];
   if (files.length === 0) {

@@ -1,21 +1,17 @@
 import type { Clock } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
 import type { Message } from '../message/message.js';
-import { type Budget, DEFAULT_BUDGET, FUEL_MAX } from '../sandbox/budget.js';
+import type { Budget } from '../sandbox/budget.js';
 import type { Fault, FaultCause } from '../sandbox/fault.js';
 import type { Image } from '../sandbox/image.js';
 import { FAULT, Instance } from '../sandbox/instance.js';
 import type { Started } from '../sandbox/start.js';
 import { isFilter } from '../subject/subject.js';
 import { Breaker } from './breaker.js';
+import { budgetOf } from './budgets.js';
 import { settleConfig } from './config-schema.js';
-import {
-  type AttachmentDeclaration,
-  type BudgetRequest,
-  type FailureAction,
-  PHASES,
-  type Phase,
-} from './declarations.js';
+import { type AttachmentDeclaration, type FailureAction, PHASES, type Phase } from './declarations.js';
+import type { GrantKind } from './manifest.js';
 import type { PluginVersion } from './registry.js';
 
 /** Calls by verdict, and what they cost. */
@@ -97,9 +93,10 @@ export class Attachment {
     this.config = JSON.stringify(settleConfig(declaration.plugin, schema, declaration.config ?? {}));
     this.damage = damage;
     this.clock = clock;
-    this.budget = budgetOf(declaration, manifest?.budget);
+    this.budget = budgetOf(declaration.budget, manifest?.budget);
     this.breaker = new Breaker(clock);
     checkDeclaration(declaration, this.phase);
+    if (damage === null) checkGrants(declaration, manifest?.grants ?? []);
   }
 
   /** Runs the plugin on one message: its verdict, or `FAULT` with `fault` set. `nowMs` is what the plugin is told of the time. */
@@ -172,7 +169,7 @@ export class Attachment {
   /** Changes budgets while running. */
   setBudget(request: NonNullable<AttachmentDeclaration['budget']>): void {
     this.declaration.budget = request;
-    this.budget = budgetOf(this.declaration, this.version.manifest?.budget);
+    this.budget = budgetOf(this.declaration.budget, this.version.manifest?.budget);
     this.instance?.setBudget(this.budget);
   }
 
@@ -282,18 +279,6 @@ export class Attachment {
   }
 }
 
-/** What the operator says goes before what the plugin asks for, and that before the defaults. */
-function budgetOf(declaration: AttachmentDeclaration, asked: BudgetRequest = {}): Budget {
-  const { fuel_per_message, fuel_for_init, memory_bytes, output_bytes } = { ...asked, ...declaration.budget };
-  return {
-    fuelPerMessage: Math.min(fuel_per_message ?? DEFAULT_BUDGET.fuelPerMessage, FUEL_MAX),
-    fuelForInit: fuel_for_init ?? DEFAULT_BUDGET.fuelForInit,
-    memoryBytesMax: memory_bytes ?? DEFAULT_BUDGET.memoryBytesMax,
-    outputBytesMax: output_bytes ?? DEFAULT_BUDGET.outputBytesMax,
-    outputByInput: output_bytes === undefined,
-  };
-}
-
 function checkDeclaration(declaration: AttachmentDeclaration, phase: Phase): void {
   const { name, subject, failure, force, grants } = declaration;
   const refuse = (text: string) => new Failure('attachment-invalid', `attachment ${JSON.stringify(name)}: ${text}`);
@@ -311,6 +296,16 @@ function checkDeclaration(declaration: AttachmentDeclaration, phase: Phase): voi
       `a plugin of the phase ${phase} would let through what it is there to stop; add "force": true to insist`,
     );
   }
+}
+
+/** A plugin that says what it cannot do without would only fail, message by message. */
+function checkGrants({ name, plugin, grants = {}, force }: AttachmentDeclaration, needed: readonly GrantKind[]): void {
+  const missing = needed.filter((kind) => (kind === 'emit' ? (grants.emit ?? []).length === 0 : !grants[kind]));
+  if (missing.length === 0 || force) return;
+  throw new Failure(
+    'attachment-invalid',
+    `attachment ${JSON.stringify(name)}: plugin ${JSON.stringify(plugin)} needs the grants ${missing.join(', ')}; add them, or "force": true to do without`,
+  );
 }
 
 function noCounters(): AttachmentCounters {

@@ -19,6 +19,8 @@ const selfTest = v.strictObject({
 
 const bytes = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64 * 1024 * 1024));
 
+const interval = v.pipe(v.number(), v.integer(), v.minValue(10), v.maxValue(86_400_000));
+
 const manifest = v.strictObject({
   name: v.optional(v.string()),
   version: v.optional(v.pipe(v.string(), v.maxLength(100))),
@@ -27,7 +29,7 @@ const manifest = v.strictObject({
     v.strictObject({
       payload: v.optional(v.union([v.picklist(['full', 'none']), bytes]), 'full'),
       headers: v.optional(v.boolean(), true),
-      tick_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(10), v.maxValue(86_400_000)), 0),
+      tick_ms: v.optional(v.union([v.literal(0), interval]), 0),
     }),
     {},
   ),

@@ -1,3 +1,4 @@
+import type { SelfTest } from '../sandbox/self-test.js';
 import type { BudgetRequest } from './declarations.js';
 
 /** Effects that need a grant. */
@@ -25,22 +26,6 @@ export interface Manifest {
   config: Record<string, unknown> | null;
   /** What the module did when it was built: it has to do the same here. */
   self_tests: SelfTest[];
-}
-
-/** A message in, and what came out of it, byte for byte. Parts are text; `base64:` is in front of what is not. */
-export interface SelfTest {
-  name: string;
-  config?: unknown;
-  message: { subject: string; reply?: string; headers?: string; payload?: string };
-  expect: {
-    verdict: 'pass' | 'drop' | 'replace' | 'reject' | 'error';
-    subject?: string;
-    reply?: string;
-    headers?: string;
-    payload?: string;
-    code?: number;
-    error?: string;
-  };
 }
 
 /** Reads the manifest of a module, or answers null when it has none. Rejects with a `Failure` that names the place of a mistake. */

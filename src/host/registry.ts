@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
+import { budgetOf } from './budgets.js';
 import type { Ledger } from './ledger.js';
 import type { PluginRecord } from './ledger-contents.js';
 import type { PluginLimits } from './limits.js';
@@ -88,8 +89,11 @@ export class PluginRegistry {
     const known = twin();
     if (known !== undefined) return this.load(known);
     this.checkRoom(name, wasm.length);
-    const prepared = await (await this.compiler()).prepare(wasm);
+    const compiler = await this.compiler();
+    const prepared = await compiler.prepare(wasm);
     const manifest = await readManifest(prepared.manifest);
+    const tests = manifest?.self_tests ?? [];
+    if (tests.length > 0) await compiler.selfTest(prepared, budgetOf({}, manifest?.budget), tests);
     return this.ledger.exclusive(async () => {
       const already = twin();
       if (already !== undefined) return already;

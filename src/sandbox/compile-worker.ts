@@ -7,6 +7,7 @@ import type { CompileAnswer, CompileRequest } from './compiler.js';
 import { frameOf } from './frame.js';
 import { Instance } from './instance.js';
 import { type PreparedModule, prepareModule } from './prepare.js';
+import { runSelfTests } from './self-test.js';
 import { startGuest } from './start.js';
 
 const WARM_UP_CALLS = 64;
@@ -29,6 +30,7 @@ function warmUp(prepared: PreparedModule): void {
 function answerTo(request: CompileRequest): CompileAnswer {
   const { id } = request;
   try {
+    if ('tests' in request) return { id, difference: runSelfTests(request.prepared, request.budget, request.tests) };
     if ('budget' in request) return { id, started: startGuest(request.prepared, request.budget, request.config) };
     const prepared = prepareModule(request.wasm);
     warmUp(prepared);

@@ -2,12 +2,16 @@ import { Worker } from 'node:worker_threads';
 import { Failure } from '../base/failure.js';
 import type { Budget } from './budget.js';
 import type { PreparedModule } from './prepare.js';
+import type { SelfTest } from './self-test.js';
 import type { Started } from './start.js';
 
-type Work = { wasm: Uint8Array } | { prepared: PreparedModule; budget: Budget; config: string };
+type Work =
+  | { wasm: Uint8Array }
+  | { prepared: PreparedModule; budget: Budget; config: string }
+  | { prepared: PreparedModule; budget: Budget; tests: readonly SelfTest[] };
 export type CompileRequest = Work & { id: number };
 
-type Result = { prepared: PreparedModule } | { started: Started };
+type Result = { prepared: PreparedModule } | { started: Started } | { difference: string | null };
 export type CompileAnswer = (Result | { code: string; text: string }) & { id: number };
 
 interface Job {
@@ -39,6 +43,12 @@ export class Compiler {
   async start(prepared: PreparedModule, budget: Budget, config: string): Promise<Started> {
     const result = await this.enqueue({ prepared, budget, config });
     return (result as { started: Started }).started;
+  }
+
+  /** Runs a plugin's own tests. Rejects with a `Failure` that says what did not come out as it should. */
+  async selfTest(prepared: PreparedModule, budget: Budget, tests: readonly SelfTest[]): Promise<void> {
+    const { difference } = (await this.enqueue({ prepared, budget, tests })) as { difference: string | null };
+    if (difference !== null) throw new Failure('module-self-test', `the module fails its own tests: ${difference}`);
   }
 
   private enqueue(work: Work): Promise<Result> {

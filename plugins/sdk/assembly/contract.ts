@@ -3,8 +3,8 @@ import { setText } from './document';
 import { Json } from './json';
 import { inboxStart } from './memory';
 import { json, Message, message } from './message';
-import { wasFull } from './outbox';
-import { endInit, fail, TOO_MUCH, Verdict } from './plugin';
+import { RecordKind, record, wasFull } from './outbox';
+import { endInit, endRestore, fail, TOO_MUCH, Verdict } from './plugin';
 
 export { openFrame } from './memory';
 
@@ -14,7 +14,7 @@ export function beginInit(bytes: u32): Json {
   return json;
 }
 
-export { endInit };
+export { endInit, endRestore };
 
 // @ts-ignore: decorator
 @inline
@@ -34,4 +34,26 @@ function endReplace(): i32 {
   const mistake = message.writeChanges();
   if (mistake !== null) return fail(`the plugin writes ${mistake}`);
   return wasFull() ? fail(TOO_MUCH) : Verdict.Replace;
+}
+
+/** For calls that are not messages: 0, or negative when the outbox was too small for what they wrote. */
+export function endCall(): i32 {
+  return wasFull() ? fail(TOO_MUCH) : 0;
+}
+
+/** Hands over a state: 0, or how many bytes of it found no room. */
+export function saveText(state: string): i32 {
+  const bytes = String.UTF8.byteLength(state);
+  const at = record(RecordKind.State, bytes);
+  if (at == 0) {
+    wasFull();
+    return bytes;
+  }
+  String.UTF8.encodeUnsafe(changetype<usize>(state), state.length, at);
+  return 0;
+}
+
+/** A state, as it lies in the inbox. */
+export function savedText(bytes: u32): string {
+  return String.UTF8.decodeUnsafe(inboxStart(), bytes);
 }

@@ -10,6 +10,7 @@ export enum RecordKind {
   Metric,
   Error,
   Reply,
+  State,
 }
 
 const LENGTH_WORD: usize = 16;

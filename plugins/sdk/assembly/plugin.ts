@@ -42,7 +42,7 @@ export const TOO_MUCH: string = 'the plugin wrote more than its outbox holds';
 
 let problem: string | null = null;
 
-/** In `onInit`: refuses the configuration. The first refusal counts. */
+/** In `onInit`: refuses the configuration; in `onRestore`: the state. The first refusal counts. */
 export function refuse(text: string): void {
   if (problem === null) problem = text;
 }
@@ -53,6 +53,11 @@ export function endInit(): i32 {
   if (problem === null) return 0;
   textRecord(RecordKind.Error, problem!);
   return 1;
+}
+
+/** For the contract: what `onRestore` came to. */
+export function endRestore(): i32 {
+  return endInit() == 0 ? 0 : -1;
 }
 
 /** Publishes a further message when this one was delivered. Needs the grant `emit`. */
