@@ -72,20 +72,89 @@ describe('bundled plugins against JSON.parse', () => {
     );
   });
 
-  it('threshold takes for JSON exactly what JSON.parse takes', () => {
+  it('threshold finds its number without reading everything, as a scan would', () => {
+    const keys = [
+      'x',
+      'xx',
+      'temperature',
+      'temperatures',
+      'a key of thirty-two bytes, or so!',
+      ',',
+      ':',
+      '}',
+      'é',
+      ' x',
+      'x"',
+      '',
+    ];
+    const key = fc.constantFrom(...keys);
+    const text = fc.oneof(
+      key,
+      fc.stringMatching(/^["\\\][{},: x]{0,6}$/),
+      fc.constant('"x":1,'),
+      fc.constant('x'.repeat(70)),
+    );
+    const value = fc.oneof(numbers, text, fc.constantFrom(true, false, null), fc.constant({ x: 9 }), fc.constant([9]));
+    const members = fc.array(fc.tuple(key, value), { maxLength: 9 });
+    const blank = fc.constantFrom('', '', ' ', '\n  ');
+    const fields = keys.filter((field) => field !== '');
+    const limits = fields.map((field) => {
+      const path = field.replaceAll('.', '\\.');
+      return [field, open('threshold', { field: path, above: 0.5, invalid: 'reject', missing: 'fail' })] as const;
+    });
+    fc.assert(
+      fc.property(members, blank, (list, space) => {
+        // Written by hand, for keys that come twice.
+        const inside = list
+          .map(([k, v]) => `${space}${JSON.stringify(k)}${space}:${space}${JSON.stringify(v)}`)
+          .join(',');
+        const json = `${space}{${inside}${space}}${space}`;
+        const parsed = JSON.parse(json) as Record<string, unknown>;
+        for (const [field, instance] of limits) {
+          const found = Object.hasOwn(parsed, field) ? parsed[field] : undefined;
+          const verdict = call(instance, json);
+          if (typeof found === 'number') expect(verdict).toBe(found > 0.5 ? Verdict.pass : Verdict.drop);
+          else expect(verdict).toBe(found === undefined || found === null ? FAULT : Verdict.reject);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('threshold notices wherever a text was cut off', () => {
+    const values = fc.oneof(
+      numbers,
+      fc.stringMatching(/^[{}[\],: x]{0,6}$/),
+      fc.constantFrom(true, null),
+      fc.jsonValue({ maxDepth: 1 }),
+    );
+    const members = fc.dictionary(fc.stringMatching(/^[a-x]{1,3}$/), values, { noNullPrototype: true });
+    fc.assert(
+      fc.property(members, fc.nat(), (others, at) => {
+        const text = JSON.stringify({ x: 1, ...others, x2: 'end' });
+        const verdict = call(threshold, text.slice(0, at % text.length));
+        expect(verdict).toBe(Verdict.reject);
+        expect(threshold.outbox.error).toMatch(/^the payload is not JSON/);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('threshold, being strict, takes for JSON exactly what JSON.parse takes', () => {
+    const strict = open('threshold', { field: 'x', above: 0.5, invalid: 'reject', strict: true });
     const mutated = fc
       .tuple(objects, fc.nat(), fc.string({ maxLength: 3 }), fc.nat(3))
       .map(([value, at, insert, cut]) => {
-        const text = JSON.stringify(value);
+        const text = JSON.stringify({ ...value, x: 1 });
         const place = at % (text.length + 1);
         return text.slice(0, place) + insert + text.slice(place + cut);
       });
     fc.assert(
       fc.property(mutated, (text) => {
         const wellFormed = Buffer.from(text).toString();
-        const verdict = call(threshold, text);
-        expect(threshold.poisoned).toBe(false);
-        const isRefused = verdict === Verdict.reject && threshold.outbox.error.startsWith('the payload is not JSON');
+        const verdict = call(strict, text);
+        expect(strict.poisoned).toBe(false);
+        const isRefused = verdict === Verdict.reject && strict.outbox.error.startsWith('the payload is not JSON');
         expect(isRefused).toBe(parse(wellFormed) === undefined);
       }),
       { numRuns: 1000 },

@@ -1,6 +1,7 @@
 // The JSON text of the current message (or of the configuration): scanned when it is first asked for. An edit makes a new text out of the old.
 import { Buffer } from './memory';
-import { forgetLookUp } from './path';
+import { forgetLookUp, Path } from './path';
+import { forgetPeeks, peekMember } from './peek';
 import { problemText, scan } from './scan';
 
 const UNSCANNED: i32 = 0;
@@ -23,6 +24,7 @@ export function setText(from: usize, to: usize): void {
   end = to;
   state = UNSCANNED;
   forgetLookUp();
+  forgetPeeks();
   changed = false;
 }
 
@@ -39,6 +41,13 @@ export function isChanged(): bool {
 export function ready(): bool {
   if (state == UNSCANNED) state = scan(start, end) ? VALID : INVALID;
   return state == VALID;
+}
+
+/** The value at a path when it can be found without a scan, else 0. */
+// @ts-ignore: decorator
+@inline
+export function peekAt(path: Path): usize {
+  return state == UNSCANNED && path.isSearchable ? peekMember(start, end, path.first) : 0;
 }
 
 /** Why `ready` is false. */
@@ -75,6 +84,7 @@ export function commit(buffer: Buffer): void {
   end = start + buffer.length;
   state = UNSCANNED;
   forgetLookUp();
+  forgetPeeks();
   changed = true;
 }
 

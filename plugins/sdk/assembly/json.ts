@@ -1,4 +1,4 @@
-import { currentBytes, currentStart, problem, ready, splice } from './document';
+import { currentBytes, currentStart, peekAt, problem, ready, splice } from './document';
 import { Buffer } from './memory';
 import { NUMBER_BYTES_MAX, writeNumber, writeRounded } from './number';
 import { childOf, find, nextSegment, Path, pathOf, segmentKey, segmentKeyBytes } from './path';
@@ -39,6 +39,15 @@ export class Json {
   atPath(path: Path): Value {
     const entry = ready() ? find(path) : 0;
     return entry == 0 ? missing() : changetype<Value>(entry);
+  }
+
+  /**
+   * As `atPath`, but reads no more of the text than it takes to find the value where that can be done; what else the text holds may be anything. Of
+   * valid JSON the answer is the same, and of a text that was cut off. `valid` tells whether the whole text is JSON.
+   */
+  peek(path: Path): Value {
+    const entry = peekAt(path);
+    return entry == 0 ? this.atPath(path) : changetype<Value>(entry);
   }
 
   kind(path: string): Kind {

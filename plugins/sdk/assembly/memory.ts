@@ -1,10 +1,10 @@
 // Inbox, outbox and control block: the memory that guest and host share (docs/plugin-abi.md).
 //
 //   page 0            behind the heap's first page
-//   static data, heap │ inbox … 16 bytes │ outbox … 16 bytes │ heap, as it grows …
+//   static data, heap │ inbox … PADDING │ outbox … PADDING │ heap, as it grows …
 
-/** Bytes behind an inbox or a buffer that may be read and written: sixteen are scanned at once, and a 0 ends the text. */
-export const PADDING: usize = 16;
+/** Bytes behind an inbox or a buffer that may be read and written: up to 32 are looked at at once, and zeros end a text. */
+export const PADDING: usize = 48;
 
 /** The eight words of the control block. */
 export const CONTROL: usize = memory.data(32, 4);

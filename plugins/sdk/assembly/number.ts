@@ -23,9 +23,38 @@ function powerOfTen(exponent: i32): f64 {
 
 /** The value of a valid JSON number. What is too large becomes Infinity, as in JSON.parse. */
 export function parseNumber(start: usize, end: usize): f64 {
+  const negative = load<u8>(start) == 0x2d;
+  const first = start + <usize>negative;
+  // Where the dot or the end is, and whether there is an exponent, is seen in all sixteen bytes at once.
+  const text = v128.load(first);
+  const bytes = end - first;
+  const whole = <usize>ctz(i8x16.bitmask(i8x16.eq(text, i8x16.splat(0x2e))) | (1 << <u32>bytes));
+  const fraction = bytes > whole ? bytes - whole - 1 : 0;
+  const exponents = i8x16.bitmask(i8x16.eq(v128.or(text, i8x16.splat(0x20)), i8x16.splat(0x65)));
+  const isUsual = bytes < 16 && whole <= 8 && fraction <= 8 && (exponents & ((1 << <u32>bytes) - 1)) == 0;
+  if (!isUsual) return parseUnusual(first, end, negative);
+  let units = <f64>digitsAt(first, whole);
+  // Fifteen digits at most: all of this is exact but the division, which is rounded correctly.
+  if (fraction != 0) {
+    const power = powerOfTen(<i32>fraction);
+    units = (units * power + <f64>digitsAt(first + whole + 1, fraction)) / power;
+  }
+  return withSign(units, negative);
+}
+
+/** The value of one to eight digits: in each step neighbours become one number. */
+// @ts-ignore: decorator
+@inline
+function digitsAt(at: usize, count: usize): u32 {
+  let digits = (load<u64>(at) ^ 0x3030303030303030) << (<u64>(8 - count) << 3);
+  digits = (digits * 2561) >> 8;
+  digits = ((digits & 0x00ff00ff00ff00ff) * 6553601) >> 16;
+  return <u32>(((digits & 0x0000ffff0000ffff) * 42949672960001) >> 32);
+}
+
+/** Long numbers and those with an exponent; `start` is behind the sign. */
+function parseUnusual(start: usize, end: usize, negative: bool): f64 {
   let at = start;
-  const negative = load<u8>(at) == 0x2d;
-  if (negative) at++;
   let digits: u64 = 0;
   let exponent: i32 = 0;
   /** Significant digits so far: nineteen fit. */

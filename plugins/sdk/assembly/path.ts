@@ -13,6 +13,8 @@ export class Path {
   readonly count: i32;
   /** Whether it holds a `*`. */
   readonly selectsMany: bool;
+  /** Whether it is one key that can be searched for by its bytes. */
+  readonly isSearchable: bool;
   /** The segments, one behind the other: their address. */
   readonly first: usize;
   /** The path's own text lies behind them. */
@@ -36,6 +38,7 @@ export class Path {
     this.first = block;
     this.count = count;
     this.selectsMany = many;
+    this.isSearchable = count == 1 && isSearchable(block);
     this.textStart = block + room;
     this.textBytes = utf8.length;
   }
@@ -52,7 +55,7 @@ export class Path {
   }
 }
 
-// A segment: u32 length of the key, i32 index, then the key's bytes, padded so that sixteen can be read at once.
+// A segment: u32 length of the key, i32 index, then the key's bytes, a quote, and so much padding that sixteen can be read at once.
 const SEGMENT_HEAD: usize = 8;
 /** The index of a segment that is none. */
 const NOT_AN_INDEX: i32 = -1;
@@ -75,6 +78,7 @@ function readSegment(utf8: Uint8Array, at: i32, segment: usize): i32 {
     store<u8>(to++, utf8[at]);
   }
   store<u32>(segment, <u32>(to - segment - SEGMENT_HEAD));
+  store<u8>(to, 0x22);
   const every = at - start == 1 && utf8[start] == 0x2a;
   store<i32>(segment, every ? EVERY : readIndex(utf8, start, at), 4);
   return at;
@@ -112,7 +116,22 @@ export function segmentIndex(segment: usize): i32 {
 // @ts-ignore: decorator
 @inline
 export function nextSegment(segment: usize): usize {
-  return segment + SEGMENT_HEAD + ((segmentKeyBytes(segment) + 15) & ~15);
+  return segment + SEGMENT_HEAD + ((segmentKeyBytes(segment) + 16) & ~15);
+}
+
+/**
+ * Whether the key, between two quotes, is found in a JSON text by its bytes: not when it may be spelled with escapes only, nor when its first byte may
+ * stand behind a string, whose closing quote would then be taken for the key's opening one.
+ */
+function isSearchable(segment: usize): bool {
+  const key = segmentKey(segment);
+  const first = <u32>load<u8>(key);
+  if (first == 0x2c || first == 0x3a || first == 0x7d) return false;
+  for (let at = key, end = key + segmentKeyBytes(segment); at < end; at++) {
+    const byte = load<u8>(at);
+    if (byte <= 0x20 || byte == 0x22 || byte == 0x5c) return false;
+  }
+  return segmentKeyBytes(segment) > 0;
 }
 
 /** Whether the member `entry` has this key. */

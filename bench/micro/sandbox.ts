@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import wabtModule from 'wabt';
+import { wordsOf } from '../../src/base/bytes.js';
+import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
+import { decodeModule } from '../../src/sandbox/decode.js';
+import { type Frame, frameOf } from '../../src/sandbox/frame.js';
+import { GuestMemory } from '../../src/sandbox/guest-memory.js';
+import { FAULT, Instance } from '../../src/sandbox/instance.js';
+import { prepareModule } from '../../src/sandbox/prepare.js';
+import { HOST_MEMORY, HostExport, rewriteModule } from '../../src/sandbox/rewrite.js';
+import type { MicroFigure } from '../micro.js';
+import { CONFIGS, READING, SUBJECT } from '../readings.js';
+import { kept, nsPerStep } from '../timing.js';
+
+const CALLS = 200_000;
+const SPAN = 64 * 1024;
+const NONE = new Uint8Array(0);
+
+/** What a call costs besides the guest's own work, and what metering costs that. */
+export async function benches(): Promise<MicroFigure[]> {
+  return [...copies(), ...(await calls()), ...(await inTurn()), ...Object.keys(CONFIGS).flatMap(metering)];
+}
+
+/** Ways to bring a frame into a guest's memory: why `GuestMemory` copies doubles. */
+function copies(): MicroFigure[] {
+  const source = new Uint8Array(SPAN * 2).map((_, i) => 0x20 + (i % 90));
+  const words = wordsOf(source);
+  const memory = new GuestMemory(new WebAssembly.Memory({ initial: 4 }).buffer);
+  return [26, 149, 300].flatMap((bytes) => [
+    {
+      name: `frame of ${bytes} B, GuestMemory`,
+      ns: nsPerStep(CALLS, () => {
+        for (let i = 0; i < CALLS; i++) memory.copyIn(1024, source, words, (i * 41) & (SPAN - 1), bytes);
+      }),
+    },
+    {
+      name: `frame of ${bytes} B, set with a view`,
+      ns: nsPerStep(CALLS, () => {
+        for (let i = 0, at = 0; i < CALLS; i++, at = (i * 41) & (SPAN - 1)) {
+          memory.bytes.set(source.subarray(at, at + bytes), 1024);
+        }
+      }),
+    },
+  ]);
+}
+
+/** A guest that looks at nothing: `passing` in the text format. */
+const PASSING = `(module
+  (memory (export "memory") 4)
+  (data (i32.const 16) "\\00\\00\\01\\00\\00\\00\\01\\00\\00\\00\\02\\00\\00\\00\\01\\00")
+  (func (export "weir_abi") (result i32) i32.const 1)
+  (func (export "weir_open") (param i32 i32) (result i32) i32.const 16)
+  (func (export "weir_message") (param i32 i32 i32 i32 i32 i32 i32 i32 f64 i32) (result i32) i32.const 0))`;
+
+async function passing(): Promise<Uint8Array> {
+  const wabt = await wabtModule();
+  return wabt.parseWat('passing.wat', PASSING).toBinary({}).buffer;
+}
+
+function frame(payload: Uint8Array): Frame {
+  return frameOf(Buffer.from(SUBJECT), NONE, NONE, payload);
+}
+
+async function calls(): Promise<MicroFigure[]> {
+  const instance = open(await passing(), {});
+  return [16, 128, 1024].map((bytes) => {
+    const message = frame(new Uint8Array(bytes).fill(0x78));
+    return { name: `call of a guest that passes all, ${bytes} B`, ns: nsPerCall([instance], message) };
+  });
+}
+
+async function inTurn(): Promise<MicroFigure[]> {
+  const wasm = await passing();
+  const message = frame(new Uint8Array(128).fill(0x78));
+  return [50, 1000].map((count) => {
+    const instances = Array.from({ length: count }, () => open(wasm, {}));
+    return { name: `the same, ${count} guests in turn, 128 B`, ns: nsPerCall(instances, message) };
+  });
+}
+
+function open(wasm: Uint8Array, config: object): Instance {
+  const made = Instance.create(prepareModule(wasm), DEFAULT_BUDGET, JSON.stringify(config));
+  if (!(made instanceof Instance)) throw new Error(made.text);
+  return made;
+}
+
+function nsPerCall(instances: Instance[], message: Frame): number {
+  // Code of its own for each figure: the engine inlines a guest's function where it is the only one.
+  const run = new Function(
+    'instances',
+    'message',
+    'kept',
+    `for (let i = 0, at = 0; i < ${CALLS}; i++, at = at + 1 === instances.length ? 0 : at + 1) {
+      const verdict = instances[at].call(message, 0);
+      if (verdict === ${FAULT}) throw new Error(instances[at].fault.text);
+      kept.value += verdict;
+    }`,
+  ) as (instances: Instance[], message: Frame, sum: typeof kept) => void;
+  return nsPerStep(CALLS, () => run(instances, message, kept));
+}
+
+type Call = () => number;
+
+/** A bundled plugin as it was compiled, and metered; the message is in its inbox already. */
+function metering(plugin: string): MicroFigure[] {
+  const wasm = readFileSync(join('dist', 'plugins', `${plugin}.wasm`));
+  const config = JSON.stringify(CONFIGS[plugin]);
+  const bare = nsOf(bareGuest(wasm, config));
+  const metered = nsOf(meteredGuest(wasm, config));
+  return [
+    { name: `${plugin} without meter`, ns: bare },
+    { name: `${plugin} metered`, ns: metered, note: `${(metered / bare).toFixed(2)}×` },
+  ];
+}
+
+function nsOf(call: Call): number {
+  return nsPerStep(CALLS, () => {
+    for (let i = 0; i < CALLS; i++) kept.value += call();
+  });
+}
+
+type Exports = Record<string, (...args: number[]) => number>;
+
+function bareGuest(wasm: Uint8Array, config: string): Call {
+  const exports = new WebAssembly.Instance(new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>)).exports;
+  const { weir_message } = exports as Exports;
+  const { inbox, answers } = opened(exports, config);
+  const payload = inbox + SUBJECT.length;
+  return () => {
+    answers[0] = 0;
+    return weir_message(inbox, SUBJECT.length, inbox, 0, inbox, 0, payload, READING.length, 0, 0);
+  };
+}
+
+function meteredGuest(wasm: Uint8Array, config: string): Call {
+  const decoded = decodeModule(wasm);
+  const module = new WebAssembly.Module(rewriteModule(decoded) as Uint8Array<ArrayBuffer>);
+  const memory = new WebAssembly.Memory({ initial: decoded.memory.min, maximum: 256 });
+  const { exports } = new WebAssembly.Instance(module, { [HOST_MEMORY.module]: { [HOST_MEMORY.name]: memory } });
+  const { [HostExport.message]: message, [HostExport.refuel]: refuel } = exports as Exports;
+  refuel(DEFAULT_BUDGET.fuelForInit);
+  (exports as Exports)[HostExport.start]?.();
+  const { inbox, control } = opened({ ...exports, memory }, config);
+  const fuel = DEFAULT_BUDGET.fuelPerMessage;
+  const payload = inbox + SUBJECT.length;
+  return () => message(fuel, control, inbox, SUBJECT.length, inbox, 0, inbox, 0, payload, READING.length, 0, 0);
+}
+
+function opened(exports: WebAssembly.Exports, config: string): { inbox: number; control: number; answers: Int32Array } {
+  const { weir_open, weir_init } = exports as Exports;
+  const memory = exports.memory as WebAssembly.Memory;
+  const control = weir_open(SPAN, SPAN);
+  const inbox = new Int32Array(memory.buffer)[control / 4];
+  const bytes = Buffer.from(config);
+  new Uint8Array(memory.buffer).set(bytes, inbox);
+  if (weir_init(bytes.length) !== 0) throw new Error('the configuration was refused');
+  new Uint8Array(memory.buffer).set(Buffer.concat([Buffer.from(SUBJECT), READING]), inbox);
+  return { inbox, control, answers: new Int32Array(memory.buffer, control + 16, 1) };
+}
