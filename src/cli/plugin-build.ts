@@ -26,18 +26,25 @@ async function compile(folder: PluginFolder): Promise<void> {
   }
 }
 
+interface BuiltPlugin {
+  prepared: PreparedModule;
+  manifest: Manifest | null;
+}
+
 /** Compiles a plugin's folder and checks the module as a server would at its installation. */
-export async function buildFolder(
-  folder: PluginFolder,
-): Promise<{ prepared: PreparedModule; manifest: Manifest | null }> {
+export async function buildFolder(folder: PluginFolder): Promise<BuiltPlugin> {
   checkTypedName('plugin', folder.name);
   checkHasSource(folder);
   await compile(folder);
+  const checked = await checkModule(folder);
+  return (await embedVectors(checked.prepared, folder)) === 0 ? checked : checkModule(folder);
+}
+
+/** As a server would at its installation. */
+async function checkModule({ moduleFile }: PluginFolder): Promise<BuiltPlugin> {
   try {
-    const prepared = prepareModule(readFileSync(folder.moduleFile));
-    const manifest = await readManifest(prepared.manifest);
-    if ((await embedVectors(prepared, folder)) === 0) return { prepared, manifest };
-    return { prepared: prepareModule(readFileSync(folder.moduleFile)), manifest };
+    const prepared = prepareModule(readFileSync(moduleFile));
+    return { prepared, manifest: await readManifest(prepared.manifest) };
   } catch (error) {
     throw new Failure('module', `a server would refuse the module: ${describe(error)}`, { cause: error });
   }

@@ -65,7 +65,7 @@ describe('an author', () => {
         '{"limit":"y"}',
         ...at,
       );
-      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('"limit" is not a number') });
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('"limit" is "y"; expected a number') });
       await until(() => server.host.attachments.get('x') === undefined, 'no second attachment');
     } finally {
       await client.close();

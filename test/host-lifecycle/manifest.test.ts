@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { appendSection, splitManifest } from '../../plugins/build/manifest.mjs';
+import { appendSection } from '../../plugins/build/manifest.mjs';
 import { buildFolder } from '../../src/cli/plugin-build.js';
 import { pluginFolder } from '../../src/cli/plugin-folder.js';
 import { tempFolder } from '../kit/temp-folder.js';
