@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { describe, Failure } from '../base/failure.js';
 import type { Options } from '../config/options.js';
 import { openLog } from '../server/log-open.js';
@@ -24,7 +23,8 @@ function nameProcess(executable: Executable): void {
  * Keeps V8's space for young objects at its first size. It would grow by 16 MiB with the first ten thousand connections and hardly shrink again, while
  * messages on their way make next to no objects: a larger space buys nothing (bench: memory per idle connection, 9.5 or 7.4 KB).
  */
-function keepYoungSpaceSmall(): void {
+async function keepYoungSpaceSmall(): Promise<void> {
+  const { setFlagsFromString } = await import('node:v8');
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
@@ -49,7 +49,6 @@ export class ServerProcess implements SignalTarget {
   /** Resolves when the server is ready; a server that cannot start says why and ends the process with 1. */
   async start(): Promise<void> {
     nameProcess(this.executable);
-    keepYoungSpaceSmall();
     this.log = new LogSwitch(await openLog(this.options.log));
     process.on('uncaughtException', (error) => this.die(error.stack ?? describe(error)));
     // The server changes its own copy on a reload.
@@ -59,6 +58,7 @@ export class ServerProcess implements SignalTarget {
     // A reload that is asked for now comes after the start.
     this.reloading = started;
     await started;
+    await keepYoungSpaceSmall();
   }
 
   private async startServer(): Promise<void> {

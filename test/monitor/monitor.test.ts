@@ -16,7 +16,8 @@ async function start(config = ''): Promise<void> {
     env: {},
     readFile: () => `listen: "127.0.0.1:-1"\nhttp: "127.0.0.1:-1"\n${config}`,
   });
-  server = new Server({ options });
+  // Every route is kept, so that what the cache holds is known.
+  server = new Server({ options, random: () => 0 });
   await server.start();
 }
 
