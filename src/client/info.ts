@@ -1,4 +1,4 @@
-import { VERSION } from '../base/version.js';
+import { API_LEVEL, VERSION } from '../base/version.js';
 import type { Account } from '../broker/account.js';
 import type { Transport } from '../net/transport.js';
 
@@ -19,6 +19,8 @@ export interface InfoState {
   tlsAvailable(): boolean;
   payloadBytesMax(): number;
   headers(): boolean;
+  /** The domain of the streams, which may be empty; null without streams. */
+  jetstream(): string | null;
   /** `host:port` of every server that clients may connect to, in this client's own way. */
   connectUrls(): readonly string[];
   lameDuck(): boolean;
@@ -61,6 +63,7 @@ export class InfoBuilder {
   private build(session: Addressee, last: object, tlsRequired = this.state.tlsRequired()): object {
     const { identity, state } = this;
     const urls = state.connectUrls();
+    const domain = state.jetstream();
     return {
       server_id: identity.id,
       server_name: identity.name,
@@ -75,11 +78,14 @@ export class InfoBuilder {
       tls_verify: state.tlsVerify() || undefined,
       tls_available: state.tlsAvailable() || undefined,
       max_payload: state.payloadBytesMax(),
+      jetstream: domain === null ? undefined : true,
       client_id: session.id,
       client_ip: session.remoteHost,
       nonce: session.nonce ?? undefined,
+      domain: domain || undefined,
       connect_urls: urls.length > 0 ? urls : undefined,
       ldm: state.lameDuck() || undefined,
+      api_lvl: domain === null ? undefined : API_LEVEL,
       ...last,
     };
   }

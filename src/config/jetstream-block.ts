@@ -1,5 +1,6 @@
 import type { Draft } from './draft.js';
 import type { ConfigValue } from './grammar.js';
+import type { JetStreamOptions } from './jetstream-options.js';
 import { blockOf, checked, type KeyTable, keys, readBlock } from './key-table.js';
 import { durationMs, expected, flag, map, oneOf, type Read, text, whole } from './values.js';
 
@@ -14,28 +15,43 @@ const storage: Read<number> = (value, key) => {
     : Number(digits) * 1024 ** ('KMGT'.indexOf(unit) + 1);
 };
 
-const syncInterval: Read<unknown> = (value, key) =>
-  value.kind === 'string' && /^always$/i.test(String(value.value)) ? 'always' : durationMs(value, key);
+/** `always`, `os`, or a duration; our own `interval` is nats-server's two minutes. */
+const sync: Read<JetStreamOptions['sync']> = (value, key) => {
+  const word = value.kind === 'string' ? String(value.value).toLowerCase() : '';
+  if (word === 'always' || word === 'os') return word;
+  return word === 'interval' ? 120_000 : durationMs(value, key);
+};
 
-const limits = blockOf(
-  checked({
-    'max_ack_pending|max_ha_assets|max_request_batch|default_max_consumers': whole(-1, 2 ** 31),
-    duplicate_window: durationMs,
+/** A key that sets a field of the streams' options. */
+function field<K extends keyof JetStreamOptions>(name: K, read: Read<JetStreamOptions[K]>) {
+  return ({ options }: Draft, value: ConfigValue, key: string): void => {
+    options.streams[name] = read(value, key);
+  };
+}
+
+const limit = whole(-1, 2 ** 31);
+const atLeastNone: Read<number> = (value, key) => Math.max(0, limit(value, key));
+
+const limits: KeyTable<Draft> = {
+  ...checked<Draft>({
+    max_ha_assets: limit,
     batch: blockOf(checked({ 'max_inflight_per_stream|max_inflight_total|max_msgs': count, timeout: durationMs })),
   }),
-);
+  ...keys<Draft>({
+    max_ack_pending: field('ackPendingMax', atLeastNone),
+    max_request_batch: field('requestBatchMax', atLeastNone),
+    default_max_consumers: field('consumersMax', limit),
+    duplicate_window: field('duplicateWindowMaxNs', (value, key) => durationMs(value, key) * 1e6),
+  }),
+};
 
 const cipher = oneOf('chacha', 'chachapoly', 'aes');
 
 const table: KeyTable<Draft> = {
   ...checked<Draft>({
-    'strict|meta_compact_sync': flag,
-    'sync|sync_interval': syncInterval,
-    'max_memory_store|max_mem_store|max_mem|max_file_store|max_file': storage,
+    meta_compact_sync: flag,
     'max_outstanding_catchup|max_buffered_size|meta_compact_size': storage,
-    'domain|key|ek|encryption_key|prev_key|prev_ek|prev_encryption_key|extension_hint|unique_tag': text,
-    cipher,
-    limits,
+    'extension_hint|unique_tag': text,
     tpm: blockOf(checked({ 'keys_file|encryption_password|srk_password': text, pcr: count, cipher })),
     'max_buffered_msgs|request_queue_limit|info_queue_limit|meta_compact': count,
     max_concurrent_io: whole(4, 8192),
@@ -50,6 +66,15 @@ const table: KeyTable<Draft> = {
     'store|store_dir|storedir': ({ options }, value, key) => {
       options.storeDir = text(value, key);
     },
+    strict: field('strict', flag),
+    'sync|sync_interval': field('sync', sync),
+    'max_memory_store|max_mem_store|max_mem': field('memoryBytesMax', storage),
+    'max_file_store|max_file': field('storeBytesMax', storage),
+    domain: field('domain', text),
+    'key|ek|encryption_key': field('key', text),
+    'prev_key|prev_ek|prev_encryption_key': field('previousKey', text),
+    cipher: field('cipher', (value, key) => (cipher(value, key) === 'aes' ? 'aes' : 'chacha')),
+    limits: (draft, value, key) => readBlock(map(value, key), limits, draft),
   }),
 };
 

@@ -1,5 +1,6 @@
 import type { AuthorizationSettings } from '../auth/authenticator.js';
 import type { PluginDeclarations } from '../host/declarations.js';
+import { defaultJetStream, type JetStreamOptions } from './jetstream-options.js';
 import type { TlsSettings } from '../net/tls-context.js';
 
 /** A listener of a feature that is not there yet. */
@@ -108,6 +109,7 @@ export interface Options {
   gateway: PeerListenerOptions | null;
   mqtt: PeerListenerOptions | null;
   jetstream: boolean;
+  streams: JetStreamOptions;
   storeDir: string;
   plugins: PluginDeclarations;
   tags: string[];
@@ -165,6 +167,7 @@ export function defaultOptions(): Options {
     gateway: null,
     mqtt: null,
     jetstream: false,
+    streams: defaultJetStream(),
     storeDir: '',
     plugins: { enabled: true, modules: [], attachments: [] },
     tags: [],

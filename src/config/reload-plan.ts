@@ -89,6 +89,7 @@ const RULES: Rules = {
   gateway: fixed('Gateway'),
   mqtt: fixed('MQTT'),
   jetstream: fixed('JetStream'),
+  streams: fixed('JetStream limits'),
   storeDir: fixed('StoreDir'),
   plugins: live('', () => 'plugins'),
   tags: live('', () => 'tags'),

@@ -22,6 +22,7 @@ import { openPluginStore } from './plugin-store.js';
 import type { ListenUrls } from './ports-file.js';
 import { newServerId } from './server-id.js';
 import type { ServerParts } from './server-parts.js';
+import type { JetStream } from './streams.js';
 
 /** How long a stop waits for clients to take the last words. */
 const HANG_UP_MS = 1_000;
@@ -59,6 +60,8 @@ export class Server implements ServerParts {
   lameDuckMode = false;
   private readonly listeners: Listeners;
   private readonly plugins: DeclaredPlugins;
+  private readonly random: () => number;
+  private streams: JetStream | null = null;
   private starting: Promise<void> | null = null;
   private stopping: Promise<void> | null = null;
 
@@ -66,6 +69,7 @@ export class Server implements ServerParts {
     this.options = { ...defaultOptions(), host: '127.0.0.1', port: 0, ...options };
     this.logger = logger;
     this.clock = clock;
+    this.random = random;
     this.startedMs = clock.nowMs();
     this.configLoadedMs = this.startedMs;
     const id = newServerId();
@@ -149,10 +153,16 @@ export class Server implements ServerParts {
     new ApiResponder(this.account, new PluginApi(this.host));
     // Before the first client: no message may pass by a plugin that is declared.
     await this.startPlugins();
+    if (options.jetstream) await this.startStreams();
     await this.listeners.open();
     this.setAdvertised();
-    if (options.jetstream) logger.warn('"jetstream" is not supported yet: nothing of it is at work');
     logger.info('Server is ready');
+  }
+
+  private async startStreams(): Promise<void> {
+    const { JetStream } = await import('./streams.js');
+    this.streams = new JetStream(this, this.random);
+    await this.streams.start();
   }
 
   private async close(): Promise<void> {
@@ -175,6 +185,7 @@ export class Server implements ServerParts {
       for (const transport of transports) transport.destroy();
     });
     await this.listeners.drained();
+    await this.streams?.stop();
     impatience.cancel();
   }
 
@@ -221,6 +232,7 @@ export class Server implements ServerParts {
       tlsAvailable: () => this.options.tls !== null && this.options.allowNonTls,
       payloadBytesMax: () => this.options.payloadBytesMax,
       headers: () => this.options.headers,
+      jetstream: () => (this.options.jetstream ? this.options.streams.domain : null),
       // Those of the servers of a cluster; a server that is alone names none, as nats-server.
       connectUrls: () => [],
       lameDuck: () => this.lameDuckMode,

@@ -1,9 +1,6 @@
-import { VERSION } from '../base/version.js';
+import { API_LEVEL, VERSION } from '../base/version.js';
 import type { ConsumerConfig } from './consumer-config.js';
 import type { StreamConfig } from './stream-config.js';
-
-/** What of the JetStream API is spoken here: that of nats-server 2.12. */
-export const API_LEVEL = 2;
 
 const REQUIRED = '_nats.req.level';
 const SERVER_VERSION = '_nats.ver';

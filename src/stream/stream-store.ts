@@ -25,3 +25,9 @@ export interface StreamStore {
   /** Removes everything. */
   delete(): Promise<void>;
 }
+
+/** A stream as it was written down. */
+export interface StoredStream {
+  config: StreamConfig;
+  createdMs: number;
+}

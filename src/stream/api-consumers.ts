@@ -1,0 +1,116 @@
+import { apiError } from './api-error.js';
+import { type ApiRequest, expectEmpty, isEmpty, jsonOf, type Operation, page } from './api-request.js';
+import type { Consumer } from './consumer.js';
+import { type ConsumerRequest, createConsumerShape } from './consumer-config.js';
+import { createConsumer, deleteConsumer, getConsumer, pauseConsumer } from './consumers.js';
+import { object, text, time, whole } from './shape.js';
+import type { Stream } from './stream.js';
+import { consumerInfo } from './stream-info.js';
+import { isNever } from './time.js';
+
+const NAMES_MAX = 1024;
+const LIST_MAX = 256;
+
+const pageShape = object('ConsumersRequest', { offset: whole });
+const pauseShape = object('ConsumerPauseRequest', { pause_until: time });
+const unpinShape = object('ConsumerUnpinRequest', { group: text });
+
+/** How a consumer is asked for: with a name, without one, or as durable in the old way. */
+type Way = 'named' | 'ephemeral' | 'durable';
+
+function creation(way: Way): (request: ApiRequest) => Promise<object> {
+  return async (request) => {
+    const { stream_name, config, action = '', pedantic = false } = jsonOf(request, createConsumerShape);
+    const [streamName, name = '', ...filter] = request.args;
+    if (streamName !== stream_name) throw apiError('streamMismatch');
+    if (/[\\/]/.test(name)) throw apiError('consumerNameContainsPathSeparators');
+    if (config === undefined) throw apiError('consumerConfigRequired');
+    checkNames(way, name, config);
+    if (name !== '') config.name = name;
+    if (filter.length > 0) checkFilter(filter.join('.'), config);
+    const stream = request.streams.get(streamName);
+    return consumerInfo(await createConsumer(request.streams, stream, { config, action, pedantic }));
+  };
+}
+
+function checkNames(way: Way, name: string, { durable_name = '' }: ConsumerRequest): void {
+  if (way === 'ephemeral' && durable_name !== '') throw apiError('consumerEphemeralWithDurableName');
+  if (way === 'durable' && durable_name === '') throw apiError('consumerDurableNameNotSet');
+  if (way !== 'ephemeral' && durable_name !== '' && durable_name !== name)
+    throw apiError('consumerDurableNameNotMatchSubject');
+}
+
+function checkFilter(filter: string, { filter_subject, filter_subjects = [] }: ConsumerRequest): void {
+  if (filter_subjects.length > 0) throw apiError('consumerMultipleFiltersNotAllowed');
+  if (filter_subject !== filter) throw apiError('consumerCreateFilterSubjectMismatch');
+}
+
+function consumerOf({ streams, args }: ApiRequest): { stream: Stream; consumer: Consumer } {
+  const stream = streams.get(args[0]);
+  return { stream, consumer: getConsumer(stream, args[1]) };
+}
+
+function info(request: ApiRequest): object {
+  expectEmpty(request);
+  return consumerInfo(consumerOf(request).consumer);
+}
+
+async function remove(request: ApiRequest): Promise<object> {
+  expectEmpty(request);
+  const { stream, consumer } = consumerOf(request);
+  await deleteConsumer(stream, consumer);
+  return { success: true };
+}
+
+function visible({ streams, args }: ApiRequest): Consumer[] {
+  const consumers = [...streams.get(args[0]).consumers.values()].filter(({ config }) => !config.direct);
+  return consumers.sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+function names(request: ApiRequest): object {
+  const { offset = 0 } = isEmpty(request) ? {} : jsonOf(request, pageShape);
+  const { place, part } = page(visible(request), offset, NAMES_MAX);
+  return { ...place, consumers: part.map(({ name }) => name) };
+}
+
+function list(request: ApiRequest): object {
+  const { offset = 0 } = isEmpty(request) ? {} : jsonOf(request, pageShape);
+  const { place, part } = page(visible(request), offset, LIST_MAX);
+  return { ...place, consumers: part.map(consumerInfo) };
+}
+
+async function pause(request: ApiRequest): Promise<object> {
+  const { pause_until } = isEmpty(request) ? {} : jsonOf(request, pauseShape);
+  const { stream, consumer } = consumerOf(request);
+  await pauseConsumer(stream, consumer, isNever(pause_until) ? undefined : pause_until);
+  const untilMs = consumer.pausedUntilMs;
+  return {
+    paused: untilMs > 0,
+    pause_until: pause_until ?? '0001-01-01T00:00:00Z',
+    pause_remaining: untilMs > 0 ? (untilMs - stream.nowMs) * 1e6 : undefined,
+  };
+}
+
+function unpin(request: ApiRequest): object {
+  if (isEmpty(request)) throw apiError('badRequest');
+  const { group = '' } = jsonOf(request, unpinShape);
+  const { consumer } = consumerOf(request);
+  if (group === '') throw apiError('invalidJson', { err: 'consumer group not specified' });
+  if (consumer.config.priority_policy !== 'pinned_client' || !consumer.config.priority_groups?.includes(group))
+    throw apiError('consumerInvalidPriorityGroup');
+  if (consumer.pull?.pin.release('admin')) consumer.wake();
+  return {};
+}
+
+/** Operations on consumers. */
+export const CONSUMER_OPERATIONS: readonly Operation[] = [
+  { name: 'CONSUMER.DURABLE.CREATE', args: [2, 2], type: 'consumer_create', handle: creation('durable') },
+  { name: 'CONSUMER.CREATE', args: [1, 1], type: 'consumer_create', handle: creation('ephemeral') },
+  { name: 'CONSUMER.CREATE', args: [2, Number.POSITIVE_INFINITY], type: 'consumer_create', handle: creation('named') },
+  { name: 'CONSUMER.INFO', args: [2, 2], type: 'consumer_info', handle: info },
+  { name: 'CONSUMER.DELETE', args: [2, 2], type: 'consumer_delete', handle: remove },
+  { name: 'CONSUMER.NAMES', args: [1, 1], type: 'consumer_names', handle: names },
+  { name: 'CONSUMER.LIST', args: [1, 1], type: 'consumer_list', handle: list },
+  { name: 'CONSUMER.PAUSE', args: [2, 2], type: 'consumer_pause', handle: pause },
+  { name: 'CONSUMER.UNPIN', args: [2, 2], type: 'consumer_unpin', handle: unpin },
+];

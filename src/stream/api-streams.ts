@@ -1,0 +1,133 @@
+import { API_LEVEL } from '../base/version.js';
+import { LogFilter } from '../storage/log-filter.js';
+import { filtersOverlap, isFilter } from '../subject/subject.js';
+import { apiError, invalidConfig } from './api-error.js';
+import { type ApiRequest, expectEmpty, isEmpty, jsonOf, type Operation, page } from './api-request.js';
+import { flag, natural, object, text, whole } from './shape.js';
+import type { Stream } from './stream.js';
+import { createStreamShape } from './stream-config.js';
+import { countSubjects, streamInfo } from './stream-info.js';
+
+const NAMES_MAX = 1024;
+const LIST_MAX = 256;
+const SUBJECTS_MAX = 100_000;
+
+const infoShape = object('StreamInfoRequest', { offset: whole, deleted_details: flag, subjects_filter: text });
+const namesShape = object('StreamNamesRequest', { offset: whole, subject: text });
+const purgeShape = object('StreamPurgeRequest', { seq: natural, filter: text, keep: natural });
+
+function streamOf({ streams, args }: ApiRequest): Stream {
+  return streams.get(args[0]);
+}
+
+async function create(request: ApiRequest): Promise<object> {
+  const { pedantic = false, ...config } = jsonOf(request, createStreamShape);
+  if (config.name !== request.args[0]) throw apiError('streamMismatch');
+  if (/[\\/]/.test(config.name)) throw apiError('streamNameContainsPathSeparators');
+  if (config.sealed) throw invalidConfig('stream configuration for create can not be sealed');
+  if (config.mirror_direct && config.mirror === undefined)
+    throw invalidConfig('stream has no mirror but does have mirror direct');
+  const stream = await request.streams.create(config, pedantic);
+  return { ...streamInfo(stream), did_create: true };
+}
+
+async function update(request: ApiRequest): Promise<object> {
+  const { pedantic = false, ...config } = jsonOf(request, createStreamShape);
+  if (config.name !== request.args[0]) throw apiError('streamMismatch');
+  return streamInfo(await request.streams.update(config, pedantic));
+}
+
+function info(request: ApiRequest): object {
+  const wishes = request.payload.trim().startsWith('{') ? jsonOf(request, infoShape) : {};
+  const { offset = 0, deleted_details = false, subjects_filter = '' } = wishes;
+  const stream = streamOf(request);
+  const lists = subjects_filter !== '' && isFilter(subjects_filter);
+  const total = lists ? countSubjects(stream, subjects_filter) : 0;
+  const found = streamInfo(stream, {
+    deletedDetails: deleted_details,
+    subjectsFilter: lists ? subjects_filter : '',
+    offset,
+  });
+  return { total, offset: total > 0 ? offset : 0, limit: total > 0 ? SUBJECTS_MAX : 0, ...found };
+}
+
+async function remove(request: ApiRequest): Promise<object> {
+  expectEmpty(request);
+  await request.streams.delete(streamOf(request).name);
+  return { success: true };
+}
+
+function matching({ streams }: ApiRequest, subject = ''): Stream[] {
+  if (subject === '') return streams.all();
+  return streams.all().filter(({ config }) => config.subjects?.some((filter) => filtersOverlap(filter, subject)));
+}
+
+function names(request: ApiRequest): object {
+  const { offset = 0, subject } = isEmpty(request) ? {} : jsonOf(request, namesShape);
+  const { place, part } = page(matching(request, subject), offset, NAMES_MAX);
+  return { ...place, streams: part.length > 0 ? part.map(({ name }) => name) : null };
+}
+
+function list(request: ApiRequest): object {
+  const { offset = 0, subject } = isEmpty(request) ? {} : jsonOf(request, namesShape);
+  const { place, part } = page(matching(request, subject), offset, LIST_MAX);
+  return { ...place, streams: part.map((stream) => streamInfo(stream)) };
+}
+
+function purge(request: ApiRequest): object {
+  const { seq = 0, filter = '', keep = 0 } = isEmpty(request) ? {} : jsonOf(request, purgeShape);
+  if (seq > 0 && keep > 0) throw apiError('badRequest');
+  const stream = streamOf(request);
+  if (stream.config.sealed) throw apiError('streamSealed');
+  if (stream.config.deny_purge) throw apiError('streamPurgeFailed', { err: 'stream purge not permitted' });
+  if (filter !== '' && !isFilter(filter)) throw apiError('badRequest');
+  const purged = stream.purge({
+    filter: filter === '' || filter === '>' ? null : LogFilter.of([filter]),
+    ...(seq > 0 ? { before: seq } : {}),
+    ...(keep > 0 ? { keep } : {}),
+  });
+  return { success: true, purged };
+}
+
+function accountInfo({ streams, stats }: ApiRequest): object {
+  const { memoryBytes, storeBytes, memoryReserved, storeReserved } = streams.usage();
+  const { limits } = streams;
+  const consumers = streams.all().flatMap((stream) => [...stream.consumers.values()]);
+  return {
+    memory: memoryBytes,
+    storage: storeBytes,
+    reserved_memory: memoryReserved,
+    reserved_storage: storeReserved,
+    streams: streams.size,
+    consumers: consumers.filter(({ config }) => !config.direct).length,
+    limits: {
+      max_memory: -1,
+      max_storage: -1,
+      max_streams: limits.streamsMax,
+      max_consumers: limits.consumersMax,
+      max_ack_pending: limits.ackPendingMax || -1,
+      memory_max_stream_bytes: -1,
+      storage_max_stream_bytes: -1,
+      max_bytes_required: false,
+    },
+    domain: streams.domain || undefined,
+    api: {
+      level: API_LEVEL,
+      total: stats.total,
+      errors: stats.errors,
+      inflight: stats.inFlight > 1 ? stats.inFlight : undefined,
+    },
+  };
+}
+
+/** Operations on streams and the account. */
+export const STREAM_OPERATIONS: readonly Operation[] = [
+  { name: 'INFO', args: [0, 0], type: 'account_info', handle: accountInfo },
+  { name: 'STREAM.CREATE', args: [1, 1], type: 'stream_create', handle: create },
+  { name: 'STREAM.UPDATE', args: [1, 1], type: 'stream_update', handle: update },
+  { name: 'STREAM.INFO', args: [1, 1], type: 'stream_info', handle: info },
+  { name: 'STREAM.DELETE', args: [1, 1], type: 'stream_delete', handle: remove },
+  { name: 'STREAM.NAMES', args: [0, 0], type: 'stream_names', handle: names },
+  { name: 'STREAM.LIST', args: [0, 0], type: 'stream_list', handle: list },
+  { name: 'STREAM.PURGE', args: [1, 1], type: 'stream_purge', handle: purge },
+];

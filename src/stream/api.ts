@@ -1,0 +1,168 @@
+import { textOf, utf8 } from '../base/bytes.js';
+import { API_LEVEL } from '../base/version.js';
+import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
+import { composeMessage, type Message } from '../message/message.js';
+import { readAckAddress, readAckVerb } from './ack-message.js';
+import { CONSUMER_OPERATIONS } from './api-consumers.js';
+import { ApiError, type ApiErrorJson, apiError, errorJson } from './api-error.js';
+import { MESSAGE_OPERATIONS } from './api-messages.js';
+import type { ApiRequest, ApiStats, Operation } from './api-request.js';
+import { STREAM_OPERATIONS } from './api-streams.js';
+import { DirectGet } from './direct-get.js';
+import { HEADER, type Headers, readHeaders, status } from './headers.js';
+import type { Streams } from './streams.js';
+
+const PREFIX = '$JS.API.';
+const OPERATIONS = [...STREAM_OPERATIONS, ...MESSAGE_OPERATIONS, ...CONSUMER_OPERATIONS];
+const TYPE = (name: string) => `io.nats.jetstream.api.v1.${name}_response`;
+
+/** The `$JS` subjects of one account: the API, acknowledgements, flow control. */
+export class StreamApi implements Subscriber {
+  readonly stats: ApiStats = { total: 0, errors: 0, inFlight: 0 };
+  private readonly streams: Streams;
+  private readonly strict: boolean;
+  private readonly subscriptions: Subscription[] = [];
+  /** Where the API's own part of a subject begins, by the first token behind `$JS`. */
+  private readonly domainPrefix: string;
+
+  constructor(streams: Streams, strict: boolean) {
+    this.streams = streams;
+    this.strict = strict;
+    this.domainPrefix = streams.domain === '' ? '' : `$JS.${streams.domain}.API.`;
+    const filters = [`${PREFIX}>`, '$JS.ACK.>', '$JS.FC.>'];
+    if (this.domainPrefix !== '') filters.push(`${this.domainPrefix}>`);
+    for (const filter of filters) {
+      const subscription = new Subscription(this, utf8(filter), null, utf8('js'));
+      this.subscriptions.push(subscription);
+      streams.broker.subscribe(subscription);
+    }
+  }
+
+  close(): void {
+    for (const subscription of this.subscriptions) this.streams.broker.unsubscribe(subscription);
+  }
+
+  deliver(leg: Leg, message: Message): boolean {
+    const { filter } = leg.subscription;
+    if (filter === '$JS.ACK.>') return this.onAck(message);
+    const subject = textOf(message.bytes, message.subjectStart, message.subjectEnd);
+    if (filter === '$JS.FC.>') return this.onFlow(subject);
+    const prefix = filter === `${PREFIX}>` ? PREFIX : this.domainPrefix;
+    return this.onRequest(subject.slice(prefix.length), message);
+  }
+
+  private onAck(message: Message): boolean {
+    const address = readAckAddress(message);
+    const verb = address === null ? null : readAckVerb(message);
+    if (address === null || verb === null) return true;
+    const consumer = this.streams.find(address.stream)?.consumers.get(address.consumer);
+    if (consumer === undefined) return false;
+    const reply = message.bytes.slice(message.replyStart, message.replyEnd);
+    consumer.onAck(address, verb, reply);
+    if (reply.length > 0 && verb.kind !== 'next') void this.confirm(address.stream, address.consumer, reply);
+    return true;
+  }
+
+  /** Answers an acknowledgement once what it said is durable. */
+  private async confirm(streamName: string, consumer: string, reply: Uint8Array): Promise<void> {
+    await this.streams.find(streamName)?.store.flush(consumer);
+    this.send(reply, null, new Uint8Array(0));
+  }
+
+  /** `$JS.FC.<stream>.<consumer>.<id>`. */
+  private onFlow(subject: string): boolean {
+    const [, , stream, consumer] = subject.split('.');
+    this.streams.find(stream)?.consumers.get(consumer)?.push?.onFlowReply(subject);
+    return true;
+  }
+
+  private onRequest(name: string, message: Message): boolean {
+    const { bytes, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
+    const reply = bytes.slice(replyStart, replyEnd);
+    const payload = textOf(bytes, payloadStart, payloadEnd);
+    const headers = payloadStart > headersStart ? readHeaders(message) : null;
+    const tokens = name.split('.');
+    if (name.startsWith('CONSUMER.MSG.NEXT.')) return this.onNext(tokens.slice(3), payload, { reply, headers });
+    if (name.startsWith('DIRECT.GET.')) return this.onDirectGet(tokens.slice(2), payload, { reply, headers });
+    const operation = findOperation(tokens);
+    const args = operation === undefined ? [] : tokens.slice(operation.name.split('.').length);
+    const { streams, strict, stats } = this;
+    void this.answer(operation, { streams, args, payload, headers, reply, strict, stats }, `$JS.API.${name}`);
+    return true;
+  }
+
+  private onNext([stream, name]: string[], payload: string, { reply, headers }: Asked): boolean {
+    const consumer = this.streams.find(stream)?.consumers.get(name);
+    if (consumer === undefined) return false;
+    if (isTooNew(headers)) this.send(reply, status('412 Required Api Level'), new Uint8Array(0));
+    else if (consumer.pull === null) this.send(reply, status('409 Consumer is push based'), new Uint8Array(0));
+    else consumer.onRequest(payload, reply);
+    return true;
+  }
+
+  private onDirectGet([name, ...key]: string[], payload: string, { reply, headers }: Asked): boolean {
+    const stream = this.streams.find(name);
+    if (stream === undefined || !stream.config.allow_direct) return false;
+    if (reply.length === 0) return true;
+    if (isTooNew(headers)) this.send(reply, status('412 Required Api Level'), new Uint8Array(0));
+    else new DirectGet(stream, reply).answer(payload, key.join('.'));
+    return true;
+  }
+
+  private async answer(operation: Operation | undefined, request: ApiRequest, subject: string): Promise<void> {
+    const { stats } = this;
+    stats.total++;
+    stats.inFlight++;
+    const type = TYPE(operation?.type ?? 'system');
+    let said: object;
+    try {
+      if (operation === undefined) throw apiError('badRequest');
+      if (isTooNew(request.headers)) throw apiError('requiredApiLevel');
+      said = { type, ...(await operation.handle(request)) };
+    } catch (error) {
+      stats.errors++;
+      said = { type, error: this.errorOf(error, subject) };
+    }
+    stats.inFlight--;
+    const text = JSON.stringify(said);
+    this.send(request.reply, null, utf8(text));
+    this.audit(subject, request.payload, text);
+  }
+
+  private errorOf(error: unknown, subject: string): ApiErrorJson {
+    if (error instanceof ApiError) return error.json;
+    const text = error instanceof Error ? error.message : String(error);
+    this.streams.logger.error(`JetStream: cannot serve ${subject}: ${text}`);
+    return errorJson('streamGeneralError', { err: text });
+  }
+
+  private audit(subject: string, request: string, response: string): void {
+    const { name } = this.streams.broker;
+    this.streams.advise('API', 'api_audit', { server: '', client: { acc: name }, subject, request, response });
+  }
+
+  private send(reply: Uint8Array, headers: Uint8Array | null, payload: Uint8Array): void {
+    if (reply.length === 0) return;
+    this.streams.broker.publishDirect(composeMessage({ subject: reply, reply: null, headers, payload }));
+  }
+}
+
+/** What a request brought beside its payload. */
+interface Asked {
+  reply: Uint8Array;
+  headers: Headers | null;
+}
+
+function findOperation(tokens: readonly string[]): Operation | undefined {
+  return OPERATIONS.find(({ name, args: [least, most] }) => {
+    const named = name.split('.');
+    const rest = tokens.length - named.length;
+    return rest >= least && rest <= most && named.every((token, i) => token === tokens[i]);
+  });
+}
+
+/** Whether the request asks for more than is spoken here. */
+function isTooNew(headers: Headers | null): boolean {
+  const wanted = headers?.get(HEADER.requiredApiLevel) ?? '';
+  return wanted !== '' && !(Number(wanted) <= API_LEVEL);
+}

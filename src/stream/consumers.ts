@@ -1,0 +1,126 @@
+import { isDeepStrictEqual } from 'node:util';
+import { apiError } from './api-error.js';
+import { Consumer } from './consumer.js';
+import { type ConsumerConfig, type ConsumerRequest, inConsumerOrder } from './consumer-config.js';
+import { completeConsumer, filtersOf, isPartition, whyNotUpdate } from './consumer-rules.js';
+import { storedConsumerMetadata } from './metadata.js';
+import { NAME_LENGTH_MAX } from './names.js';
+import type { Stream } from './stream.js';
+import type { StoredConsumer } from './stream-store.js';
+import type { Streams } from './streams.js';
+
+const EPHEMERAL_NAME_LENGTH = 8;
+
+/** What a request for a consumer asks for. */
+export interface ConsumerWish {
+  config: ConsumerRequest;
+  action: '' | 'create' | 'update';
+  pedantic: boolean;
+}
+
+/** The consumer; throws an `ApiError` when there is none. */
+export function getConsumer(stream: Stream, name: string): Consumer {
+  const consumer = stream.consumers.get(name);
+  if (consumer === undefined) throw apiError('consumerNotFound');
+  return consumer;
+}
+
+/** Makes a consumer, or goes on with the one of this name under another configuration. */
+export async function createConsumer(streams: Streams, stream: Stream, wish: ConsumerWish): Promise<Consumer> {
+  const { ackPendingMax, requestBatchMax } = streams.limits;
+  const config = completeConsumer(wish.config, {
+    stream: stream.config,
+    pedantic: wish.pedantic,
+    maxAckPending: ackPendingMax,
+    maxRequestBatch: requestBatchMax,
+  });
+  config.metadata = storedConsumerMetadata(config);
+  const given = config.durable_name || config.name || '';
+  if (given.length > NAME_LENGTH_MAX) throw apiError('consumerNameTooLong', { max: NAME_LENGTH_MAX });
+  const old = stream.consumers.get(given);
+  if (old !== undefined) return updateConsumer(stream, old, { ...wish, config });
+  if (wish.action === 'update') throw apiError('consumerDoesNotExist');
+  checkRoom(streams, stream, config);
+  if (stream.config.retention === 'workqueue' && !config.direct) checkWorkQueue(stream, config, '');
+  const name = given || streams.newId(EPHEMERAL_NAME_LENGTH);
+  config.name = name;
+  const ordered = inConsumerOrder(config);
+  const consumer = new Consumer(stream, { name, config: ordered, createdMs: stream.nowMs, state: null });
+  stream.addConsumer(consumer);
+  await stream.store.saveConsumer({ name, config: ordered, createdMs: consumer.createdMs });
+  adviseConsumer(stream, name, 'CREATED', 'create');
+  if (consumer.pausedUntilMs > 0) consumer.advisePause();
+  return consumer;
+}
+
+/** Brings back a consumer that was written down. */
+export function restoreConsumer(stream: Stream, stored: StoredConsumer): void {
+  stream.addConsumer(new Consumer(stream, stored));
+}
+
+export async function deleteConsumer(stream: Stream, consumer: Consumer): Promise<void> {
+  stream.removeConsumer(consumer);
+  await stream.store.removeConsumer(consumer.name);
+  adviseConsumer(stream, consumer.name, 'DELETED', 'delete');
+}
+
+async function updateConsumer(
+  stream: Stream,
+  old: Consumer,
+  { config, action }: { config: ConsumerConfig; action: ConsumerWish['action'] },
+): Promise<Consumer> {
+  config.name = old.name;
+  const ordered = inConsumerOrder(config);
+  const same = isDeepStrictEqual(ordered, inConsumerOrder(old.config));
+  if (action === 'create' && !same) throw apiError('consumerAlreadyExists');
+  if (same) return old;
+  if (stream.config.retention === 'workqueue') checkWorkQueue(stream, config, old.name);
+  const refusal = whyNotUpdate(old.config, config);
+  if (refusal !== null) throw apiError('consumerCreate', { err: refusal });
+  const moves = old.config.deliver_subject !== config.deliver_subject;
+  if (moves && old.push?.active) throw apiError('consumerNameExist');
+  const paused = old.pausedUntilMs;
+  await stream.store.saveConsumer({ name: old.name, config: ordered, createdMs: old.createdMs });
+  old.configure(ordered);
+  if (old.pausedUntilMs !== paused) old.advisePause();
+  return old;
+}
+
+/** Pauses a consumer until then, or lets it go on. */
+export async function pauseConsumer(stream: Stream, consumer: Consumer, until: string | undefined): Promise<void> {
+  const { pause_until: _, ...rest } = consumer.config;
+  const config = inConsumerOrder({ ...rest, ...(until === undefined ? {} : { pause_until: until }) });
+  config.metadata = storedConsumerMetadata(config);
+  await stream.store.saveConsumer({ name: consumer.name, config, createdMs: consumer.createdMs });
+  consumer.configure(config);
+  consumer.advisePause();
+}
+
+function checkRoom(streams: Streams, stream: Stream, { direct }: ConsumerConfig): void {
+  if (direct) return;
+  const own = stream.config.max_consumers;
+  const { consumersMax } = streams.limits;
+  const max = own <= 0 || (consumersMax > 0 && consumersMax < own) ? consumersMax : own;
+  const there = [...stream.consumers.values()].filter(({ config }) => !config.direct).length;
+  if (max > 0 && there >= max) throw apiError('maximumConsumersLimit');
+}
+
+function checkWorkQueue(stream: Stream, config: ConsumerConfig, name: string): void {
+  if (config.ack_policy !== 'explicit') throw apiError('consumerWqRequiresExplicitAck');
+  if (config.deliver_policy !== 'all') throw apiError('consumerWqConsumerNotDeliverAll');
+  const others = [...stream.consumers.values()].filter((other) => other.name !== name && !other.config.direct);
+  if (others.length === 0) return;
+  const filters = filtersOf(config);
+  if (filters.length === 0) throw apiError('consumerWqMultipleUnfiltered');
+  if (
+    !isPartition(
+      filters,
+      others.map((other) => other.filters),
+    )
+  )
+    throw apiError('consumerWqConsumerNotUnique');
+}
+
+function adviseConsumer({ surroundings, name }: Stream, consumer: string, event: string, action: string): void {
+  surroundings.advise(`CONSUMER.${event}.${name}.${consumer}`, 'consumer_action', { stream: name, consumer, action });
+}

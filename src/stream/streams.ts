@@ -1,0 +1,223 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { Account } from '../broker/account.js';
+import { filtersOverlap } from '../subject/subject.js';
+import { Advisories } from './advisories.js';
+import { apiError } from './api-error.js';
+import { newId } from './id.js';
+import type { StreamLimits } from './limits.js';
+import { storedStreamMetadata } from './metadata.js';
+import { Stream } from './stream.js';
+import { inOrder, type StreamConfig, type StreamRequest } from './stream-config.js';
+import { completeStream } from './stream-rules.js';
+import type { StoredStream, StreamStore } from './stream-store.js';
+import { checkStreamUpdate } from './stream-update-rules.js';
+import type { Surroundings } from './surroundings.js';
+
+/** What an account's streams are made with. */
+export interface StreamsParts {
+  broker: Account;
+  clock: Clock;
+  logger: Logger;
+  random: () => number;
+  domain: string;
+  limits: StreamLimits;
+  /** A store for a stream of this configuration. */
+  newStore(config: StreamConfig): Promise<StreamStore>;
+}
+
+/** How much of each storage is used. */
+export interface Usage {
+  memoryBytes: number;
+  storeBytes: number;
+  memoryReserved: number;
+  storeReserved: number;
+}
+
+/** The streams of one account. */
+export class Streams implements Surroundings {
+  readonly broker: Account;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly domain: string;
+  readonly limits: StreamLimits;
+  private readonly random: () => number;
+  private readonly newStore: StreamsParts['newStore'];
+  private readonly advisories: Advisories;
+  private readonly byName = new Map<string, Stream>();
+  /** Names of streams that are being made. */
+  private readonly making = new Map<string, StreamConfig>();
+
+  constructor({ broker, clock, logger, random, domain, limits, newStore }: StreamsParts) {
+    this.broker = broker;
+    this.clock = clock;
+    this.logger = logger;
+    this.random = random;
+    this.domain = domain;
+    this.limits = limits;
+    this.newStore = newStore;
+    this.advisories = new Advisories({ broker, clock, newId: (length) => this.newId(length), domain });
+    broker.watchInterest(({ filter }) => this.onInterest(filter));
+  }
+
+  newId(length: number): string {
+    return newId(length, this.random);
+  }
+
+  advise(subject: string, type: string, fields: object): void {
+    this.advisories.advise(subject, type, fields);
+  }
+
+  measure(subject: string, type: string, fields: object): void {
+    this.advisories.measure(subject, type, fields);
+  }
+
+  /** By name. */
+  all(): Stream[] {
+    return [...this.byName.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  get size(): number {
+    return this.byName.size;
+  }
+
+  find(name: string): Stream | undefined {
+    return this.byName.get(name);
+  }
+
+  /** The stream; throws an `ApiError` when there is none. */
+  get(name: string): Stream {
+    const stream = this.byName.get(name);
+    if (stream === undefined) throw apiError('streamNotFound');
+    return stream;
+  }
+
+  /** Makes a stream; one that is there already with the same configuration is answered as it is. */
+  async create(request: StreamRequest, pedantic: boolean): Promise<Stream> {
+    const config = this.complete(request, pedantic);
+    const old = this.byName.get(config.name);
+    if (old !== undefined) {
+      if (isDeepStrictEqual(inOrder(old.config), inOrder(config))) return old;
+      throw apiError('streamNameExist');
+    }
+    if (this.making.has(config.name)) throw apiError('streamNameExist');
+    if (config.num_replicas > 1) throw apiError('streamReplicasNotSupported');
+    if (this.limits.streamsMax >= 0 && this.size + this.making.size >= this.limits.streamsMax)
+      throw apiError('maximumStreamsLimit');
+    this.checkOverlap(config);
+    this.checkRoom(config, 0);
+    this.making.set(config.name, config);
+    try {
+      return await this.make(config);
+    } finally {
+      this.making.delete(config.name);
+    }
+  }
+
+  private async make(config: StreamConfig): Promise<Stream> {
+    const store = await this.newStore(config);
+    const createdMs = this.clock.nowMs();
+    await store.saveConfig(config, createdMs);
+    const stream = await Stream.open({ config, createdMs, surroundings: this, store });
+    this.add(stream);
+    this.adviseStream(stream, 'CREATED', 'create');
+    return stream;
+  }
+
+  /** Brings back a stream that was written down. */
+  async restore({ config, createdMs }: StoredStream, store: StreamStore): Promise<Stream> {
+    const stream = await Stream.open({ config, createdMs, surroundings: this, store });
+    this.add(stream);
+    return stream;
+  }
+
+  private add(stream: Stream): void {
+    this.byName.set(stream.name, stream);
+    stream.listen();
+    this.onAdded(stream);
+  }
+
+  /** Told of every stream that comes, and of each change of its configuration. */
+  onAdded: (stream: Stream) => void = () => {};
+
+  async update(request: StreamRequest, pedantic: boolean): Promise<Stream> {
+    const stream = this.get(request.name ?? '');
+    const config = this.complete(request, pedantic);
+    checkStreamUpdate(stream.config, config);
+    this.checkOverlap(config);
+    this.checkRoom(config, Math.max(0, stream.config.max_bytes));
+    config.metadata = storedStreamMetadata(config);
+    const ordered = inOrder(config);
+    await stream.store.saveConfig(ordered, stream.createdMs);
+    stream.configure(ordered);
+    this.onAdded(stream);
+    this.adviseStream(stream, 'UPDATED', 'modify');
+    return stream;
+  }
+
+  async delete(name: string): Promise<void> {
+    const stream = this.get(name);
+    this.byName.delete(name);
+    await stream.close('deleted');
+    this.adviseStream(stream, 'DELETED', 'delete');
+  }
+
+  private complete(request: StreamRequest, pedantic: boolean): StreamConfig {
+    const config = completeStream(request, {
+      pedantic,
+      duplicateWindowMax: this.limits.duplicateWindowMaxNs,
+      find: (name) => this.byName.get(name)?.config ?? this.making.get(name),
+    });
+    config.metadata = storedStreamMetadata(config);
+    return inOrder(config);
+  }
+
+  private checkOverlap({ name, subjects = [] }: StreamConfig): void {
+    const others = [...this.byName.values()].map(({ config }) => config).concat(...this.making.values());
+    for (const other of others) {
+      if (other.name === name) continue;
+      for (const taken of other.subjects ?? [])
+        if (subjects.some((subject) => filtersOverlap(subject, taken))) throw apiError('streamSubjectOverlap');
+    }
+  }
+
+  /** Whether as many bytes as the stream may have are there; `had` of them it has already. */
+  private checkRoom({ max_bytes, storage }: StreamConfig, had: number): void {
+    if (max_bytes <= 0) return;
+    const { memoryReserved, storeReserved } = this.usage();
+    const { memoryBytesMax, storeBytesMax } = this.limits;
+    const [reserved, max] = storage === 'memory' ? [memoryReserved, memoryBytesMax] : [storeReserved, storeBytesMax];
+    if (max < 0 || reserved - had + max_bytes <= max) return;
+    throw apiError(storage === 'memory' ? 'memoryResourcesExceeded' : 'storageResourcesExceeded');
+  }
+
+  usage(): Usage {
+    const usage: Usage = { memoryBytes: 0, storeBytes: 0, memoryReserved: 0, storeReserved: 0 };
+    for (const { config, log } of this.byName.values()) {
+      const reserved = Math.max(0, config.max_bytes);
+      if (config.storage === 'memory') {
+        usage.memoryBytes += log.state.bytes;
+        usage.memoryReserved += reserved;
+      } else {
+        usage.storeBytes += log.state.bytes;
+        usage.storeReserved += reserved;
+      }
+    }
+    return usage;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.byName.values()].map((stream) => stream.close('shutdown')));
+    this.byName.clear();
+  }
+
+  private onInterest(filter: string): void {
+    for (const stream of this.byName.values())
+      for (const consumer of stream.consumers.values()) consumer.onInterest(filter);
+  }
+
+  private adviseStream({ name }: Stream, event: string, action: string): void {
+    this.advise(`STREAM.${event}.${name}`, 'stream_action', { stream: name, action });
+  }
+}
