@@ -74,6 +74,19 @@ export function rangesEqual(a: Uint8Array, aStart: number, b: Uint8Array, bStart
   return true;
 }
 
+/** Whether `bytes[start, end)` begins with `prefix`. */
+export function hasPrefix(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
+  if (end - start < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
+  return true;
+}
+
+/** Whether `bytes[start, end)` begins with one of the prefixes. */
+export function hasAnyPrefix(bytes: Uint8Array, start: number, end: number, prefixes: readonly Uint8Array[]): boolean {
+  for (let i = 0; i < prefixes.length; i++) if (hasPrefix(bytes, start, end, prefixes[i])) return true;
+  return false;
+}
+
 /** Writes a non-negative integer in decimal at `at`; returns the offset behind it. */
 export function writeDecimal(bytes: Uint8Array, at: number, value: number): number {
   let digits = 1;

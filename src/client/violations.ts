@@ -1,4 +1,4 @@
-import { utf8 } from '../base/bytes.js';
+import { hasAnyPrefix, utf8 } from '../base/bytes.js';
 import { ErrorText } from '../wire/nats/errors.js';
 import { Violation } from '../wire/nats/operations.js';
 import { ClosedReason } from './closed-reason.js';
@@ -23,9 +23,5 @@ const RESERVED_REPLIES = ['_R_.', '$JS.ACK.', '_GR_.', '$GR.'].map(utf8);
 
 /** Reply subjects that only servers may use. */
 export function isReservedReply(bytes: Uint8Array, start: number, end: number): boolean {
-  const first = bytes[start];
-  if (first !== 0x5f && first !== 0x24) return false;
-  return RESERVED_REPLIES.some(
-    (prefix) => end - start >= prefix.length && prefix.every((byte, i) => bytes[start + i] === byte),
-  );
+  return hasAnyPrefix(bytes, start, end, RESERVED_REPLIES);
 }

@@ -1,4 +1,4 @@
-import { utf8 } from '../base/bytes.js';
+import { hasAnyPrefix, utf8 } from '../base/bytes.js';
 import { SubjectTrie, type TrieValue } from '../subject/trie.js';
 import type { Attachment } from './attachment.js';
 import type { Chain } from './chain.js';
@@ -64,7 +64,7 @@ export class AttachmentSet {
   /** The chain of a literal subject, or null when nothing is attached to it. The house's own subjects have none. */
   chainFor(bytes: Uint8Array, start: number, end: number): Chain | null {
     if (!this.enabled || this.attachments.size === 0) return null;
-    if (startsWith(bytes, start, end, WEIR) || startsWith(bytes, start, end, SYS)) return null;
+    if (hasAnyPrefix(bytes, start, end, OWN)) return null;
     this.index ??= this.makeIndex();
     const { found } = this;
     found.length = 0;
@@ -102,14 +102,7 @@ export class AttachmentSet {
 
 /** Different sets of attachments that subjects may have and whose chains are remembered. */
 const CHAINS_MAX = 4096;
-const WEIR = utf8('$WEIR.');
-const SYS = utf8('$SYS.');
-
-function startsWith(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
-  if (end - start < prefix.length) return false;
-  for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
-  return true;
-}
+const OWN = [utf8('$WEIR.'), utf8('$SYS.')];
 
 function byOrder(one: Attachment, other: Attachment): number {
   const phase = PHASES.indexOf(one.phase) - PHASES.indexOf(other.phase);
