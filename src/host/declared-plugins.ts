@@ -8,8 +8,8 @@ export class DeclaredPlugins {
   private readonly host: PluginHost;
   private modules: readonly string[] = [];
   private attachments: readonly string[] = [];
-  /** Attachments that were started and wait to be put to work. */
-  private started: readonly Attachment[] = [];
+  /** Attachments that were started and wait to be put to work, by their declaration. */
+  private started: ReadonlyMap<AttachmentDeclaration, Attachment> = new Map();
 
   constructor(host: PluginHost) {
     this.host = host;
@@ -20,17 +20,23 @@ export class DeclaredPlugins {
    * has, and a new one waits for `attach`.
    */
   async install(declared: PluginDeclarations, readFile: (path: string) => Promise<Uint8Array>): Promise<void> {
+    const versions = new Map<string, number>();
     for (const { name, file } of declared.modules) {
       try {
-        await this.host.install(name, await readFile(file), true);
+        versions.set(name, (await this.host.install(name, await readFile(file), true)).number);
       } catch (error) {
         const text = `plugin ${JSON.stringify(name)} from ${JSON.stringify(file)}: ${describe(error)}`;
         throw new Failure('plugin-declared', text, { cause: error });
       }
     }
-    this.started = [];
-    const started: Attachment[] = [];
-    for (const declaration of declared.attachments) started.push(await this.host.deployments.start(declaration, true));
+    this.started = new Map();
+    const started = new Map<AttachmentDeclaration, Attachment>();
+    for (const declaration of declared.attachments) {
+      // Of a declared module, what its file holds: the registry may have newer versions.
+      const version = declaration.version ?? versions.get(declaration.plugin);
+      const exact = version === undefined ? declaration : { ...declaration, version };
+      started.set(declaration, await this.host.deployments.start(exact, true));
+    }
     this.started = started;
   }
 
@@ -55,11 +61,9 @@ export class DeclaredPlugins {
 
   /** What stays as it was keeps its state and its counters. */
   private attachOne(declaration: AttachmentDeclaration): void {
-    const { host } = this;
-    const version = host.registry.version(declaration.plugin, declaration.version);
-    const started = this.started.find((each) => each.declaration === declaration && each.version === version);
-    if (started !== undefined) host.deployments.put(started, true);
-    else host.attach(declaration, true);
+    const started = this.started.get(declaration);
+    if (started !== undefined) this.host.deployments.put(started, true);
+    else this.host.attach(declaration, true);
   }
 
   private restore(name: string, attachment: Attachment | undefined): void {
