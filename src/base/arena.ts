@@ -1,3 +1,5 @@
+import { WORD_SLACK_BYTES } from './bytes.js';
+
 /**
  * Memory in which bytes are moved by one WebAssembly instruction: from JavaScript that is the fastest copy there is, since it
  * makes no view (9 ns against 30 ns at 128 bytes, bench/micro/copy.ts). The network's read buffer and most outbound slabs lie here.
@@ -32,6 +34,26 @@ export function takeFromArena(length: number): Uint8Array | null {
   const bytes = new Uint8Array(memory, used, length);
   used += Math.ceil(length / ALIGN_BYTES) * ALIGN_BYTES;
   return bytes;
+}
+
+/** As much as a socket is read at once, and what lies before it. */
+const LOAN_BYTES = 264 * 1024;
+const LOANS_MAX = 6;
+const loans: Uint8Array[] = [];
+let loansMade = 0;
+
+/** Takes a block with room for `length` bytes, for a short while; null when there is none. It has room for copies by words behind them. */
+export function borrowFromArena(length: number): Uint8Array | null {
+  if (length + WORD_SLACK_BYTES > LOAN_BYTES) return null;
+  const loan = loans.pop();
+  if (loan !== undefined || loansMade === LOANS_MAX) return loan ?? null;
+  loansMade++;
+  return takeFromArena(LOAN_BYTES);
+}
+
+/** Gives a block back. */
+export function returnToArena(loan: Uint8Array): void {
+  loans.push(loan);
 }
 
 /** The offset of `bytes` in the arena, or -1. */
