@@ -7,11 +7,14 @@ import type { Image } from '../sandbox/image.js';
 import { FAULT, Instance } from '../sandbox/instance.js';
 import type { Started } from '../sandbox/start.js';
 import { isFilter } from '../subject/subject.js';
+import { Allowance } from './allowance.js';
 import { Breaker } from './breaker.js';
 import { budgetOf } from './budgets.js';
 import { settleConfig } from './config-schema.js';
 import { type AttachmentDeclaration, type FailureAction, PHASES, type Phase } from './declarations.js';
-import type { GrantKind } from './manifest.js';
+import { FailureLog } from './failure-log.js';
+import { Histogram } from './histogram.js';
+import type { GrantKind } from './manifest-contents.js';
 import type { PluginVersion } from './registry.js';
 
 /** Calls by verdict, and what they cost. */
@@ -60,6 +63,11 @@ export class Attachment {
   readonly order: number;
   readonly counters: AttachmentCounters = noCounters();
   readonly breaker: Breaker;
+  /** Of the calls that were timed: nanoseconds and fuel. */
+  readonly latency = new Histogram();
+  readonly fuelPerCall = new Histogram();
+  /** Handed on to the next version. */
+  failures = new FailureLog();
   /** The instance of the last call: its outbox holds what the call wrote. */
   instance: Instance | null = null;
   fault: Fault = { cause: 'trap', text: '' };
@@ -72,6 +80,8 @@ export class Attachment {
   logLines = 0;
   /** What the plugin may use. */
   budget: Budget;
+  /** What it may use per second; null is no limit. */
+  private allowance: Allowance | null;
   /** As JSON text. */
   readonly config: string;
   /** Why the plugin cannot run at all, however often it is tried; null as a rule. */
@@ -94,6 +104,7 @@ export class Attachment {
     this.damage = damage;
     this.clock = clock;
     this.budget = budgetOf(declaration.budget, manifest?.budget);
+    this.allowance = Allowance.of({ ...manifest?.budget, ...declaration.budget });
     this.breaker = new Breaker(clock);
     checkDeclaration(declaration, this.phase);
     if (damage === null) checkGrants(declaration, manifest?.grants ?? []);
@@ -104,6 +115,10 @@ export class Attachment {
     if (!this.breaker.admits()) {
       return this.skip({ cause: 'unavailable', text: 'the attachment is quarantined after repeated faults' });
     }
+    if (this.allowance !== null) {
+      const limit = this.allowance.exceeded(message.payloadEnd - message.subjectStart, nowMs);
+      if (limit !== null) return this.skip({ cause: 'overload', text: `the attachment may have ${limit}` });
+    }
     this.fuelUsed = 0;
     this.work = 0;
     const instance = this.instance ?? this.renew();
@@ -112,10 +127,7 @@ export class Attachment {
     const timed = counters.calls % TIMED_EVERY === 0;
     const startedNs = timed ? this.clock.monotonicNs() : 0;
     const verdict = instance.call(message, nowMs);
-    if (timed) {
-      counters.timedNs += this.clock.monotonicNs() - startedNs;
-      counters.timedCalls++;
-    }
+    if (timed) this.time(this.clock.monotonicNs() - startedNs, instance.fuelUsed);
     this.fuelUsed = instance.fuelUsed;
     this.work += instance.fuelUsed;
     counters.calls++;
@@ -125,6 +137,15 @@ export class Attachment {
     this.work += TRAP_WORK;
     if (instance.poisoned) this.instance = null;
     return this.fail({ ...instance.fault });
+  }
+
+  /** One call stands for those that were not timed. */
+  private time(ns: number, fuel: number): void {
+    this.counters.timedNs += ns;
+    this.counters.timedCalls++;
+    this.latency.add(ns);
+    this.fuelPerCall.add(fuel);
+    this.allowance?.spend(ns * TIMED_EVERY);
   }
 
   /** Notes that the last call did what it may. */
@@ -169,7 +190,9 @@ export class Attachment {
   /** Changes budgets while running. */
   setBudget(request: NonNullable<AttachmentDeclaration['budget']>): void {
     this.declaration.budget = request;
-    this.budget = budgetOf(this.declaration.budget, this.version.manifest?.budget);
+    const asked = this.version.manifest?.budget;
+    this.budget = budgetOf(request, asked);
+    this.allowance = Allowance.of({ ...asked, ...request });
     this.instance?.setBudget(this.budget);
   }
 

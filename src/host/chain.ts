@@ -136,6 +136,7 @@ export class Chain {
   }
 
   private onFault(attachment: Attachment, message: Message): Message | number {
+    attachment.failures.note(attachment, message, this.turn.wallMs);
     switch (attachment.failureAction(message)) {
       case 'pass':
         return message;
@@ -148,6 +149,7 @@ export class Chain {
         return this.reject(500, `plugin ${attachment.declaration.plugin} failed (${cause})`);
       }
       default:
+        attachment.failures.keep(message);
         this.effects.emits.push(deadLetter(attachment, message), true);
         return ChainOutcome.drop;
     }

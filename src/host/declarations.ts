@@ -18,6 +18,11 @@ export interface BudgetRequest {
   fuel_for_init?: number;
   memory_bytes?: number;
   output_bytes?: number;
+  /** Messages and bytes beyond these are faults with the cause `overload`. */
+  messages_per_second?: number;
+  bytes_per_second?: number;
+  /** Time of the processor, as a share of one: 0.25 is a quarter of each second. */
+  cpu_share?: number;
 }
 
 /** Effects that an attachment may have. */

@@ -297,6 +297,7 @@ export class Deployments {
   private switchTo(attachment: Attachment): void {
     const { attachments, events, clock, registry } = this.parts;
     const before = attachments.get(attachment.name);
+    if (before !== undefined) attachment.failures = before.failures;
     const handed = before !== undefined && handOver(before, attachment);
     attachments.put(attachment);
     this.watch(attachment);
@@ -332,6 +333,7 @@ export class Deployments {
     if (attachments.get(name) !== attachment || previous === null || clock.nowMs() - track.swappedMs > BAKE_MS) return;
     track.previous = null;
     track.rollbacks++;
+    previous.failures = attachment.failures;
     if (attachment.savedState !== null) previous.savedState = attachment.savedState;
     attachments.put(previous);
     attachment.release();

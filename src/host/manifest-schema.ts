@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { describe, Failure } from '../base/failure.js';
 import { budgetSchema } from './attachment-schema.js';
 import { checkSchema } from './config-schema.js';
-import { GRANT_KINDS, type Manifest } from './manifest.js';
+import { GRANT_KINDS, type Manifest } from './manifest-contents.js';
 
 const part = v.optional(v.string());
 

@@ -7,6 +7,8 @@ import type { PluginHost } from './plugin-host.js';
 import { snapshotOfAttachment, snapshotOfPlugin, snapshotOfVersion, snapshotsOfAttachments } from './snapshot.js';
 
 export const API_PREFIX = '$WEIR.API.';
+/** Dead letters that one request delivers again. */
+const REDELIVERED_MAX = 1_000;
 
 /** One request as it came from a client. */
 export interface ApiRequest {
@@ -33,6 +35,8 @@ const OPERATIONS: Record<string, { named: string; run: Operation }> = {
   'ATTACHMENT.SWAP': { named: 'attachment', run: swapAttachment },
   'ATTACHMENT.ROLLBACK': { named: 'attachment', run: rollBackAttachment },
   'ATTACHMENT.BUDGET': { named: 'attachment', run: setBudget },
+  'ATTACHMENT.CAPSULE': { named: 'attachment', run: capsule },
+  'ATTACHMENT.REDELIVER': { named: 'attachment', run: redeliver },
   'ATTACHMENT.LIST': { named: '', run: listAttachments },
   'ATTACHMENT.INFO': { named: 'attachment', run: attachmentInfo },
   'ATTACHMENT.DELETE': { named: 'attachment', run: deleteAttachment },
@@ -155,19 +159,36 @@ function answerOf(host: PluginHost, attachment: Attachment): object {
   return { attachment: snapshotOfAttachment(attachment, host.deployments.trackOf(attachment.name)) };
 }
 
+/** The last failing frames, each with what decided about it. */
+function capsule(host: PluginHost, name: string): object {
+  const { failures } = find(host, name);
+  return { attachment: name, frames: failures.capsule() };
+}
+
+/** Publishes messages that became dead letters once more, as if they came now. */
+function redeliver(host: PluginHost, name: string): object {
+  const { failures } = find(host, name);
+  // What finds no room now stays for the next request.
+  const letters = failures.take(REDELIVERED_MAX);
+  for (const letter of letters) host.emits.push(letter, false);
+  host.emits.wake();
+  return { redelivered: letters.length, left: failures.letterCount };
+}
+
+function find(host: PluginHost, name: string): Attachment {
+  const attachment = host.attachments.get(name);
+  if (attachment !== undefined) return attachment;
+  throw new Failure('attachment-not-found', `there is no attachment ${JSON.stringify(name)}`);
+}
+
 function listAttachments(host: PluginHost): object {
   const attachments = snapshotsOfAttachments(host);
   return { total: attachments.length, attachments };
 }
 
 function attachmentInfo(host: PluginHost, name: string): object {
-  const attachment = host.attachments.get(name);
-  if (attachment === undefined)
-    throw new Failure('attachment-not-found', `there is no attachment ${JSON.stringify(name)}`);
-  return {
-    attachment: snapshotOfAttachment(attachment, host.deployments.trackOf(name)),
-    definition: attachment.declaration,
-  };
+  const attachment = find(host, name);
+  return { ...answerOf(host, attachment), definition: attachment.declaration };
 }
 
 async function deleteAttachment(host: PluginHost, name: string): Promise<object> {

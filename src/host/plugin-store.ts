@@ -29,7 +29,7 @@ export class MemoryPluginStore implements PluginStore {
   }
 
   /** There is nothing that could be read again after the end of the process. */
-  async save(): Promise<void> {}
+  async save(_state: string): Promise<void> {}
 
   async readModule(sha256: string): Promise<Uint8Array> {
     const found = this.modules.get(sha256);

@@ -6,7 +6,8 @@ import { budgetOf } from './budgets.js';
 import type { Ledger } from './ledger.js';
 import type { PluginRecord } from './ledger-contents.js';
 import type { PluginLimits } from './limits.js';
-import { type Manifest, readManifest } from './manifest.js';
+import { readManifest } from './manifest.js';
+import type { Manifest } from './manifest-contents.js';
 
 /** An immutable, numbered version of a plugin, addressed by the digest of its bytes. */
 export interface PluginVersion {

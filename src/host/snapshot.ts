@@ -1,4 +1,5 @@
 import type { Attachment, AttachmentCounters } from './attachment.js';
+import type { Histogram } from './histogram.js';
 import type { PluginHost } from './plugin-host.js';
 import type { PluginVersion } from './registry.js';
 import type { Track } from './track.js';
@@ -35,6 +36,18 @@ export interface AttachmentSnapshot {
   /** Mean over all calls; null before the first. */
   fuel_per_call: number | null;
   last_fault: { cause: string; text: string } | null;
+  /** Of the calls that were timed; upper bounds, in powers of two. */
+  latency_ns: Quantiles;
+  fuel: Quantiles;
+  /** Messages that can be delivered again, and those that were given up for later ones. */
+  dead_letters: number;
+  dead_letters_lost: number;
+}
+
+export interface Quantiles {
+  p50: number | null;
+  p99: number | null;
+  max: number | null;
 }
 
 export function snapshotOfVersion({ number, sha256, bytes, installedMs }: PluginVersion): VersionSnapshot {
@@ -69,5 +82,13 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     ns_per_call: timedCalls === 0 ? null : Math.round(timedNs / timedCalls),
     fuel_per_call: calls === 0 ? null : Math.round(fuel / calls),
     last_fault: faulted ? { cause: fault.cause, text: fault.text } : null,
+    latency_ns: quantilesOf(attachment.latency),
+    fuel: quantilesOf(attachment.fuelPerCall),
+    dead_letters: attachment.failures.letterCount,
+    dead_letters_lost: attachment.failures.lettersLost,
   };
+}
+
+function quantilesOf(histogram: Histogram): Quantiles {
+  return { p50: histogram.quantile(0.5), p99: histogram.quantile(0.99), max: histogram.quantile(1) };
 }

@@ -1,11 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { appendSection } from '../../plugins/build/manifest.mjs';
 import { buildFolder } from '../../src/cli/plugin-build.js';
 import { pluginFolder } from '../../src/cli/plugin-folder.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { Stage, verdictGuest } from './stage.js';
+
+// A script beside the sources: it has no types.
+const script = pathToFileURL(join(import.meta.dirname, '..', '..', 'plugins', 'build', 'manifest.mjs')).href;
+const { appendSection }: { appendSection: (wasm: Uint8Array, manifest: object) => Uint8Array } = await import(script);
 
 let stage: Stage;
 beforeEach(async () => {
@@ -13,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => stage.close());
 
-const withManifest = async (manifest: object) => appendSection(await verdictGuest(0), manifest) as Uint8Array;
+const withManifest = async (manifest: object) => appendSection(await verdictGuest(0), manifest);
 const refusal = async (operation: string, body: object | Uint8Array) =>
   (await stage.api(operation, body)).error?.description;
 
@@ -32,7 +36,7 @@ describe('a manifest', () => {
 
   test('that is not JSON, is there twice or is too large is refused', async () => {
     const good = await withManifest({});
-    const twice = appendSection(good, {}) as Uint8Array;
+    const twice = appendSection(good, {});
     expect(await refusal('PLUGIN.INSTALL.p', twice)).toMatch(/second section "weir\.manifest"/);
     const large = await withManifest({ x: 'x'.repeat(300_000) });
     expect(await refusal('PLUGIN.INSTALL.p', large)).toMatch(/bytes of the section "weir\.manifest"; at most 262144/);
