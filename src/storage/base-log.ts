@@ -58,7 +58,7 @@ export abstract class BaseLog implements MessageLog {
       return REFUSED.TOO_LARGE;
     }
     const sequence = this.ledger.append(message, length, time, this.nextFlags());
-    this.onChange();
+    this.onChange(length);
     return sequence;
   }
 
@@ -68,7 +68,7 @@ export abstract class BaseLog implements MessageLog {
 
   skipTo(sequence: number): void {
     this.ledger.skipTo(sequence);
-    this.onChange();
+    this.onChange(0);
   }
 
   read(sequence: number, into: StoredMessage): boolean {
@@ -128,7 +128,7 @@ export abstract class BaseLog implements MessageLog {
     if (!isPurgeOfAll(options, this.state.lastSequence)) return this.changed(this.trimmer.purge(options));
     const messages = this.state.messages;
     this.dropped(this.ledger.removeAll());
-    this.onChange();
+    this.onChange(0);
     return messages;
   }
 
@@ -162,15 +162,15 @@ export abstract class BaseLog implements MessageLog {
   protected abstract refusal(): number;
   /** Flags of the next record. */
   protected abstract nextFlags(): number;
-  /** Something is to be committed. */
-  protected abstract onChange(): void;
+  /** Something is to be committed: a record of so many bytes, or a removal. */
+  protected abstract onChange(recordBytes: number): void;
   /** These segments were taken out of the ledger. */
   protected abstract dropped(segments: Segment[]): void;
   /** Makes a removed message's bytes unreadable for ever; `wipe` does so in memory. */
   protected abstract overwrite(segment: Segment, sequence: number, wipe: () => void): Promise<void>;
 
   private changed<T extends number | boolean>(gone: T): T {
-    if (gone) this.onChange();
+    if (gone) this.onChange(0);
     return gone;
   }
 }

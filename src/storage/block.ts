@@ -8,6 +8,8 @@ export const BLOCK_BYTES = 64 * 1024;
 export interface BlockOwner {
   /** Its blocks, where they are in memory. */
   readonly loaded: (Block | null)[];
+  /** Where its records' checksums start: what was copied from elsewhere, even in a payload, is no record here. */
+  readonly seed: number;
 }
 
 /** Part of a segment in memory: whole records, from `bytes[0]` to `bytes[used]`. */
@@ -17,7 +19,9 @@ export class Block {
   bytes: Uint8Array;
   view: DataView;
   used = 0;
-  /** Neighbours in the cache's list; both null when it is not in a cache. */
+  /** The cache's: whether it holds this block, whether it was read lately, and the neighbours in its list. */
+  cached = false;
+  wasRead = false;
   newer: Block | null = null;
   older: Block | null = null;
 

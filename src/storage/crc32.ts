@@ -12,10 +12,10 @@ for (let i = 256; i < 2048; i++) TABLES[i] = (TABLES[i - 256] >>> 8) ^ TABLES[TA
 /** From here on zlib's own is faster, though a call of it costs 200 ns (bench/micro/storage.ts). */
 const NATIVE_BYTES_MIN = 512;
 
-/** CRC-32 (that of zlib) of `bytes[start, end)`; `view` is a view of the same bytes. */
-export function crc32(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-  if (end - start >= NATIVE_BYTES_MIN) return zlib.crc32(bytes.subarray(start, end));
-  let crc = -1;
+/** CRC-32 (that of zlib) of `bytes[start, end)`, going on from `seed`; `view` is a view of the same bytes. */
+export function crc32(bytes: Uint8Array, view: DataView, start: number, end: number, seed = 0): number {
+  if (end - start >= NATIVE_BYTES_MIN) return zlib.crc32(bytes.subarray(start, end), seed);
+  let crc = ~seed;
   let i = start;
   for (const last = end - 8; i <= last; i += 8) {
     const one = crc ^ view.getInt32(i, true);

@@ -3,6 +3,7 @@ import { Block } from './block.js';
 import type { LogState, LogTime, StoredMessage } from './message-log.js';
 import {
   FLAG,
+  RECORD_BYTES_MIN,
   readMessage,
   recordBytesOf,
   recordFlags,
@@ -10,6 +11,7 @@ import {
   recordSequence,
   recordTimeMs,
   recordTimeNs,
+  seal,
   subjectLength,
   subjectStart,
   writeMessage,
@@ -19,10 +21,10 @@ import { SubjectIndex } from './subject-index.js';
 
 /** What the ledger asks of the storage below it. */
 export interface LedgerStore {
+  /** Where the checksums of a new segment start. */
+  newSeed(): number;
   /** Reads a block that is not in memory; null when it cannot be read. */
   load(segment: Segment, index: number): Block | null;
-  /** A block of the last segment is complete. */
-  onBlockFull(block: Block): void;
   /** Messages were removed from memory: never show them again. */
   onRemoved(first: number, last: number): void;
   /** A closed segment lost messages: perhaps it is worth compacting, or has none left. */
@@ -42,6 +44,7 @@ export interface LedgerOptions {
   onRemoved: (sequence: number, subject: Uint8Array) => void;
 }
 
+const NO_TIME: LogTime = { timeMs: 0, timeNs: 0 };
 /** Catalogues may take this much before the oldest are dropped: four bytes a message. */
 const CATALOGUE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -98,6 +101,20 @@ export class Ledger {
     return sequence;
   }
 
+  /** Adds a record of removals: `payload` is of `RemovedRanges`. */
+  appendRemovals(payload: Uint8Array, flags: number): void {
+    const length = RECORD_BYTES_MIN + payload.length;
+    const sequence = this.state.lastSequence;
+    const block = this.roomFor(length, sequence + 1);
+    const at = block.used;
+    block.bytes.set(payload, at + RECORD_BYTES_MIN);
+    block.view.setUint16(at + 24, 0, true);
+    seal(block, length, sequence, NO_TIME, FLAG.REMOVALS | flags);
+    const segment = this.active();
+    segment.recordBytes += length;
+    segment.noteRemovals(block.view, at);
+  }
+
   /** A block at the end of the last segment with room for a record. */
   roomFor(length: number, sequence: number): Block {
     let segment = this.active();
@@ -106,8 +123,8 @@ export class Ledger {
     }
     const { loaded } = segment;
     const last = loaded.length > 0 ? loaded[loaded.length - 1] : null;
-    if (last?.takes(length)) return last;
-    if (last !== null) this.store.onBlockFull(last);
+    // A block that the cache may drop takes no more records.
+    if (last !== null && !last.cached && last.takes(length)) return last;
     const block = new Block(segment, loaded.length);
     segment.addBlock(sequence, block);
     block.takes(length);
@@ -118,13 +135,15 @@ export class Ledger {
   roll(sequence: number): Segment {
     const old = this.active();
     old.closed = true;
-    const block = old.loaded.at(-1);
-    if (block) this.store.onBlockFull(block);
     this.keepCatalogue(old);
-    const segment = new Segment(this.nextSegmentId++, sequence);
+    const segment = this.newSegment(sequence);
     this.segments.push(segment);
     this.lookAtShare(old);
     return segment;
+  }
+
+  newSegment(base: number): Segment {
+    return new Segment(this.nextSegmentId++, base, this.store.newSeed());
   }
 
   active(): Segment {
@@ -231,7 +250,7 @@ export class Ledger {
     const { state } = this;
     const first = state.firstSequence;
     const gone = this.segments.splice(0);
-    const segment = new Segment(this.nextSegmentId++, state.lastSequence + 1);
+    const segment = this.newSegment(state.lastSequence + 1);
     this.segments.push(segment);
     this.subjects = new SubjectIndex();
     this.catalogued.length = 0;
@@ -343,7 +362,9 @@ export class Ledger {
       if (isLast && segment.loaded[index] === near) return near;
     }
     const index = segment.blockOf(sequence);
-    return index < 0 ? null : this.blockAt(segment, index);
+    const block = index < 0 ? null : this.blockAt(segment, index);
+    if (block !== null) block.wasRead = true;
+    return block;
   }
 
   private subjectAt(block: Block, at: number): number {

@@ -5,7 +5,7 @@ import { BlockPacker } from './block-packer.js';
 import type { LedgerStore, SizeRule } from './ledger.js';
 import { type LogListener, type LogSnapshot, REFUSED } from './message-log.js';
 import { recordSequence } from './record.js';
-import { Segment } from './segment.js';
+import type { Segment } from './segment.js';
 
 const SEGMENT_BYTES = 1024 * 1024;
 /** nats-server counts 16 bytes beside what a message carries; a record has 26, and 4 more with headers. */
@@ -18,13 +18,13 @@ export class MemoryLog extends BaseLog {
 
   constructor(listener: LogListener) {
     const store: LedgerStore = {
+      newSeed: () => 0,
       load: () => null,
-      onBlockFull: () => {},
       onRemoved: () => {},
       onThinned: (segment) => this.onThinned(segment),
     };
     super(listener, store, { sizeRule: SIZE_RULE, segmentBytes: SEGMENT_BYTES });
-    this.ledger.segments.push(new Segment(0, 1));
+    this.ledger.segments.push(this.ledger.newSegment(1));
   }
 
   warm(): null {

@@ -93,7 +93,7 @@ export function seal(block: Block, length: number, sequence: number, time: LogTi
   view.setUint32(used + 12, (Math.floor(sequence / TWO_32) | (flags << 24)) >>> 0, true);
   view.setUint32(used + 16, (((time.timeMs % 4096) << 20) | time.timeNs) >>> 0, true);
   view.setUint32(used + 20, Math.floor(time.timeMs / 4096), true);
-  view.setUint32(used, crc32(bytes, view, used + 4, used + length), true);
+  view.setUint32(used, crc32(bytes, view, used + 4, used + length, block.owner.seed), true);
   block.used = used + length;
 }
 
@@ -126,8 +126,8 @@ export function subjectLength(view: DataView, at: number): number {
   return view.getUint16(at + 24, true);
 }
 
-/** Whether `bytes[at, end)` begins with a whole and undamaged record. */
-export function isRecord(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
+/** Whether `bytes[at, end)` begins with a whole and undamaged record of a segment with this seed. */
+export function isRecord(bytes: Uint8Array, view: DataView, at: number, end: number, seed: number): boolean {
   if (end - at < RECORD_BYTES_MIN) return false;
   const length = recordLength(view, at);
   if (length < RECORD_BYTES_MIN || length > RECORD_BYTES_MAX || length > end - at) return false;
@@ -138,7 +138,7 @@ export function isRecord(bytes: Uint8Array, view: DataView, at: number, end: num
     if (length < parts + HEADERS_LENGTH_BYTES) return false;
     parts += HEADERS_LENGTH_BYTES + view.getUint32(at + RECORD_BYTES_MIN, true);
   }
-  return parts <= length && crc32(bytes, view, at + 4, at + length) === view.getUint32(at, true);
+  return parts <= length && crc32(bytes, view, at + 4, at + length, seed) === view.getUint32(at, true);
 }
 
 /** Makes `into` the message of the record at `at`. */

@@ -1,5 +1,7 @@
 import type { Block, BlockOwner } from './block.js';
 import type { BlockPacker } from './block-packer.js';
+import { FLAG, recordFlags, recordLength } from './record.js';
+import { forEachRemoved } from './removal-record.js';
 
 /** More sequences than a segment may span: what is kept per sequence stays small whatever gaps there are. */
 export const SEGMENT_SPAN_MAX = 1 << 20;
@@ -22,6 +24,7 @@ export class Segment implements BlockOwner {
   readonly id: number;
   /** No message of this segment is below it, and none above `last`. An empty segment has `last === base - 1`. */
   readonly base: number;
+  readonly seed: number;
   last: number;
   /** Messages that are there, what they count for, and the bytes of their records. */
   messages = 0;
@@ -29,6 +32,9 @@ export class Segment implements BlockOwner {
   liveBytes = 0;
   /** Bytes of all records. */
   recordBytes = 0;
+  /** Bytes of records of removals, and the lowest sequence that one of them removes. */
+  removalBytes = 0;
+  removalFirst = Number.MAX_SAFE_INTEGER;
   /** The newest time of any message ever appended here. */
   timeMaxMs = 0;
   timeMaxNs = 0;
@@ -40,9 +46,10 @@ export class Segment implements BlockOwner {
   /** Nothing is appended any more. */
   closed = false;
 
-  constructor(id: number, base: number) {
+  constructor(id: number, base: number, seed = 0) {
     this.id = id;
     this.base = base;
+    this.seed = seed;
     this.last = base - 1;
   }
 
@@ -51,6 +58,12 @@ export class Segment implements BlockOwner {
     if (this.absent === null) return true;
     const at = sequence - this.base;
     return at >>> 5 >= this.absent.length || (this.absent[at >>> 5] & (1 << (at & 31))) === 0;
+  }
+
+  /** Whether a sequence, of which nothing else is known, was marked absent. */
+  isMarkedAbsent(sequence: number): boolean {
+    const at = sequence - this.base;
+    return this.absent !== null && at >>> 5 < this.absent.length && (this.absent[at >>> 5] & (1 << (at & 31))) !== 0;
   }
 
   markAbsent(sequence: number): void {
@@ -138,6 +151,15 @@ export class Segment implements BlockOwner {
     this.blockSequences = packer.sequences;
     this.loaded = packer.blocks;
     this.recordBytes = packer.recordBytes;
+  }
+
+  /** Notes the record at `at` if it is one of removals. */
+  noteRemovals(view: DataView, at: number): void {
+    if ((recordFlags(view, at) & FLAG.REMOVALS) === 0) return;
+    this.removalBytes += recordLength(view, at);
+    forEachRemoved(view, at, (first) => {
+      this.removalFirst = Math.min(this.removalFirst, first);
+    });
   }
 
   /** Notes the subject of a message that was just added; in vain if the catalogue was not begun with the segment. */

@@ -1,19 +1,61 @@
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { MemoryLog } from '../../src/storage/memory-log.js';
+import { FaultDisk } from './fault-disk.js';
+import { openLog, silentListener } from './opened.js';
 import { newSeed, Random } from './random.js';
 import { RandomOperations } from './random-operations.js';
 
 const OPERATIONS = 50_000;
 
+/** Tells which seed to run again when something fails. */
+async function seeded(run: (random: Random) => Promise<void>): Promise<void> {
+  const seed = newSeed();
+  try {
+    await run(new Random(seed));
+  } catch (thrown) {
+    throw new Error(`seed ${seed}: ${thrown instanceof Error ? thrown.message : thrown}`, { cause: thrown });
+  }
+}
+
 describe('random operations on a log and on a simple model of it', () => {
-  test('memory', () => {
-    const seed = newSeed();
-    console.info(`seed ${seed}`);
-    const operations = new RandomOperations(new Random(seed), (listener) => new MemoryLog(listener));
-    for (let i = 0; i < OPERATIONS; i++) {
-      operations.step();
-      if (i % 1000 === 0) operations.compare();
-    }
-    operations.compare();
-  });
+  test('memory', () =>
+    seeded(async (random) => {
+      const operations = new RandomOperations(random, new MemoryLog(silentListener));
+      for (let i = 0; i < OPERATIONS; i++) {
+        operations.step();
+        if (i % 1000 === 0) operations.compare();
+      }
+      operations.compare();
+    }));
+
+  test('file, opened again from time to time', () =>
+    seeded(async (random) => {
+      let disk = new FaultDisk();
+      const operations = new RandomOperations(random, await openLog(disk));
+      const reopen = async () => {
+        operations.log = await openLog(disk, { listener: operations.listener() });
+        expect(operations.log.damages).toEqual([]);
+        operations.compare();
+      };
+      for (let i = 0; i < OPERATIONS; i++) {
+        operations.step();
+        if (random.next(100) === 0) expect(await operations.log.flush()).toBeNull();
+        const roll = random.next(1000);
+        if (roll === 0) {
+          await operations.log.close();
+          await reopen();
+        } else if (roll === 1) {
+          await operations.log.flush();
+          disk = disk.afterKill();
+          await reopen();
+        } else if (roll === 2) {
+          await operations.log.flush();
+          disk = disk.afterPowerLoss(random);
+          await reopen();
+        } else if (roll === 3) operations.compare();
+      }
+      await operations.log.flush();
+      operations.compare();
+      await operations.log.close();
+    }));
 });

@@ -1,0 +1,224 @@
+import type { Clock, Timer } from '../base/clock.js';
+import { describe, Failure } from '../base/failure.js';
+import type { BlockCache } from './block-cache.js';
+import { errorCode } from './disk.js';
+import type { Ledger } from './ledger.js';
+import { FLAG } from './record.js';
+import { RemovedRanges } from './removal-record.js';
+import type { Segment } from './segment.js';
+import type { SegmentFile } from './segment-file.js';
+
+/** When a commit counts: after a sync of its own, after the write with a sync every so often, or after the write alone. */
+export type SyncPolicy = 'always' | 'interval' | 'os';
+
+export interface CommitterOptions {
+  ledger: Ledger;
+  clock: Clock;
+  cache: BlockCache;
+  sync: SyncPolicy;
+  syncIntervalMs: number;
+  files: ReadonlyMap<Segment, SegmentFile>;
+  /** Makes a segment's file, its name durable. */
+  create(segment: Segment): Promise<SegmentFile>;
+  onCommit(sequence: number): void;
+  onTrouble(trouble: Failure | null): void;
+  /** A commit is done. */
+  afterCommit(): void;
+}
+
+const RETRY_MS = 250;
+
+/**
+ * Brings a ledger to its files. One commit runs at a time; whatever is changed meanwhile makes up the next one. What was not made
+ * durable stays in memory, so that after a failure all of it is written again: a failed sync says nothing about what was written.
+ */
+export class Committer {
+  trouble: Failure | null = null;
+  /** Bytes appended and not yet durable. */
+  pendingBytes = 0;
+  /** Whether the next record is the first behind a point that will be durable before it is written. */
+  flagNext = true;
+  readonly removed = new RemovedRanges();
+  private readonly options: CommitterOptions;
+  private running: Promise<void> | null = null;
+  private scheduled = false;
+  private changed = false;
+  private stopped = false;
+  private atStart: (() => void)[] = [];
+  private waiters: ((failure: Failure | null) => void)[] = [];
+  private retryTimer: Timer | null = null;
+  private syncTimer: Timer | null = null;
+  private committed = 0;
+
+  constructor(options: CommitterOptions) {
+    this.options = options;
+  }
+
+  /** After recovery: everything up to this sequence is committed. */
+  startAt(sequence: number): void {
+    this.committed = sequence;
+  }
+
+  /** Something changed: it is committed with all else that changes in this turn. */
+  schedule(): void {
+    this.changed = true;
+    if (this.scheduled || this.running !== null || this.trouble !== null) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.start();
+    });
+  }
+
+  /** Commits now, with a sync; resolves with the failure if it fails. */
+  flush(): Promise<Failure | null> {
+    return new Promise((resolve) => {
+      this.waiters.push(resolve);
+      this.start();
+    });
+  }
+
+  /** Calls `take` when a commit begins, and resolves with what it returned when that commit is done. */
+  async atCommit<T>(take: () => T): Promise<{ taken: T; failure: Failure | null }> {
+    let taken: T | undefined;
+    this.atStart.push(() => {
+      taken = take();
+    });
+    const failure = await this.flush();
+    return { taken: taken as T, failure };
+  }
+
+  /** Stops timers; resolves when nothing is being written. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.retryTimer?.cancel();
+    this.syncTimer?.cancel();
+    await this.running;
+  }
+
+  private start(): void {
+    if (this.running !== null || this.stopped) return;
+    this.retryTimer?.cancel();
+    this.retryTimer = null;
+    this.running = this.run().finally(() => {
+      this.running = null;
+      if (this.waiters.length > 0 || (this.changed && this.trouble === null)) this.start();
+      this.options.afterCommit();
+    });
+  }
+
+  private async run(): Promise<void> {
+    const waiters = this.waiters;
+    this.waiters = [];
+    this.changed = false;
+    let failure: Failure | null = null;
+    try {
+      await this.commit(waiters.length > 0);
+      if (this.trouble !== null) this.setTrouble(null);
+    } catch (thrown) {
+      failure = this.fail(thrown);
+    }
+    for (const resolve of waiters) resolve(failure);
+  }
+
+  private async commit(withSync: boolean): Promise<void> {
+    const { ledger, sync } = this.options;
+    this.encodeRemovals();
+    for (const take of this.atStart.splice(0)) take();
+    const work = this.unfinished().map((segment) => ({ segment, end: segment.recordBytes }));
+    const sequence = ledger.state.lastSequence;
+    const pending = this.pendingBytes;
+    const mustSync = withSync || sync === 'always';
+    this.flagNext = mustSync;
+    for (const { segment, end } of work) await this.write(segment, end, mustSync || segment.closed);
+    this.pendingBytes -= pending;
+    if (!mustSync && sync === 'interval') this.syncSoon();
+    if (sequence === this.committed) return;
+    this.committed = sequence;
+    this.options.onCommit(sequence);
+  }
+
+  private async write(segment: Segment, end: number, mustSync: boolean): Promise<void> {
+    const { files, sync } = this.options;
+    const file = files.get(segment) ?? (await this.options.create(segment));
+    const pieces = piecesOf(segment, file.written, end);
+    if (pieces.length > 0) await file.append(pieces);
+    const { written } = file;
+    if (mustSync && file.durable < written) await file.file.sync();
+    if (mustSync || sync === 'os') file.durable = written;
+    this.release(segment, file);
+  }
+
+  /** Segments that have something to be written or synced, oldest first. Those that were dropped meanwhile need nothing any more. */
+  private unfinished(): Segment[] {
+    const { ledger, files } = this.options;
+    const { segments } = ledger;
+    let from = segments.length - 1;
+    while (from > 0 && isUnfinished(segments[from - 1], files)) from--;
+    return segments.slice(from);
+  }
+
+  /** Gives blocks that are durable and complete to the cache. */
+  private release(segment: Segment, file: SegmentFile): void {
+    const { loaded } = segment;
+    for (let i = loaded.length - 1; i >= 0; i--) {
+      const block = loaded[i];
+      if (block === null || block.cached) break;
+      if (segment.blockEnd(i) > file.durable || (i === loaded.length - 1 && !segment.closed)) continue;
+      this.options.cache.add(block);
+    }
+  }
+
+  private encodeRemovals(): void {
+    while (!this.removed.isEmpty) this.options.ledger.appendRemovals(this.removed.takePayload(), this.takeFlag());
+  }
+
+  /** Flags of the next record. */
+  takeFlag(): number {
+    const flag = this.flagNext ? FLAG.FIRST_AFTER_SYNC : 0;
+    this.flagNext = false;
+    return flag;
+  }
+
+  private fail(thrown: unknown): Failure {
+    for (const segment of this.unfinished()) this.options.files.get(segment)?.forgetUndurable();
+    const code = errorCode(thrown) || 'EIO';
+    const failure = new Failure(code, `cannot write to the log: ${describe(thrown)}`, { cause: thrown });
+    this.changed = true;
+    this.setTrouble(failure);
+    this.retryTimer = this.options.clock.after(RETRY_MS, () => this.start());
+    return failure;
+  }
+
+  private setTrouble(trouble: Failure | null): void {
+    const same = this.trouble?.code === trouble?.code;
+    this.trouble = trouble;
+    if (!same) this.options.onTrouble(trouble);
+  }
+
+  private syncSoon(): void {
+    this.syncTimer ??= this.options.clock.after(this.options.syncIntervalMs, () => {
+      this.syncTimer = null;
+      void this.flush();
+    });
+  }
+}
+
+function isUnfinished(segment: Segment, files: ReadonlyMap<Segment, SegmentFile>): boolean {
+  const file = files.get(segment);
+  return file === undefined || file.durable < segment.recordBytes;
+}
+
+/** The records from offset `from` to `end`, a piece of each block. */
+function piecesOf(segment: Segment, from: number, end: number): Uint8Array[] {
+  const { blockStarts, loaded } = segment;
+  const pieces: Uint8Array[] = [];
+  let at = blockStarts.length;
+  while (at > 0 && segment.blockEnd(at - 1) > from) at--;
+  for (; at < blockStarts.length && blockStarts[at] < end; at++) {
+    const start = blockStarts[at];
+    const block = loaded[at]!;
+    pieces.push(block.bytes.subarray(Math.max(0, from - start), Math.min(segment.blockEnd(at), end) - start));
+  }
+  return pieces;
+}

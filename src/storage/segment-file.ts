@@ -1,0 +1,193 @@
+import { Failure } from '../base/failure.js';
+import type { Disk, DiskFile } from './disk.js';
+import { FrameCodec } from './frame-codec.js';
+import { CIPHER, encodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.js';
+
+/**
+ * The file of a segment. Offsets that others use are those of the records laid end to end (`Segment.blockStarts`); where they lie in
+ * the file is known here alone.
+ *
+ * ```text
+ * plain    header | records …                         place = HEADER_BYTES + offset
+ * framed   header | frame | frame | …                 frameStarts[i] (offset) is at framePlaces[i]
+ * ```
+ */
+export class SegmentFile {
+  readonly path: string;
+  readonly header: SegmentHeader;
+  readonly file: DiskFile;
+  /** Records up to here were given to the system; up to `durable` they are safe. */
+  written = 0;
+  durable = 0;
+  /** Something in it could not be read: it is left as it is. */
+  damaged = false;
+  /** Closed segments are compressed once. */
+  packed = false;
+  readonly frameStarts: number[] = [];
+  readonly framePlaces: number[] = [];
+  /** The file's length up to `written`. */
+  fileBytes = HEADER_BYTES;
+  private readonly codec: FrameCodec | null;
+
+  private constructor(path: string, header: SegmentHeader, file: DiskFile, codec: FrameCodec | null) {
+    this.path = path;
+    this.header = header;
+    this.file = file;
+    this.codec = codec;
+  }
+
+  /** Makes the file, with its header written but not synced. */
+  static async create(disk: Disk, path: string, header: SegmentHeader, key: Uint8Array | null): Promise<SegmentFile> {
+    const codec = codecFor(header, key);
+    header.keyCheck = codec?.keyCheck ?? 0;
+    const file = await disk.open(path, 'w+');
+    try {
+      await file.write([encodeHeader(header)], 0);
+    } catch (thrown) {
+      await file.close();
+      throw thrown;
+    }
+    return new SegmentFile(path, header, file, codec);
+  }
+
+  /** A file that is there. What it holds is for recovery to say. */
+  static adopt(path: string, header: SegmentHeader, file: DiskFile, key: Uint8Array | null): SegmentFile {
+    if (header.cipher !== CIPHER.NONE && key === null) {
+      throw new Failure('STORE_KEY_MISSING', `cannot read "${path}": it is encrypted, and no key is configured`);
+    }
+    const codec = codecFor(header, key);
+    if (codec !== null && codec.keyCheck !== header.keyCheck) {
+      throw new Failure(
+        'STORE_KEY_WRONG',
+        `cannot read "${path}": it was encrypted with another key than the configured one`,
+      );
+    }
+    return new SegmentFile(path, header, file, codec);
+  }
+
+  /** Writes records behind those written. Each piece lies within one block. */
+  async append(pieces: readonly Uint8Array[]): Promise<void> {
+    if (this.codec === null) {
+      await this.file.write(pieces, HEADER_BYTES + this.written);
+      this.written = pieces.reduce((sum, piece) => sum + piece.length, this.written);
+      this.fileBytes = HEADER_BYTES + this.written;
+      return;
+    }
+    const frames: Uint8Array[] = [];
+    let place = this.fileBytes;
+    for (const piece of pieces) {
+      frames.push(this.codec.encode(piece, place));
+      place += frames.at(-1)!.length;
+    }
+    await this.file.write(frames, this.fileBytes);
+    for (let i = 0; i < pieces.length; i++) this.noteFrame(pieces[i].length, frames[i].length);
+  }
+
+  /** Writes one block's records, compressed if that makes them smaller. */
+  async appendPacked(records: Uint8Array): Promise<void> {
+    const frame = await this.codec!.encodeSmall(records, () => this.fileBytes);
+    await this.file.write([frame], this.fileBytes);
+    this.noteFrame(records.length, frame.length);
+  }
+
+  /** A frame was written, or found, behind all others. */
+  noteFrame(rawBytes: number, storedBytes: number): void {
+    this.frameStarts.push(this.written);
+    this.framePlaces.push(this.fileBytes);
+    this.written += rawBytes;
+    this.fileBytes += storedBytes;
+  }
+
+  /** What was written but is not durable is to be written again. */
+  forgetUndurable(): void {
+    while (this.frameStarts.length > 0 && this.frameStarts.at(-1)! >= this.durable) {
+      this.frameStarts.pop();
+      this.fileBytes = this.framePlaces.pop()!;
+    }
+    this.written = this.durable;
+    if (this.codec === null) this.fileBytes = HEADER_BYTES + this.written;
+  }
+
+  /** Whether a frame begins at this offset. */
+  startsFrame(offset: number): boolean {
+    return this.frameStarts[this.frameIndex(offset)] === offset;
+  }
+
+  /** Forgets what is behind `offset`, which is at `place`. */
+  cut(offset: number, place: number): void {
+    while (this.frameStarts.length > 0 && this.frameStarts.at(-1)! >= offset) {
+      this.frameStarts.pop();
+      this.framePlaces.pop();
+    }
+    this.written = offset;
+    this.fileBytes = place;
+  }
+
+  /** Reads the records of one block into `into`; what is damaged is left out. Returns how many bytes there are. */
+  readBlock(start: number, end: number, into: (bytes: number) => Uint8Array): Uint8Array {
+    const place = this.placeOf(start);
+    const stored = new Uint8Array(this.codec === null ? 0 : this.placeOf(end) - place);
+    if (this.codec === null) {
+      const bytes = into(end - start);
+      return bytes.subarray(0, this.file.readSync(bytes.subarray(0, end - start), place));
+    }
+    this.file.readSync(stored, place);
+    return this.decodeFrames(stored, { start, end, place }, into);
+  }
+
+  /** The same on another thread. */
+  async readBlockAsync(start: number, end: number, into: (bytes: number) => Uint8Array): Promise<Uint8Array> {
+    const place = this.placeOf(start);
+    if (this.codec === null) {
+      const bytes = into(end - start);
+      return bytes.subarray(0, await this.file.read(bytes.subarray(0, end - start), place));
+    }
+    const stored = new Uint8Array(this.placeOf(end) - place);
+    await this.file.read(stored, place);
+    return this.decodeFrames(stored, { start, end, place }, into);
+  }
+
+  /** The records of the frame at `place` of a file that was read whole; null when it is damaged. */
+  decodeAt(bytes: Uint8Array, place: number): Uint8Array | null {
+    return this.codec!.decode(bytes, place, place);
+  }
+
+  /** Where in the file a frame, or a record of a plain file, begins. */
+  placeOf(offset: number): number {
+    if (this.codec === null) return HEADER_BYTES + offset;
+    if (offset >= this.written) return this.fileBytes;
+    return this.framePlaces[this.frameIndex(offset)];
+  }
+
+  private frameIndex(offset: number): number {
+    const { frameStarts } = this;
+    let low = 0;
+    let high = frameStarts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (frameStarts[middle] <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  private decodeFrames(
+    stored: Uint8Array,
+    range: { start: number; end: number; place: number },
+    into: (bytes: number) => Uint8Array,
+  ): Uint8Array {
+    const bytes = into(range.end - range.start);
+    let used = 0;
+    for (let i = this.frameIndex(range.start); i < this.frameStarts.length && this.frameStarts[i] < range.end; i++) {
+      const records = this.codec!.decode(stored, this.framePlaces[i] - range.place, this.framePlaces[i]);
+      if (records === null) continue;
+      bytes.set(records, used);
+      used += records.length;
+    }
+    return bytes.subarray(0, used);
+  }
+}
+
+function codecFor(header: SegmentHeader, key: Uint8Array | null): FrameCodec | null {
+  return header.framed ? new FrameCodec(header, key) : null;
+}
