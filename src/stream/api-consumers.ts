@@ -2,7 +2,7 @@ import { apiError } from './api-error.js';
 import { type ApiRequest, expectEmpty, isEmpty, jsonOf, type Operation, page } from './api-request.js';
 import type { Consumer } from './consumer.js';
 import { type ConsumerRequest, createConsumerShape } from './consumer-config.js';
-import { createConsumer, deleteConsumer, getConsumer, pauseConsumer } from './consumers.js';
+import { createConsumer, getConsumer, pauseConsumer } from './consumers.js';
 import { object, text, time, whole } from './shape.js';
 import type { Stream } from './stream.js';
 import { consumerInfo } from './stream-info.js';
@@ -58,7 +58,7 @@ function info(request: ApiRequest): object {
 async function remove(request: ApiRequest): Promise<object> {
   expectEmpty(request);
   const { stream, consumer } = consumerOf(request);
-  await deleteConsumer(stream, consumer);
+  await stream.deleteConsumer(consumer);
   return { success: true };
 }
 

@@ -48,7 +48,7 @@ export async function createConsumer(streams: Streams, stream: Stream, wish: Con
   const consumer = new Consumer(stream, { name, config: ordered, createdMs: stream.nowMs, state: null });
   stream.addConsumer(consumer);
   await stream.store.saveConsumer({ name, config: ordered, createdMs: consumer.createdMs });
-  adviseConsumer(stream, name, 'CREATED', 'create');
+  stream.adviseConsumer(name, 'CREATED', 'create');
   if (consumer.pausedUntilMs > 0) consumer.advisePause();
   return consumer;
 }
@@ -56,12 +56,6 @@ export async function createConsumer(streams: Streams, stream: Stream, wish: Con
 /** Brings back a consumer that was written down. */
 export function restoreConsumer(stream: Stream, stored: StoredConsumer): void {
   stream.addConsumer(new Consumer(stream, stored));
-}
-
-export async function deleteConsumer(stream: Stream, consumer: Consumer): Promise<void> {
-  stream.removeConsumer(consumer);
-  await stream.store.removeConsumer(consumer.name);
-  adviseConsumer(stream, consumer.name, 'DELETED', 'delete');
 }
 
 async function updateConsumer(
@@ -119,8 +113,4 @@ function checkWorkQueue(stream: Stream, config: ConsumerConfig, name: string): v
     )
   )
     throw apiError('consumerWqConsumerNotUnique');
-}
-
-function adviseConsumer({ surroundings, name }: Stream, consumer: string, event: string, action: string): void {
-  surroundings.advise(`CONSUMER.${event}.${name}.${consumer}`, 'consumer_action', { stream: name, consumer, action });
 }

@@ -58,8 +58,6 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
   closed = false;
   /** Where it takes messages of other streams from, if it does. */
   inflow: Inflow | null = null;
-  /** Told of consumers that go by themselves. */
-  onConsumerUnused: (consumer: Consumer) => void = () => {};
   private readonly acks: PubAcks;
   private readonly expiry: Expiry;
   private republisher: Republisher | null = null;
@@ -295,7 +293,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
 
   onUnused(name: string): void {
     const consumer = this.consumers.get(name);
-    if (consumer !== undefined) this.onConsumerUnused(consumer);
+    if (consumer !== undefined) void this.deleteConsumer(consumer);
   }
 
   /** Whether a consumer other than the named one is not done with a message that it is to get. */
@@ -336,10 +334,17 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
     consumer.wake();
   }
 
-  removeConsumer(consumer: Consumer, ending: Ending = 'deleted'): void {
+  async deleteConsumer(consumer: Consumer): Promise<void> {
     this.consumers.delete(consumer.name);
-    consumer.close(ending === 'deleted' ? '409 Consumer Deleted' : '409 Server Shutdown');
-    if (ending === 'deleted') this.dropUnneeded();
+    consumer.close('409 Consumer Deleted');
+    this.dropUnneeded();
+    await this.store.removeConsumer(consumer.name);
+    this.adviseConsumer(consumer.name, 'DELETED', 'delete');
+  }
+
+  adviseConsumer(consumer: string, event: string, action: string): void {
+    const { surroundings, name } = this;
+    surroundings.advise(`CONSUMER.${event}.${name}.${consumer}`, 'consumer_action', { stream: name, consumer, action });
   }
 
   /** Stops taking and giving. What is in the log stays there unless the stream was deleted. */
