@@ -120,9 +120,14 @@ export class Account {
     return this.deliver(route, message, publisher);
   }
 
-  /** Plugins had their share of this turn of the event loop: whoever has more messages for them waits for `nextTurn`. */
-  get mustRest(): boolean {
+  /** Plugins had their share of this turn of the event loop: whoever sends them more reads no further and waits for `nextTurn`. */
+  get shouldRest(): boolean {
     return this.plugins?.turn.spent === true;
+  }
+
+  /** They had so much more than their share that what was read already waits as well. */
+  get mustRest(): boolean {
+    return this.plugins?.turn.overdrawn === true;
   }
 
   nextTurn(run: () => void): void {
@@ -249,7 +254,7 @@ export class Account {
     if (emits === undefined || this.draining || emits.length === 0) return;
     this.draining = true;
     try {
-      while (!this.mustRest) {
+      while (!this.shouldRest) {
         const entry = emits.shift();
         if (entry === undefined) return;
         if (entry.direct) this.publishDirect(entry.message);

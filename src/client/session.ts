@@ -66,6 +66,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private responses: ResponsePermits | null = null;
   private deliveryFilter: Permissions | null = null;
   private gone = false;
+  /** Whether plugins saw a message of the chunk at hand. */
+  private feedsPlugins = false;
   /** `PauseReason` bits. */
   private pauses = 0;
 
@@ -132,6 +134,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   received(bytes: Uint8Array, start: number, end: number): void {
     this.lastActivityMs = this.context.clock.nowMs();
     this.parser.parse(bytes, start, end);
+    if (this.feedsPlugins) this.restAfterChunk();
     if (this.context.congestion.any) this.context.congestion.stall(this, end - start);
   }
 
@@ -167,7 +170,17 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     const throughPlugins = route.chain !== null;
     const receivers = this.account.publishOn(route, message, this);
     if (receivers === 0 && withReply) this.answerNoResponders(message);
-    if (throughPlugins && this.account.mustRest && (this.pauses & PauseReason.rest) === 0) this.rest();
+    if (!throughPlugins) return;
+    this.feedsPlugins = true;
+    if (this.account.mustRest && (this.pauses & PauseReason.rest) === 0) this.rest();
+  }
+
+  /** Reads no more in this turn when plugins had their share of it. What was read is done: to put it aside would mean to copy it. */
+  private restAfterChunk(): void {
+    this.feedsPlugins = false;
+    if (!this.account.shouldRest || this.pauses !== 0 || this.closedReason !== null) return;
+    this.pause(PauseReason.rest);
+    this.account.nextTurn(() => this.resume(PauseReason.rest));
   }
 
   /** The rest of what this client sent waits until others had their turn. */

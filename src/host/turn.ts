@@ -2,16 +2,19 @@ import type { Clock } from '../base/clock.js';
 
 /** Plugins' work until the clock is looked at: 1 ms, 10 at the very worst, and much less as a rule (`sandbox/costs.ts`). */
 const FUEL_PER_LOOK = 2_000_000;
-/** What plugins may take of a turn, give or take one look. */
+/** What plugins may take of a turn, give or take one look: a publisher rests when it comes to the end of a chunk, or on the spot. */
 const TURN_NS = 1_000_000;
+const TURN_NS_MAX = 3_000_000;
 
 /**
  * Plugins' share of one turn of the event loop. A chunk from one socket may hold thousands of messages, each worth a plugin's whole
  * budget: when the share is used up, whoever publishes waits for the next turn, and everyone else's sockets are served in between.
  */
 export class PluginTurn {
-  /** Whether the share is used up: whoever has more messages for plugins calls `later`. */
+  /** Whether the share is used up: whoever sends messages to plugins reads no more, and calls `later`. */
   spent = false;
+  /** Whether it is overdrawn: what was read already waits as well. */
+  overdrawn = false;
   private fuel = 0;
   private startedNs = 0;
   private startedMs = 0;
@@ -39,7 +42,9 @@ export class PluginTurn {
     if (this.fuel < FUEL_PER_LOOK) return;
     // Fuel is an upper bound: what it stands for was perhaps done in a tenth of the time.
     this.fuel = 0;
-    if (this.clock.monotonicNs() - this.startedNs >= TURN_NS) this.spent = true;
+    const takenNs = this.clock.monotonicNs() - this.startedNs;
+    if (takenNs >= TURN_NS) this.spent = true;
+    if (takenNs >= TURN_NS_MAX) this.overdrawn = true;
   }
 
   /** Calls `run` in a later turn; those who wait go first come, first served, as many as a turn has room for. */
@@ -58,6 +63,7 @@ export class PluginTurn {
   private begin(): void {
     this.scheduled = false;
     this.spent = false;
+    this.overdrawn = false;
     this.fuel = 0;
     if (this.waiting.length === 0) return;
     this.schedule();
