@@ -23,11 +23,11 @@ class TestStore extends MemoryPluginStore {
   gate: Promise<void> = Promise.resolve();
   saves = 0;
 
-  override async save(): Promise<void> {
+  override async save(...state: Parameters<MemoryPluginStore['save']>): Promise<void> {
     this.saves++;
     await this.gate;
     if (this.isFull) throw new Failure('plugin-store', 'no space left on device');
-    return super.save();
+    return super.save(...state);
   }
 }
 
