@@ -1,28 +1,23 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Identity } from './identity.js';
+import type { Authentication, ConnectionFacts, Credentials, Verdict } from './authentication.js';
+import { userOfCertificate } from './certificate-name.js';
+import { type ConnectionType, GLOBAL_ACCOUNT, type Identity, identityOf } from './identity.js';
+import { verifyKey } from './nkey.js';
 import { PasswordChecker } from './password-checker.js';
 import { type PermissionRules, Permissions } from './permissions.js';
 
-/** What a client showed in CONNECT; an absent part is empty. */
-export interface Credentials {
-  user: string;
-  password: string;
-  token: string;
-  nkey: string;
-  jwt: string;
-  signature: string;
-}
-
-/** Where the client came in. */
-export interface ConnectionFacts {
-  kind: 'client' | 'websocket';
-}
-
-/** One user. A password may be plain or a bcrypt hash (`$2a$…`). */
+/** One user: a name with a password, plain or a bcrypt hash (`$2a$…`), or a public key. */
 export interface UserSettings {
+  /** The name, or the public key again. */
   name: string;
   password: string;
+  /** A public user key: its owner signs what the server says. */
+  nkey?: string;
   permissions?: PermissionRules;
+  /** `$G` when absent. */
+  account?: string;
+  /** How it may come in; any way when absent. */
+  connectionTypes?: readonly ConnectionType[];
 }
 
 /** Who may come in. All absent: everybody. */
@@ -31,61 +26,77 @@ export interface AuthorizationSettings {
   users: readonly UserSettings[];
   /** The user that a client without credentials is taken for. */
   noAuthUser?: string;
-  defaultPermissions?: PermissionRules;
+  /** Who says nothing is in `$G`, since all the users there are belong to the system. */
+  openGlobal?: boolean;
 }
 
-interface User {
-  readonly password: string;
+interface User extends UserSettings {
   readonly identity: Identity;
 }
 
-const ANYBODY: Identity = { userName: '', permissions: null };
+const ANYBODY = identityOf('', GLOBAL_ACCOUNT, null);
 
-/** Credentials to identity. Sends nothing, knows no connection. */
-export class Authenticator {
+/** Credentials to identity, by the users of the configuration. Sends nothing, knows no connection. */
+export class Authenticator implements Authentication {
   private readonly token: string | null;
   private readonly users = new Map<string, User>();
-  private readonly noAuthUser: User | null;
+  private readonly keys = new Map<string, User>();
+  private readonly noAuthUser: Identity | null;
+  private readonly openGlobal: boolean;
   private readonly passwords = new PasswordChecker();
 
   constructor(settings: AuthorizationSettings) {
     this.token = settings.token ?? null;
-    const defaults = settings.defaultPermissions && new Permissions(settings.defaultPermissions);
-    for (const { name, password, permissions } of settings.users) {
-      const own = permissions === undefined ? (defaults ?? null) : new Permissions(permissions);
-      this.users.set(name, { password, identity: { userName: name, permissions: own } });
+    this.openGlobal = settings.openGlobal ?? false;
+    // Users to whom the same default rules apply share them.
+    const made = new Map<PermissionRules, Permissions>();
+    for (const user of settings.users) {
+      const { name, permissions, account = GLOBAL_ACCOUNT } = user;
+      if (permissions !== undefined && !made.has(permissions)) made.set(permissions, new Permissions(permissions));
+      const own = (permissions && made.get(permissions)) ?? null;
+      const known = { ...user, identity: identityOf(name, account, own) };
+      (user.nkey === undefined ? this.users : this.keys).set(name, known);
     }
-    this.noAuthUser = (settings.noAuthUser !== undefined && this.users.get(settings.noAuthUser)) || null;
+    const unnamed = this.users.get(settings.noAuthUser ?? '') ?? this.keys.get(settings.noAuthUser ?? '');
+    this.noAuthUser = unnamed?.identity ?? (this.openGlobal ? ANYBODY : null);
   }
 
-  /** Whether a client must say who it is before it may do anything. */
   get required(): boolean {
-    return (this.token !== null || this.users.size > 0) && this.noAuthUser === null;
+    return this.guarded && this.noAuthUser === null;
   }
 
-  /**
-   * The identity that the credentials prove, or null. A promise only when a bcrypt hash must be checked, which happens off the event
-   * loop.
-   */
-  authenticate(credentials: Credentials, _facts: ConnectionFacts): Identity | null | Promise<Identity | null> {
-    if (this.token === null && this.users.size === 0) return ANYBODY;
-    const { user: name, password, token } = credentials;
-    if (this.token !== null) return this.check(token, this.token, ANYBODY);
-    if (name === '' && password === '' && token === '' && this.noAuthUser !== null) return this.noAuthUser.identity;
-    const user = this.users.get(name);
+  get guarded(): boolean {
+    return this.token !== null || this.users.size + this.keys.size > 0;
+  }
+
+  get announced(): boolean {
+    return this.required || this.openGlobal;
+  }
+
+  get nonceRequired(): boolean {
+    return this.keys.size > 0;
+  }
+
+  authenticate(credentials: Credentials, facts: ConnectionFacts): Verdict {
+    const { users, keys, token: expected } = this;
+    const { user: name, password, token, nkey } = credentials;
+    if (expected === null && users.size + keys.size === 0) return ANYBODY;
+    if (expected !== null) return this.check(token, expected, ANYBODY);
+    if (nkey !== '' && keys.size > 0) return this.checkKey(credentials, facts);
+    if (facts.certificate !== null && users.size > 0) return this.ofCertificate(facts);
+    if (name === '' && password === '' && token === '' && this.noAuthUser !== null) return this.noAuthUser;
+    const user = users.get(name);
     // An unknown user takes as long as a wrong password.
-    if (user === undefined) {
+    if (user === undefined || !mayUse(user, facts)) {
       constantTimeEqual(password, name);
       return null;
     }
     return this.check(password, user.password, user.identity);
   }
 
-  /**
-   * The present identity of a user whom the authenticator before this one let in with a password that has not changed since; undefined
-   * when the user has to be asked again. Saves checking a bcrypt hash of everybody on a reload.
-   */
-  knownFrom(before: Authenticator, { userName }: Identity): Identity | undefined {
+  /** Saves checking a bcrypt hash of everybody on a reload: a password that has not changed needs not be asked for again. */
+  knownFrom(before: Authentication, { userName }: Identity): Identity | undefined {
+    if (!(before instanceof Authenticator)) return undefined;
     const user = this.users.get(userName);
     const same =
       user !== undefined && isBcrypt(user.password) && before.users.get(userName)?.password === user.password;
@@ -97,10 +108,41 @@ export class Authenticator {
     return this.passwords.close();
   }
 
-  private check(given: string, expected: string, identity: Identity): Identity | null | Promise<Identity | null> {
+  private checkKey({ nkey, signature }: Credentials, facts: ConnectionFacts): Identity | null {
+    const user = this.keys.get(nkey);
+    if (user === undefined || !mayUse(user, facts)) return null;
+    const why = whyNotSigned(nkey, signature, facts.nonce);
+    if (why === null) return user.identity;
+    facts.note(why);
+    return null;
+  }
+
+  private ofCertificate({ certificate, ...facts }: ConnectionFacts): Identity | null {
+    const name = userOfCertificate(certificate!, this.users);
+    const user = name === null ? undefined : this.users.get(name)!;
+    if (user !== undefined && mayUse(user, facts)) return user.identity;
+    facts.note(`User in cert [${JSON.stringify(certificate!.subject.toReversed().join(','))}], not found`);
+    return null;
+  }
+
+  private check(given: string, expected: string, identity: Identity): Verdict {
     if (!isBcrypt(expected)) return constantTimeEqual(given, expected) ? identity : null;
     return this.passwords.matches(given, expected).then((matches) => (matches ? identity : null));
   }
+}
+
+function mayUse({ connectionTypes }: UserSettings, { type }: Pick<ConnectionFacts, 'type'>): boolean {
+  return connectionTypes === undefined || connectionTypes.includes(type);
+}
+
+/** Why the signature does not prove that the owner of the key saw the nonce, or null when it does. */
+export function whyNotSigned(nkey: string, signature: string, nonce: string): string | null {
+  if (signature === '' || nonce === '') return 'Signature missing';
+  if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(signature)) return 'Signature not valid base64';
+  // Takes both alphabets of base64.
+  return verifyKey('user', nkey, Buffer.from(nonce), Buffer.from(signature, 'base64url'))
+    ? null
+    : 'Signature not verified';
 }
 
 /** Whether a configured password is a bcrypt hash. */

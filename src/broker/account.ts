@@ -4,6 +4,8 @@ import { ChainOutcome } from '../host/chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
 import { composeMessage, type Message } from '../message/message.js';
+import { type AccountLimits, type AccountSettings, NO_LIMITS } from './account-settings.js';
+import { Mappings } from './mappings.js';
 import type { Route } from './route.js';
 import { Routes } from './routes.js';
 import { Leg, type Publisher, type Subscription } from './subscription.js';
@@ -35,7 +37,7 @@ export interface InterestStats {
 /** Told of a subscription that was made (`added`) or ended. */
 type InterestWatcher = (subscription: Subscription, added: boolean) => void;
 
-/** A room of subjects of its own: interest, routes and plugins. Messages never leave it. */
+/** A room of subjects of its own: interest, routes and plugins. Messages leave it only by what another account imports. */
 export class Account {
   readonly name: string;
   private readonly watchers = new Set<InterestWatcher>();
@@ -43,6 +45,9 @@ export class Account {
   private readonly plugins: AccountPlugins | null;
   private readonly random: () => number;
   private draining = false;
+  limits: AccountLimits = NO_LIMITS;
+  /** Connections that are in it. */
+  clients = 0;
   private inserts = 0;
   private removes = 0;
 
@@ -160,6 +165,23 @@ export class Account {
     }
     route.busy = wasBusy;
     return delivered;
+  }
+
+  /** Delivers what comes from another account: past the plugins here, which are for what is published here. */
+  deliverImported(message: Message, publisher: Publisher | null): number {
+    return this.deliver(this.routeOf(message), message, publisher);
+  }
+
+  /** Takes limits and mappings on. */
+  configure({ limits, mappings }: AccountSettings): void {
+    this.limits = limits;
+    this.routes.setMappings(mappings.length === 0 ? null : new Mappings(mappings, this.random));
+  }
+
+  /** Where a message to this subject goes; null is nowhere. */
+  mappedSubject(subject: string): string | null {
+    const mapping = this.routes.mappingFor(subject);
+    return mapping === null ? subject : mapping.pick(subject);
   }
 
   /** Whether anybody listens on the subject of `address`. */

@@ -2,6 +2,7 @@ import type { Permissions } from '../auth/permissions.js';
 import { NO_WORDS, packWords } from '../base/bytes.js';
 import type { Chain } from '../host/chain.js';
 import { NO_BYTES } from '../message/message.js';
+import type { Mapping } from './mappings.js';
 import type { Leg } from './subscription.js';
 
 /**
@@ -20,6 +21,10 @@ export class Route {
   chain: Chain | null = null;
   /** Begins with `_GR_.`, `$GR.` or `$NRG.`: not for clients. */
   reserved = false;
+  /** Where messages of clients go instead, or null. */
+  mapping: Mapping | null = null;
+  /** Whether it is reserved or mapped: one look for what is rare. */
+  special = false;
   /** The permissions that were asked last, and what they said. */
   permissions: Permissions | null = null;
   permitted = false;

@@ -1,8 +1,9 @@
-import { textOf, utf8 } from '../base/bytes.js';
+import { hasAnyPrefix, textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
 import { hashSubject, type Message } from '../message/message.js';
 import { filterMatches, hasWildcard } from '../subject/subject.js';
 import { SubjectTrie } from '../subject/trie.js';
+import type { Mapping, Mappings } from './mappings.js';
 import { Route } from './route.js';
 import { RouteCache } from './route-cache.js';
 import { Leg, type Subscription } from './subscription.js';
@@ -24,6 +25,7 @@ export class Routes {
   private readonly passing = new Route(null, 0);
   private readonly passingLegs: Leg[] = [];
   private readonly found: Subscription[] = [];
+  private mappings: Mappings | null = null;
   /** Subjects that had to be matched with every subscription. */
   walks = 0;
 
@@ -50,6 +52,20 @@ export class Routes {
     return true;
   }
 
+  /** Null is no mappings. */
+  setMappings(mappings: Mappings | null): void {
+    if (mappings === null && this.mappings === null) return;
+    this.mappings = mappings;
+    this.cache.clear();
+  }
+
+  /** The mapping for a subject, or null. */
+  mappingFor(subject: string): Mapping | null {
+    if (this.mappings === null) return null;
+    const bytes = utf8(subject);
+    return this.mappings.find(bytes, 0, bytes.length);
+  }
+
   /** Whether any subscription matches the subject. */
   hasInterest(subject: string): boolean {
     const bytes = utf8(subject);
@@ -63,7 +79,9 @@ export class Routes {
     const route = keep ? new Route(bytes.slice(subjectStart, subjectEnd), message.subjectHash) : this.passing;
     this.addLegs(route, this.match(bytes, subjectStart, subjectEnd));
     route.chain = this.attachments?.chainFor(bytes, subjectStart, subjectEnd) ?? null;
-    route.reserved = isReserved(bytes, subjectStart, subjectEnd);
+    route.reserved = hasAnyPrefix(bytes, subjectStart, subjectEnd, RESERVED);
+    route.mapping = this.mappings?.find(bytes, subjectStart, subjectEnd) ?? null;
+    route.special = route.reserved || route.mapping !== null;
     route.permissions = null;
     if (keep) this.cache.insert(route);
     return route;
@@ -130,12 +148,3 @@ function addToGroup(groups: Leg[][], leg: Leg): void {
 }
 
 const RESERVED = ['_GR_.', '$GR.', '$NRG.'].map(utf8);
-const UNDERSCORE = 0x5f;
-const DOLLAR = 0x24;
-
-function isReserved(bytes: Uint8Array, start: number, end: number): boolean {
-  if (bytes[start] !== UNDERSCORE && bytes[start] !== DOLLAR) return false;
-  return RESERVED.some(
-    (prefix) => end - start >= prefix.length && prefix.every((byte, i) => bytes[start + i] === byte),
-  );
-}

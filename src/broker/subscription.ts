@@ -20,6 +20,8 @@ export interface Publisher {
   mayRespond(message: Message): boolean;
   /** A plugin refused its message. Only called within `publish`, when the message had no reply subject to answer to. */
   onRejected(message: Message, code: number, text: string): void;
+  /** Who it is, as another account is told: all of it, or (not `detailed`) only its account. */
+  requestInfo?(detailed: boolean): object;
 }
 
 /** One subject filter of one subscriber. */

@@ -1,7 +1,8 @@
-import type { Identity } from '../auth/identity.js';
+import type { Verdict } from '../auth/authentication.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
+import type { Accounts } from '../broker/accounts.js';
 import type { FlushQueue } from '../net/flush-queue.js';
 import type { Transport } from '../net/transport.js';
 import type { Congestion } from './congestion.js';
@@ -10,6 +11,14 @@ import type { InfoBuilder } from './info.js';
 import type { ClientLimits } from './limits.js';
 import type { ClientTls } from './tls-entrance.js';
 
+/** Who wants to be known, as far as the connection says it: a session. */
+export interface Applicant {
+  readonly label: string;
+  readonly transport: Transport;
+  readonly remoteHost: string;
+  readonly nonce: string | null;
+}
+
 /** What a session needs of the house around it: the door is one. */
 export interface ClientContext {
   readonly clock: Clock;
@@ -17,6 +26,8 @@ export interface ClientContext {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly flushQueue: FlushQueue;
+  readonly accounts: Accounts;
+  /** Where a client is before it said who it is. */
   readonly account: Account;
   readonly info: InfoBuilder;
   readonly limits: ClientLimits;
@@ -29,8 +40,10 @@ export interface ClientContext {
   readonly tls: ClientTls | null;
   slowConsumers: number;
   staleConnections: number;
+  /** Whether a client is given something to sign. */
+  readonly nonceRequired: boolean;
   /** Who the client is, by what it said in CONNECT; null is nobody. */
-  authenticate(options: Readonly<ConnectOptions>, transport: Transport): Identity | null | Promise<Identity | null>;
+  authenticate(options: Readonly<ConnectOptions>, who: Applicant): Verdict;
   /** The session with this id ended. */
   remove(id: number): void;
 }

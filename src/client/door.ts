@@ -1,8 +1,9 @@
-import type { Authenticator } from '../auth/authenticator.js';
-import type { Identity } from '../auth/identity.js';
+import type { Authentication, Verdict } from '../auth/authentication.js';
+import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
+import type { Accounts } from '../broker/accounts.js';
 import type { FlushQueue } from '../net/flush-queue.js';
 import type { Transport } from '../net/transport.js';
 import { ErrorText } from '../wire/nats/errors.js';
@@ -11,7 +12,7 @@ import { ClosedReason } from './closed-reason.js';
 import { Congestion } from './congestion.js';
 import type { ConnectOptions } from './connect-options.js';
 import { recordOf } from './connection-record.js';
-import type { ClientContext } from './context.js';
+import type { Applicant, ClientContext } from './context.js';
 import type { InfoBuilder } from './info.js';
 import type { ClientLimits } from './limits.js';
 import { ClientSession } from './session.js';
@@ -24,8 +25,8 @@ export interface ClientHouse {
   /** Uniform in [0, 1). */
   random: () => number;
   flushQueue: FlushQueue;
-  account: Account;
-  authenticator: Authenticator;
+  accounts: Accounts;
+  authenticator: Authentication;
   info: InfoBuilder;
   limits: ClientLimits;
   /** Bytes of a message that a protocol trace prints at most. */
@@ -41,12 +42,22 @@ export interface Traffic {
   stalls: number;
 }
 
+/** How somebody comes in. */
+export interface Entry {
+  who: Applicant;
+  mapCertificate: boolean;
+}
+
+/** A certificate that was not shown says nothing. */
+const NO_NAMES = { emails: [], dnsNames: [], uris: [], subject: [] };
+
 /** Lets clients in, keeps the sessions, and sees them out. */
 export class ClientDoor implements ClientContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
   readonly flushQueue: FlushQueue;
+  readonly accounts: Accounts;
   readonly account: Account;
   readonly info: InfoBuilder;
   readonly limits: ClientLimits;
@@ -55,7 +66,9 @@ export class ClientDoor implements ClientContext {
   readonly congestion: Congestion;
   readonly sessions = new Map<number, ClientSession>();
   readonly closedConnections: ClosedConnections;
-  authenticator: Authenticator;
+  authenticator: Authentication;
+  /** Whether the certificates that clients show say who they are. Changes by a reload. */
+  mapCertificate = false;
   /** Changes by a reload. */
   tls: ClientTls | null = null;
   /** How clients come in by WebSocket; null is like all others. */
@@ -72,7 +85,8 @@ export class ClientDoor implements ClientContext {
     this.logger = house.logger;
     this.random = house.random;
     this.flushQueue = house.flushQueue;
-    this.account = house.account;
+    this.accounts = house.accounts;
+    this.account = house.accounts.get(GLOBAL_ACCOUNT)!;
     this.authenticator = house.authenticator;
     this.info = house.info;
     this.limits = house.limits;
@@ -101,23 +115,32 @@ export class ClientDoor implements ClientContext {
     return this.authenticator.required;
   }
 
-  authenticate(options: Readonly<ConnectOptions>, transport: Transport): Identity | null | Promise<Identity | null> {
-    return this.authenticateBy(() => this.authenticator, options, transport);
+  get nonceRequired(): boolean {
+    return this.authenticator.nonceRequired;
+  }
+
+  authenticate(options: Readonly<ConnectOptions>, who: Applicant): Verdict {
+    return this.authenticateBy(() => this.authenticator, options, { who, mapCertificate: this.mapCertificate });
   }
 
   /** Asks the present authenticator: a reload may bring another one while a password is being checked. */
-  authenticateBy(
-    present: () => Authenticator,
-    options: Readonly<ConnectOptions>,
-    transport: Transport,
-  ): Identity | null | Promise<Identity | null> {
+  authenticateBy(present: () => Authentication, options: Readonly<ConnectOptions>, entry: Entry): Verdict {
     const { user, password, token, nkey, jwt, signature } = options;
-    const kind = transport.kind === 'websocket' ? 'websocket' : 'client';
+    const { transport, label, remoteHost, nonce } = entry.who;
     const authenticator = present();
-    const verdict = authenticator.authenticate({ user, password, token, nkey, jwt, signature }, { kind });
+    const verdict = authenticator.authenticate(
+      { user, password, token, nkey, jwt, signature },
+      {
+        type: transport.kind === 'websocket' ? 'WEBSOCKET' : 'STANDARD',
+        host: remoteHost,
+        nonce: nonce ?? '',
+        certificate: entry.mapCertificate ? (transport.tls?.peer ?? NO_NAMES) : null,
+        note: (text) => this.logger.debug(`${label} - ${text}`),
+      },
+    );
     if (!(verdict instanceof Promise)) return verdict;
     return verdict.then((identity) =>
-      authenticator === present() ? identity : this.authenticateBy(present, options, transport),
+      authenticator === present() ? identity : this.authenticateBy(present, options, entry),
     );
   }
 

@@ -1,19 +1,20 @@
 import type { Identity } from '../auth/identity.js';
-import type { Transport } from '../net/transport.js';
 import { ErrorText } from '../wire/nats/errors.js';
 import { ClosedReason } from './closed-reason.js';
 import { type ConnectOptions, DEFAULT_CONNECT, readConnect } from './connect-options.js';
-import type { ClientContext } from './context.js';
+import type { Applicant, ClientContext } from './context.js';
+import type { Refusal } from './membership.js';
+import { userLabelOf } from './request-info.js';
 
 /** Whose handshake it is: a session. */
-interface Newcomer {
-  readonly label: string;
-  readonly transport: Transport;
+interface Newcomer extends Applicant {
+  readonly identity: Identity | null;
   readonly closedReason: ClosedReason | null;
   options: Readonly<ConnectOptions>;
   hold(): void;
   goOn(): void;
-  setIdentity(identity: Identity): void;
+  /** Answers why it cannot be in its account, or null. */
+  setIdentity(identity: Identity): Refusal | null;
   onConnected(options: Readonly<ConnectOptions>, headers: boolean): void;
   close(reason: ClosedReason, errorText?: string): void;
 }
@@ -31,8 +32,10 @@ export class Handshake {
 
   /** Where nobody has to say who it is, a client is somebody before its CONNECT: the user that the configuration names, or anybody. */
   admitUnnamed(): void {
-    const identity = this.context.authenticate(DEFAULT_CONNECT, this.session.transport);
-    if (identity !== null && !(identity instanceof Promise)) this.session.setIdentity(identity);
+    const identity = this.context.authenticate(DEFAULT_CONNECT, this.session);
+    if (identity === null || identity instanceof Promise) return;
+    const refusal = this.session.setIdentity(identity);
+    if (refusal !== null) this.turnAway(refusal);
   }
 
   onConnect(json: string): void {
@@ -45,7 +48,7 @@ export class Handshake {
     }
     session.options = options;
     this.connectSeen = true;
-    const verdict = context.authenticate(options, session.transport);
+    const verdict = context.authenticate(options, session);
     if (!(verdict instanceof Promise)) {
       this.settle(verdict);
       return;
@@ -61,11 +64,15 @@ export class Handshake {
 
   /** It is not known who this is, or it may not come in. */
   refuse(): void {
-    const { user } = this.session.options;
-    this.context.logger.error(
-      `${this.session.label} - authentication error${user === '' ? '' : ` - User ${JSON.stringify(user)}`}`,
-    );
+    const user = userLabelOf(this.session);
+    this.context.logger.error(`${this.session.label} - authentication error${user === '' ? '' : ` - ${user}`}`);
     this.session.close(ClosedReason.authenticationViolation, ErrorText.authorizationViolation);
+  }
+
+  /** It is known who this is, and there is no room. */
+  private turnAway({ reason, text }: Refusal): void {
+    this.context.logger.error(`${this.session.label} - ${text}`);
+    this.session.close(reason, text);
   }
 
   private settle(identity: Identity | null): void {
@@ -82,7 +89,11 @@ export class Handshake {
       this.refuse();
       return;
     }
-    session.setIdentity(identity);
+    const refusal = session.setIdentity(identity);
+    if (refusal !== null) {
+      this.turnAway(refusal);
+      return;
+    }
     if (protocol !== 0 && protocol !== 1) {
       session.close(ClosedReason.badClientProtocolVersion, ErrorText.invalidClientProtocol);
       return;

@@ -13,17 +13,19 @@ export interface ServerIdentity {
 
 /** What INFO says about the server and may change. */
 export interface InfoState {
+  /** What the first INFO says, and what later ones do. */
   authRequired(): boolean;
+  guarded(): boolean;
   tlsRequired(): boolean;
   tlsVerify(): boolean;
   tlsAvailable(): boolean;
-  payloadBytesMax(): number;
   headers(): boolean;
   /** The domain of the streams, which may be empty; null without streams. */
   jetstream(): string | null;
   /** `host:port` of every server that clients may connect to, in this client's own way. */
   connectUrls(): readonly string[];
   lameDuck(): boolean;
+  isSystem(account: string): boolean;
 }
 
 /** Whom an INFO is for: a session. */
@@ -33,6 +35,7 @@ interface Addressee {
   readonly account: Account;
   readonly remoteHost: string;
   readonly nonce: string | null;
+  readonly membership: { readonly payloadBytesMax: number };
 }
 
 /** Makes INFO objects, keys in nats-server's order. */
@@ -47,12 +50,20 @@ export class InfoBuilder {
 
   /** The first line of every connection. */
   first(session: Addressee, tlsRequired: boolean): object {
-    return this.build(session, {}, tlsRequired);
+    return this.build(
+      session,
+      { nonce: session.nonce ?? undefined },
+      { auth: this.state.authRequired(), tls: tlsRequired },
+    );
   }
 
   /** The second INFO, after the first PONG: what became of the CONNECT. */
   connected(session: Addressee): object {
-    return this.build(session, { connect_info: true, remote_account: session.account.name, acc_is_sys: undefined });
+    return this.build(session, {
+      connect_info: true,
+      remote_account: session.account.name,
+      acc_is_sys: this.state.isSystem(session.account.name) || undefined,
+    });
   }
 
   /** An INFO in between: addresses changed, or the server is about to go. */
@@ -60,7 +71,12 @@ export class InfoBuilder {
     return this.build(session, {});
   }
 
-  private build(session: Addressee, last: object, tlsRequired = this.state.tlsRequired()): object {
+  private build(
+    session: Addressee,
+    last: { nonce?: string | undefined; [key: string]: unknown },
+    required = { auth: this.state.guarded(), tls: this.state.tlsRequired() },
+  ): object {
+    const { nonce, ...more } = last;
     const { identity, state } = this;
     const urls = state.connectUrls();
     const domain = state.jetstream();
@@ -73,20 +89,20 @@ export class InfoBuilder {
       host: identity.host,
       port: identity.port,
       headers: state.headers(),
-      auth_required: state.authRequired() || undefined,
-      tls_required: tlsRequired || undefined,
+      auth_required: required.auth || undefined,
+      tls_required: required.tls || undefined,
       tls_verify: state.tlsVerify() || undefined,
       tls_available: state.tlsAvailable() || undefined,
-      max_payload: state.payloadBytesMax(),
+      max_payload: session.membership.payloadBytesMax,
       jetstream: domain === null ? undefined : true,
       client_id: session.id,
       client_ip: session.remoteHost,
-      nonce: session.nonce ?? undefined,
+      nonce,
       domain: domain || undefined,
       connect_urls: urls.length > 0 ? urls : undefined,
       ldm: state.lameDuck() || undefined,
       api_lvl: domain === null ? undefined : API_LEVEL,
-      ...last,
+      ...more,
     };
   }
 }

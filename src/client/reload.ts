@@ -1,4 +1,4 @@
-import type { Authenticator } from '../auth/authenticator.js';
+import type { Authentication } from '../auth/authentication.js';
 import type { Identity } from '../auth/identity.js';
 import { ErrorText } from '../wire/nats/errors.js';
 import { ClosedReason } from './closed-reason.js';
@@ -19,13 +19,13 @@ export function reloadLimits(door: ClientDoor, limits: ClientLimits): number {
  * Asks again who everybody is, after the users changed. Who is nobody any more is disconnected; the others get their new permissions, and
  * lose the subscriptions that those forbid. `before` is who let them in.
  */
-export async function reauthenticate(door: ClientDoor, before: Authenticator): Promise<void> {
+export async function reauthenticate(door: ClientDoor, before: Authentication): Promise<void> {
   for (const session of [...door.sessions.values()]) {
     const { identity: present, options, transport } = session;
     const entrance = door.entranceOf(transport);
     if (!session.sentConnect && !entrance.authRequired) continue;
     const known = present === null || entrance !== door ? undefined : door.authenticator.knownFrom(before, present);
-    const verdict = known ?? entrance.authenticate(options, transport);
+    const verdict = known ?? entrance.authenticate(options, session);
     // Only a promise is waited for, one at a time: bcrypt takes long, and passwords of clients that come in are checked meanwhile.
     const identity = verdict instanceof Promise ? await verdict : verdict;
     if (session.closedReason === null) settle(session, identity);
@@ -36,7 +36,8 @@ function settle(session: ClientSession, identity: Identity | null): void {
   if (identity === null) session.refuseAuthentication();
   // Without an identity its CONNECT is still being judged, by the present users.
   else if (session.identity !== null) {
-    session.setIdentity(identity);
-    session.dropForbiddenSubscriptions();
+    const refusal = session.setIdentity(identity);
+    if (refusal !== null) session.close(refusal.reason, refusal.text);
+    else session.dropForbiddenSubscriptions();
   }
 }

@@ -1,7 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import type { Identity } from '../auth/identity.js';
 import type { Permissions } from '../auth/permissions.js';
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
+import type { Mapping } from '../broker/mappings.js';
+import type { Route } from '../broker/route.js';
+import { withSubject } from '../broker/stream-import.js';
 import type { Leg, Publisher, Subscriber } from '../broker/subscription.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { Outbound, type OutboundOwner } from '../net/outbound.js';
@@ -17,9 +21,11 @@ import type { ClientContext } from './context.js';
 import { writeMessage } from './delivery.js';
 import { Handshake } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
+import { Membership, type Refusal } from './membership.js';
 import { Opening } from './opening.js';
 import { PauseReason } from './pause-reason.js';
 import { ProtocolTrace } from './protocol-trace.js';
+import { requestInfoOf, userLabelOf } from './request-info.js';
 import { ResponsePermits } from './response-permits.js';
 import { ClientSubscriptions } from './subscriptions.js';
 import { isReservedReply, VIOLATIONS } from './violations.js';
@@ -56,6 +62,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private readonly context: ClientContext;
   private readonly parser: Parser;
   private readonly handshake: Handshake;
+  readonly membership: Membership;
   /** Null unless the log traces the protocol. */
   private trace: ProtocolTrace | null;
   private connectInfoSent = false;
@@ -79,7 +86,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.startedMs = context.clock.nowMs();
     this.lastActivityMs = this.startedMs;
     this.trace = this.traceIfWanted();
-    this.nonce = null;
+    this.nonce = context.nonceRequired ? randomBytes(NONCE_BYTES).toString('base64url') : null;
     this.outbound = new Outbound(transport, context.flushQueue, this, context.limits.pendingBytesMax);
     this.parser = new Parser(this, {
       controlLineBytesMax: context.limits.controlLineBytesMax,
@@ -89,6 +96,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     });
     this.keepAlive = new KeepAlive(this, context);
     this.handshake = new Handshake(this, context);
+    this.membership = new Membership(this, context);
     this.subscriptions = new ClientSubscriptions(this, context);
   }
 
@@ -161,10 +169,32 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.inBytes += message.payloadEnd - message.headersStart;
     if (this.trace !== null) this.trace.publish(message);
     const route = this.account.routeOf(message);
-    if ((route.reserved || this.permissions !== null) && !this.account.permits(route, message, this)) {
-      this.onPublishDenied(message);
+    if (route.special || this.permissions !== null) this.publishChecked(route, message);
+    else this.publishOn(route, message);
+  }
+
+  private publishChecked(route: Route, message: Message): void {
+    if (route.mapping !== null) this.publishMapped(route.mapping, message);
+    else this.publishPermitted(route, message);
+  }
+
+  /** Mappings count before permissions do, and only once. */
+  private publishMapped(mapping: Mapping, message: Message): void {
+    const subject = mapping.pick(textOf(message.bytes, message.subjectStart, message.subjectEnd));
+    if (subject === null) {
+      if (this.verbose) this.sendOk();
       return;
     }
+    const mapped = withSubject(message, subject);
+    this.publishPermitted(this.account.routeOf(mapped), mapped);
+  }
+
+  private publishPermitted(route: Route, message: Message): void {
+    if (this.account.permits(route, message, this)) this.publishOn(route, message);
+    else this.onPublishDenied(message);
+  }
+
+  private publishOn(route: Route, message: Message): void {
     const withReply = message.replyEnd > message.replyStart;
     if ((withReply || this.verbose || this.pedantic) && !this.mayGoOn(message)) return;
     const throughPlugins = route.chain !== null;
@@ -317,13 +347,23 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     if (this.verbose) this.sendOk();
   }
 
-  /** Takes an identity on, at CONNECT or by a reload of users. */
-  setIdentity(identity: Identity): void {
+  /** Takes an identity on, at CONNECT or by a reload of users. Answers why it cannot be in its account, or null. */
+  setIdentity(identity: Identity): Refusal | null {
+    const before = this.account;
+    const refusal = this.membership.join(identity);
+    if (refusal !== null) return refusal;
+    if (before !== this.account) this.subscriptions.moveFrom(before);
+    this.parser.settings.payloadBytesMax = this.membership.payloadBytesMax;
     this.identity = identity;
     this.permissions = identity.permissions;
     const limits = identity.permissions?.responses ?? null;
     this.responses = limits === null ? null : new ResponsePermits(limits, this.context.clock);
     this.deliveryFilter = identity.permissions?.hasDeliveryFilter ? identity.permissions : null;
+    return null;
+  }
+
+  requestInfo(detailed: boolean): object {
+    return requestInfoOf(this, detailed, this.context.info.identity.name);
   }
 
   refuseAuthentication(): void {
@@ -332,8 +372,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   /** `User "ann", `, or nothing: how the log names who did something. */
   get userLabel(): string {
-    const name = this.identity?.userName ?? '';
-    return name === '' ? '' : `User ${JSON.stringify(name)}, `;
+    const label = userLabelOf(this);
+    return label === '' ? '' : `${label}, `;
   }
 
   /** Closes subscriptions that the present permissions no longer allow, telling the client. */
@@ -346,7 +386,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     const { limits } = this.context;
     this.outbound.pendingBytesMax = limits.pendingBytesMax;
     this.parser.settings.controlLineBytesMax = limits.controlLineBytesMax;
-    this.parser.settings.payloadBytesMax = limits.payloadBytesMax;
+    this.parser.settings.payloadBytesMax = this.membership.payloadBytesMax;
     this.trace = this.traceIfWanted();
   }
 
@@ -422,6 +462,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
       reason === ClosedReason.slowConsumerPendingBytes || reason === ClosedReason.slowConsumerWriteDeadline;
     this.outbound.close(!cutOff);
     this.context.logger.debug(`${this.label} - Client connection closed: ${reason}`);
+    this.membership.leave();
     this.context.remove(this.id);
     if (cutOff) this.transport.destroy();
     else {
@@ -440,3 +481,4 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 const NO_RESPONDERS = utf8('NATS/1.0 503\r\nNats-Subject: ');
 const HEADERS_END = utf8('\r\n\r\n');
 const CLOSE_GRACE_MS = 2_000;
+const NONCE_BYTES = 11;

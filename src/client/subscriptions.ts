@@ -12,6 +12,7 @@ interface Holder extends Subscriber {
   readonly userLabel: string;
   readonly permissions: Permissions | null;
   readonly account: Account;
+  readonly membership: { readonly subscriptionsMax: number };
   sendError(text: string): void;
 }
 
@@ -68,6 +69,14 @@ export class ClientSubscriptions {
     this.holder.account.unsubscribe(subscription);
   }
 
+  /** The holder is in another account now. */
+  moveFrom(before: Account): void {
+    for (const subscription of this.bySid.values()) {
+      before.unsubscribe(subscription);
+      this.holder.account.subscribe(subscription);
+    }
+  }
+
   dropAll(): void {
     for (const subscription of [...this.bySid.values()]) this.drop(subscription);
   }
@@ -98,7 +107,8 @@ export class ClientSubscriptions {
   }
 
   private whyNot(filter: Uint8Array, queue: Uint8Array | null): string | null {
-    const { subscriptionsMax, subscriptionTokensMax } = this.context.limits;
+    const { subscriptionTokensMax } = this.context.limits;
+    const { subscriptionsMax } = this.holder.membership;
     const { permissions, label, userLabel } = this.holder;
     const queueText = queue === null ? null : textOf(queue);
     if (permissions !== null && permissions.subscribeAllowed(textOf(filter), queueText) === 'denied') {
@@ -108,7 +118,7 @@ export class ClientSubscriptions {
       return subscriptionViolation(filter, queue);
     }
     if (subscriptionTokensMax > 0 && tokensOf(filter) > subscriptionTokensMax) return tooManyTokensViolation(filter);
-    if (subscriptionsMax > 0 && this.bySid.size >= subscriptionsMax) return ErrorText.maximumSubscriptions;
+    if (subscriptionsMax >= 0 && this.bySid.size >= subscriptionsMax) return ErrorText.maximumSubscriptions;
     return isFilterBytes(filter, 0, filter.length) ? null : ErrorText.invalidSubject;
   }
 }

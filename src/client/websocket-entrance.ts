@@ -1,8 +1,6 @@
-import type { Authenticator } from '../auth/authenticator.js';
-import type { Identity } from '../auth/identity.js';
-import type { Transport } from '../net/transport.js';
+import type { Authentication, Verdict } from '../auth/authentication.js';
 import type { ConnectOptions } from './connect-options.js';
-import type { ClientContext } from './context.js';
+import type { Applicant, ClientContext } from './context.js';
 import type { ClientDoor } from './door.js';
 import type { InfoBuilder } from './info.js';
 import type { ClientLimits } from './limits.js';
@@ -12,6 +10,7 @@ export interface CredentialCookies {
   user: string;
   password: string;
   token: string;
+  jwt: string;
 }
 
 /** Where clients that come by WebSocket are treated otherwise than others. */
@@ -19,7 +18,7 @@ export interface EntranceSettings {
   info: InfoBuilder;
   cookies: CredentialCookies;
   /** Null is as for others. */
-  authenticator: Authenticator | null;
+  authenticator: Authentication | null;
   /** What is absent is as for others. */
   limits: Partial<Pick<ClientLimits, 'pingIntervalMs' | 'authTimeoutMs'>>;
 }
@@ -28,7 +27,9 @@ export interface EntranceSettings {
 export class WebSocketEntrance implements ClientContext {
   readonly info: InfoBuilder;
   /** Changes by a reload. */
-  authenticator: Authenticator | null;
+  authenticator: Authentication | null;
+  /** Whether the certificates that clients show say who they are. Changes by a reload. */
+  mapCertificate = false;
   private readonly door: ClientDoor;
   private readonly settings: EntranceSettings;
 
@@ -55,6 +56,10 @@ export class WebSocketEntrance implements ClientContext {
     return this.door.flushQueue;
   }
 
+  get accounts() {
+    return this.door.accounts;
+  }
+
   get account() {
     return this.door.account;
   }
@@ -73,6 +78,10 @@ export class WebSocketEntrance implements ClientContext {
 
   get authRequired(): boolean {
     return (this.authenticator ?? this.door.authenticator).required;
+  }
+
+  get nonceRequired(): boolean {
+    return (this.authenticator ?? this.door.authenticator).nonceRequired;
   }
 
   /** The listener has done that. */
@@ -95,16 +104,18 @@ export class WebSocketEntrance implements ClientContext {
   }
 
   /** What CONNECT leaves out may be in a cookie: a page's script need not know it. */
-  authenticate(options: Readonly<ConnectOptions>, transport: Transport): Identity | null | Promise<Identity | null> {
+  authenticate(options: Readonly<ConnectOptions>, who: Applicant): Verdict {
     const { cookies } = this.settings;
-    const cookie = (name: string) => (name === '' ? '' : (transport.upgrade?.cookies.get(name) ?? ''));
+    const cookie = (name: string) => (name === '' ? '' : (who.transport.upgrade?.cookies.get(name) ?? ''));
     const complete = {
       ...options,
       user: options.user || cookie(cookies.user),
       password: options.password || cookie(cookies.password),
       token: options.token || cookie(cookies.token),
+      jwt: options.jwt || cookie(cookies.jwt),
     };
-    return this.door.authenticateBy(() => this.authenticator ?? this.door.authenticator, complete, transport);
+    const { door, mapCertificate } = this;
+    return door.authenticateBy(() => this.authenticator ?? door.authenticator, complete, { who, mapCertificate });
   }
 
   remove(id: number): void {

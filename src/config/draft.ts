@@ -1,3 +1,5 @@
+import type { MappingSettings } from '../broker/account-settings.js';
+import type { AccountDraft } from './account-draft.js';
 import type { ConfigValue } from './grammar.js';
 import type { Apply } from './key-table.js';
 import type { Options } from './options.js';
@@ -13,6 +15,12 @@ export interface Draft {
   attachments: { name: string; definition: unknown; place: Place }[];
   /** Whether the file says how long a client may take to log in: otherwise TLS gives it longer. */
   authTimeoutSet: boolean;
+  /** Whether there is an `authorization` block. */
+  authorizationSet: boolean;
+  /** Accounts as their blocks say them. */
+  accounts: AccountDraft[];
+  /** Mappings of the account of those whom nothing puts elsewhere. */
+  mappings: MappingSettings[];
   /** Whether there is a list of users, rather than one user or none. */
   usersListed: boolean;
   /** The login of `websocket { authorization { … } }`. */

@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { describe, Failure } from '../base/failure.js';
+import { settleAccounts } from './accounts-check.js';
 import { applyArguments } from './apply-arguments.js';
 import type { Arguments } from './arguments.js';
 import { digestOf } from './digest.js';
@@ -25,6 +26,9 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
     readFile,
     attachments: [],
     authTimeoutSet: false,
+    authorizationSet: false,
+    accounts: [],
+    mappings: [],
     usersListed: false,
     websocketLogin: { user: '', password: '', token: '' },
   };
@@ -32,6 +36,7 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
   if (file !== undefined) readConfigFile(draft, file, env);
   applyArguments(draft, given);
   settleTimeouts(draft);
+  settleAccounts(draft);
   await settleAttachments(draft);
   const mistake = settleWebSocketLogin(draft) ?? whyInvalid(draft);
   if (mistake !== null) throw new Failure('config-invalid', mistake);

@@ -1,7 +1,10 @@
 import type { AuthorizationSettings } from '../auth/authenticator.js';
+import { GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from '../auth/identity.js';
+import { type AccountSettings, emptyAccount } from '../broker/account-settings.js';
 import type { PluginDeclarations } from '../host/declarations.js';
-import { defaultJetStream, type JetStreamOptions } from './jetstream-options.js';
 import type { TlsSettings } from '../net/tls-context.js';
+import type { AccountJetStream } from './accounts-jetstream.js';
+import { defaultJetStream, type JetStreamOptions } from './jetstream-options.js';
 
 /** A listener of a feature that is not there yet. */
 export interface PeerListenerOptions {
@@ -10,6 +13,18 @@ export interface PeerListenerOptions {
   host: string;
   /** 0 is any free port; null: the block asks for no listener. */
   port: number | null;
+}
+
+/** An account of the configuration. */
+export interface AccountOptions extends AccountSettings {
+  /** A public account key; empty is none. */
+  nkey: string;
+  /** Null is nothing to store. */
+  jetstream: AccountJetStream | null;
+}
+
+export function accountOptions(name: string): AccountOptions {
+  return { ...emptyAccount(name), nkey: '', jetstream: null };
 }
 
 /** A `tls` block. Its files are read when the configuration is. */
@@ -93,6 +108,10 @@ export interface Options {
   headers: boolean;
   noProducerStall: boolean;
   authorization: AuthorizationSettings;
+  /** All accounts, also those that are always there. */
+  accounts: AccountOptions[];
+  systemAccount: string;
+  operator: null;
   authTimeoutMs: number;
   tls: TlsOptions | null;
   /** Whether clients may come without TLS though there is TLS. */
@@ -142,6 +161,9 @@ export function defaultOptions(): Options {
     headers: true,
     noProducerStall: false,
     authorization: { users: [] },
+    accounts: [accountOptions(GLOBAL_ACCOUNT), accountOptions(SYSTEM_ACCOUNT)],
+    systemAccount: SYSTEM_ACCOUNT,
+    operator: null,
     authTimeoutMs: 2_000,
     tls: null,
     allowNonTls: false,

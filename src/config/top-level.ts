@@ -1,3 +1,5 @@
+import { readAccounts } from './accounts-block.js';
+import { readMappings } from './accounts-mappings.js';
 import { readAuthorization } from './authorization.js';
 import { type Draft, logOption, option, warnAboutSeconds } from './draft.js';
 import type { ConfigValue } from './grammar.js';
@@ -135,6 +137,11 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     log_format: logOption('format', oneOf('text', 'json')),
     max_traced_msg_len: logOption('tracedBytesMax', wholeOr(DEFAULTS.log.tracedBytesMax, 2 ** 31)),
     authorization: readAuthorization,
+    accounts: readAccounts,
+    'mappings|maps': (draft, value, key) => {
+      draft.mappings = readMappings(value, key);
+    },
+    'system_account|system': option('systemAccount', text),
     no_auth_user: ({ options }, value, key) => {
       options.authorization = { ...options.authorization, noAuthUser: text(value, key) };
     },
@@ -181,6 +188,6 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     'disable_sublist_cache|no_sublist_cache|trace_headers|no_system_account|no_system|no_sys_acc': flag,
   }),
   ...unsupported<Draft>(
-    'accounts mappings maps default_sentinel syslog remote_syslog prof_port proxy_protocol ocsp write_timeout default_js_domain operator operators roots root root_operators root_operator resolver account_resolver accounts_resolver resolver_tls resolver_preload resolver_pinned_accounts system_account system trusted trusted_keys feature_flags ocsp_cache proxies',
+    'default_sentinel syslog remote_syslog prof_port proxy_protocol ocsp write_timeout default_js_domain operator operators roots root root_operators root_operator resolver account_resolver accounts_resolver resolver_tls resolver_preload resolver_pinned_accounts trusted trusted_keys feature_flags ocsp_cache proxies',
   ),
 };

@@ -133,7 +133,5 @@ export function settleWebSocketLogin({ options, websocketLogin, usersListed: sev
   websocket.authorization = { users: several ? authorization.users : own };
   if (token !== '') websocket.authorization.token = token;
   if (websocket.noAuthUser !== '') websocket.authorization.noAuthUser = websocket.noAuthUser;
-  if (authorization.defaultPermissions !== undefined)
-    websocket.authorization.defaultPermissions = authorization.defaultPermissions;
   return null;
 }

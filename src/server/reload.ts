@@ -49,12 +49,14 @@ export async function reload(
   rest.setAdvertised();
   if (changes('tls')) {
     door.tls = tls;
+    door.mapCertificate = next.tls?.map ?? false;
     rest.renewMonitor();
   }
   door.tracedBytesMax = next.log.tracedBytesMax;
   const closed = reloadLimits(door, limitsOf(next));
   if (closed > 0) logger.info(`Closed ${closed} connections to fall within max_connections`);
-  const asked = changes('authorization') || changes('websocket.authorization');
+  if (changes('accounts')) parts.accounts.apply(next.accounts);
+  const asked = changes('authorization') || changes('websocket.authorization') || changes('accounts') || changes('tls');
   const before = door.authenticator;
   if (asked) swapAuthenticators(parts, websocket, next.websocket);
   for (const line of plan.said) logger.info(`Reloaded: ${line}`);

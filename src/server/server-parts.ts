@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
+import type { Accounts } from '../broker/accounts.js';
 import type { ClientDoor } from '../client/door.js';
 import type { InfoState, ServerIdentity } from '../client/info.js';
 import type { Options } from '../config/options.js';
@@ -12,6 +13,7 @@ export interface ServerParts {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly identity: ServerIdentity;
+  readonly accounts: Accounts;
   readonly account: Account;
   readonly host: PluginHost;
   readonly door: ClientDoor;

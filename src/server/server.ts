@@ -1,9 +1,11 @@
 import { Authenticator, isBcrypt } from '../auth/authenticator.js';
+import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
 import { type Logger, silentLogger } from '../base/logger.js';
 import { VERSION, WEIR_VERSION } from '../base/version.js';
-import { Account } from '../broker/account.js';
+import type { Account } from '../broker/account.js';
+import { Accounts } from '../broker/accounts.js';
 import { ClosedReason } from '../client/closed-reason.js';
 import { ClientDoor } from '../client/door.js';
 import { InfoBuilder, type InfoState, type ServerIdentity } from '../client/info.js';
@@ -49,6 +51,7 @@ export interface ServerSettings {
 export class Server implements ServerParts {
   readonly options: Options;
   readonly identity: ServerIdentity;
+  readonly accounts: Accounts;
   readonly account: Account;
   readonly host: PluginHost;
   readonly door: ClientDoor;
@@ -77,19 +80,22 @@ export class Server implements ServerParts {
     this.infoState = this.makeInfoState();
     this.host = new PluginHost({ clock, payloadBytesMax: () => this.options.payloadBytesMax });
     this.plugins = new DeclaredPlugins(this.host);
-    this.account = new Account('$G', this.host, random);
+    this.accounts = new Accounts({ clock, random, plugins: (name) => (name === GLOBAL_ACCOUNT ? this.host : null) });
+    this.accounts.apply(this.options.accounts);
+    this.account = this.accounts.get(GLOBAL_ACCOUNT)!;
     this.door = new ClientDoor({
       clock,
       logger,
       random,
       flushQueue: new FlushQueue(() => clock.monotonicNs()),
-      account: this.account,
+      accounts: this.accounts,
       authenticator: new Authenticator(this.options.authorization),
       info: new InfoBuilder(this.identity, this.infoState),
       limits: limitsOf(this.options),
       tracedBytesMax: this.options.log.tracedBytesMax,
     });
     this.door.tls = clientTls(this.options, clock);
+    this.door.mapCertificate = this.options.tls?.map ?? false;
     this.listeners = new Listeners(this);
   }
 
@@ -226,16 +232,17 @@ export class Server implements ServerParts {
 
   private makeInfoState(): InfoState {
     return {
-      authRequired: () => this.door.authenticator.required,
+      authRequired: () => this.door.authenticator.announced,
+      guarded: () => this.door.authenticator.guarded,
       tlsRequired: () => this.options.tls !== null && !this.options.allowNonTls,
       tlsVerify: () => this.options.tls?.verify ?? false,
       tlsAvailable: () => this.options.tls !== null && this.options.allowNonTls,
-      payloadBytesMax: () => this.options.payloadBytesMax,
       headers: () => this.options.headers,
       jetstream: () => (this.options.jetstream ? this.options.streams.domain : null),
       // Those of the servers of a cluster; a server that is alone names none, as nats-server.
       connectUrls: () => [],
       lameDuck: () => this.lameDuckMode,
+      isSystem: (account) => account === this.options.systemAccount,
     };
   }
 }

@@ -17,10 +17,11 @@ export class WebSocketDoor {
 
   constructor(parts: ServerParts, options: WebSocketOptions) {
     const { door, logger, identity, infoState } = parts;
-    const own = () => this.entrance.authRequired;
+    const own = () => this.entrance.authenticator ?? door.authenticator;
     const state = {
       ...infoState,
-      authRequired: own,
+      authRequired: () => own().announced,
+      guarded: () => own().guarded,
       tlsRequired: () => options.tls !== null,
       tlsVerify: () => options.tls?.verify ?? false,
       tlsAvailable: () => false,
@@ -52,13 +53,14 @@ export class WebSocketDoor {
     const { pingIntervalMs, authTimeoutMs } = options;
     this.entrance = new WebSocketEntrance(door, {
       info: new InfoBuilder(address, state),
-      cookies: { user, password, token },
+      cookies: { user, password, token, jwt: '' },
       authenticator: authorization === null ? null : new Authenticator(authorization),
       limits: {
         ...(pingIntervalMs === null ? {} : { pingIntervalMs }),
         ...(authTimeoutMs === null ? {} : { authTimeoutMs }),
       },
     });
+    this.entrance.mapCertificate = options.tls?.map ?? false;
   }
 
   async open(parts: ServerParts): Promise<void> {

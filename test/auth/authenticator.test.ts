@@ -1,11 +1,14 @@
 import bcrypt from 'bcryptjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Authenticator, type AuthorizationSettings, type Credentials } from '../../src/auth/authenticator.js';
+import type { ConnectionFacts, Credentials } from '../../src/auth/authentication.js';
+import { Authenticator, type AuthorizationSettings } from '../../src/auth/authenticator.js';
 import { PasswordChecker } from '../../src/auth/password-checker.js';
 
 const nothing: Credentials = { user: '', password: '', token: '', nkey: '', jwt: '', signature: '' };
+const facts: ConnectionFacts = { type: 'STANDARD', host: '127.0.0.1', nonce: '', certificate: null, note: () => {} };
 const ask = (authenticator: Authenticator, credentials: Partial<Credentials>) =>
-  authenticator.authenticate({ ...nothing, ...credentials }, { kind: 'client' });
+  authenticator.authenticate({ ...nothing, ...credentials }, facts);
+const anybody = { userName: '', account: '$G', permissions: null, limits: null, expiresMs: null, claims: null };
 
 describe('who may come in', () => {
   const made: Authenticator[] = [];
@@ -18,8 +21,8 @@ describe('who may come in', () => {
   it('everybody, when nobody is named', () => {
     const open = make({});
     expect(open.required).toBe(false);
-    expect(ask(open, {})).toEqual({ userName: '', permissions: null });
-    expect(ask(open, { user: 'x', password: 'y', token: 'z' })).toEqual({ userName: '', permissions: null });
+    expect(ask(open, {})).toEqual(anybody);
+    expect(ask(open, { user: 'x', password: 'y', token: 'z' })).toEqual(anybody);
   });
 
   it('who has the token', () => {
@@ -36,11 +39,11 @@ describe('who may come in', () => {
       { name: 'ann', password: 'p', permissions: { publish: { allow: ['a'] } } },
       { name: 'bob', password: '' },
     ];
-    const closed = make({ users, defaultPermissions: { publish: { allow: ['d'] } } });
+    const closed = make({ users });
     const ann = ask(closed, { user: 'ann', password: 'p' });
     expect(ann).toMatchObject({ userName: 'ann' });
     expect(ask(closed, { user: 'ann', password: 'p' }), 'the same person').toBe(ann);
-    expect(ask(closed, { user: 'bob' })).toMatchObject({ userName: 'bob', permissions: {} });
+    expect(ask(closed, { user: 'bob' })).toMatchObject({ userName: 'bob', permissions: null });
     for (const credentials of [{ user: 'ann' }, { user: 'ann', password: 'q' }, { user: 'eve', password: 'p' }, {}]) {
       expect(ask(closed, credentials)).toBeNull();
     }

@@ -92,10 +92,9 @@ describe('who may come in', () => {
       no_auth_user: a`);
     expect(authTimeoutMs).toBe(500);
     expect(authorization).toEqual({
-      defaultPermissions: { publish: { allow: ['all.>'] } },
       noAuthUser: 'a',
       users: [
-        { name: 'a', password: 'b' },
+        { name: 'a', password: 'b', permissions: { publish: { allow: ['all.>'] } } },
         {
           name: 'c',
           password: '123',
@@ -235,7 +234,7 @@ describe('mistakes have their place', () => {
       'lame duck grace period (180s) should be strictly lower than lame duck duration (120s)',
     ],
     ['tls { cert_file: x }', "x.conf:1:5: missing 'key_file' in TLS configuration"],
-    ['accounts { A {} }', '"accounts" is not supported yet by this server'],
+    ['accounts { $G {} }', '"$G" is a Reserved Account'],
     ['syslog: true', '"syslog" is not supported yet by this server'],
     ['no_auth_user: x', 'no_auth_user: "x" present, but users/nkeys are not defined'],
     ['no_auth_user: x\nauthorization { users = [{user: a}] }', 'no_auth_user: "x" not present as user or nkey'],
@@ -244,7 +243,7 @@ describe('mistakes have their place', () => {
     ['authorization { token: a, users = [{user: b}] }', 'Can not have a token and a users array'],
     ['authorization { users = [{user: a}, {user: a}] }', 'Duplicate user "a" detected'],
     ['authorization { users = [{password: a}] }', 'x.conf:1:26: User entry requires a user'],
-    ['authorization { users = [{nkey: U}] }', '"nkey" is not supported yet by this server'],
+    ['authorization { users = [{nkey: U}] }', 'Not a valid public nkey for a user'],
     ['authorization { users = [{user: a, permissions {publish: "a..b"}}] }', 'subject "a..b" is not a valid subject'],
     ['websocket { port: 80 }', 'x.conf:1:11: websocket requires TLS configuration'],
     [

@@ -134,6 +134,26 @@ judged('TLS for clients', (start) => {
     await expect(client(server.url, { cert: bob.cert, key: bob.key })).rejects.toThrow();
   });
 
+  it('says by certificate who a client is', async () => {
+    const { ann, bob, caFile } = files;
+    const server = await start(`${block(`ca_file: ${JSON.stringify(caFile)}, verify_and_map: true`)}
+      authorization { users = [
+        { user: "ann@weir.test", permissions { publish: "for.ann" } }
+        { user: "CN=bob,OU=tests,O=Weir" }
+      ] }`);
+    const listener = await client(server.url, { cert: bob.cert, key: bob.key });
+    const heard: string[] = [];
+    listener.subscribe('for.*', { callback: (_error, { subject }) => void heard.push(subject) });
+    await listener.flush();
+    const publisher = await client(server.url, { cert: ann.cert, key: ann.key });
+    for (const subject of ['for.bob', 'for.ann']) publisher.publish(subject);
+    await publisher.flush();
+    await listener.flush();
+    expect(heard).toEqual(['for.ann']);
+    const other = files.issue({ subject: ['CN=nobody'] });
+    await expect(client(server.url, { cert: other.cert, key: other.key })).rejects.toThrow(/authorization/i);
+  });
+
   it('has a lowest version', async () => {
     const server = await start(block('min_version: "1.3"'));
     await expect(upgraded(server.address, { maxVersion: 'TLSv1.2' })).rejects.toThrow();

@@ -4,6 +4,8 @@ export const ErrorText = {
   authorizationViolation: 'Authorization Violation',
   authenticationTimeout: 'Authentication Timeout',
   authenticationExpired: 'User Authentication Expired',
+  failedAccountRegistration: 'Failed Account Registration',
+  maximumAccountConnections: 'maximum account active connections exceeded',
   maximumConnections: 'maximum connections exceeded',
   maximumPayload: 'Maximum Payload Violation',
   maximumSubscriptions: 'maximum subscriptions exceeded',

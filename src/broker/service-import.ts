@@ -1,0 +1,142 @@
+import { textOf, utf8 } from '../base/bytes.js';
+import type { Clock } from '../base/clock.js';
+import { composeMessage, type Message } from '../message/message.js';
+import { SubjectTransform } from '../subject/transform.js';
+import { type Account, PUBLISH_CONSUMED } from './account.js';
+import type { ExportSettings, ImportSettings } from './account-settings.js';
+import { latencyMetric } from './latency.js';
+import type { Responses } from './responses.js';
+import { type Leg, type Publisher, type Subscriber, Subscription } from './subscription.js';
+
+const DEPTH_MAX = 32;
+let depth = 0;
+const JETSTREAM_ACK = utf8('$JS.ACK.');
+
+/** The other side of a service import. */
+export interface ImportedService {
+  account: Account;
+  settings: ExportSettings;
+  responses: Responses;
+}
+
+/** Carries requests of an account to a service of another one, and its answers back. It listens here as any subscriber. */
+export class ServiceImport implements Subscriber {
+  private readonly importer: Account;
+  private readonly service: ImportedService;
+  private readonly share: boolean;
+  private readonly clock: Clock;
+  private readonly random: () => number;
+  private readonly subscription: Subscription;
+  private readonly rename: (subject: string) => string;
+
+  constructor(
+    importer: Account,
+    service: ImportedService,
+    { settings, clock, random }: { settings: ImportSettings; clock: Clock; random: () => number },
+  ) {
+    this.importer = importer;
+    this.service = service;
+    this.share = settings.share;
+    this.clock = clock;
+    this.random = random;
+    const { filter, rename } = renaming(settings);
+    this.rename = rename;
+    this.subscription = new Subscription(this, utf8(filter), null, utf8('service'));
+    importer.subscribe(this.subscription);
+  }
+
+  end(): void {
+    this.subscription.closed = true;
+    this.importer.unsubscribe(this.subscription);
+  }
+
+  deliver(_leg: Leg, message: Message, publisher: Publisher | null): boolean {
+    if (this.subscription.closed || depth >= DEPTH_MAX) return false;
+    depth++;
+    try {
+      return this.request(message, publisher);
+    } finally {
+      depth--;
+    }
+  }
+
+  private request(message: Message, publisher: Publisher | null): boolean {
+    const { account, responses } = this.service;
+    const { bytes, subjectStart, subjectEnd, headersStart, payloadStart, payloadEnd } = message;
+    const subject = account.mappedSubject(this.rename(textOf(bytes, subjectStart, subjectEnd)));
+    if (subject === null) return false;
+    const reply = this.replyOf(message, publisher);
+    const headers = bytes.subarray(headersStart, payloadStart);
+    const info = publisher?.requestInfo?.(this.share) ?? null;
+    const request = composeMessage({
+      subject: utf8(subject),
+      reply: reply === null ? null : utf8(reply),
+      headers: info === null ? headers : withRequestInfo(headers, info),
+      payload: bytes.subarray(payloadStart, payloadEnd),
+    });
+    const receivers = account.publish(request);
+    const delivered = receivers > 0 || receivers === PUBLISH_CONSUMED;
+    if (!delivered && reply !== null) responses.forget(reply);
+    return delivered;
+  }
+
+  /** Where the answer is to go in the other account: to a subject that leads back here. */
+  private replyOf(message: Message, publisher: Publisher | null): string | null {
+    const { bytes, replyStart, replyEnd } = message;
+    if (replyEnd === replyStart) return null;
+    // An acknowledgement is asked for by its subject.
+    if (JETSTREAM_ACK.every((byte, i) => bytes[replyStart + i] === byte)) return textOf(bytes, replyStart, replyEnd);
+    const { settings, responses } = this.service;
+    return responses.expect({
+      account: this.importer,
+      reply: bytes.slice(replyStart, replyEnd),
+      type: settings.responseType,
+      thresholdMs: settings.responseThresholdMs,
+      answered: this.tracking(publisher),
+    });
+  }
+
+  /** Publishes how long the answer took, for the share of the requests that is sampled. */
+  private tracking(requestor: Publisher | null): ((responder: Publisher | null) => void) | null {
+    const { settings, account } = this.service;
+    const { latency } = settings;
+    if (latency === null || this.random() * 100 >= latency.sampling) return null;
+    const startMs = this.clock.nowMs();
+    const startNs = this.clock.monotonicNs();
+    return (responder) => {
+      const totalNs = Math.round(this.clock.monotonicNs() - startNs);
+      const metric = latencyMetric({ requestor, responder, share: this.share, startMs, totalNs });
+      const payload = utf8(JSON.stringify(metric));
+      account.publishDirect(composeMessage({ subject: utf8(latency.subject), reply: null, headers: null, payload }));
+    };
+  }
+}
+
+/** Which subjects here are meant, and which they are there. `$2` here is the second wildcard there. */
+function renaming({ subject, to }: ImportSettings): { filter: string; rename: (name: string) => string } {
+  if (to === '' || to === subject) return { filter: subject, rename: (name) => name };
+  const tokens = to.split('.');
+  const wildcards = tokens.filter((token) => token === '*' || /^\$\d+$/.test(token));
+  const filter = tokens.map((token) => (/^\$\d+$/.test(token) ? '*' : token)).join('.');
+  let star = 0;
+  const destination = subject
+    .split('.')
+    .map((token) => {
+      if (token !== '*') return token;
+      star++;
+      const at = wildcards.indexOf(`$${star}`);
+      return `$${at >= 0 ? at + 1 : star}`;
+    })
+    .join('.');
+  const transform = new SubjectTransform(filter, destination);
+  return { filter, rename: (name) => transform.apply(name) };
+}
+
+const FIRST_LINE = 'NATS/1.0\r\n';
+
+/** The headers with one more, or instead of one that the client made up. */
+function withRequestInfo(headers: Uint8Array, info: object): Uint8Array {
+  const before = headers.length === 0 ? `${FIRST_LINE}\r\n` : textOf(headers);
+  const kept = before.slice(0, -2).replace(/\r\nNats-Request-Info:[^\r\n]*/gi, '');
+  return utf8(`${kept}Nats-Request-Info: ${JSON.stringify(info)}\r\n\r\n`);
+}

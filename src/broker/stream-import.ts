@@ -1,0 +1,68 @@
+import { textOf, utf8 } from '../base/bytes.js';
+import { composeMessage, type Message } from '../message/message.js';
+import { SubjectTransform } from '../subject/transform.js';
+import type { Account } from './account.js';
+import type { ImportSettings } from './account-settings.js';
+import { type Leg, type Publisher, type Subscriber, Subscription } from './subscription.js';
+
+/** Accounts that one message may go through. */
+const DEPTH_MAX = 32;
+let depth = 0;
+
+/** Brings messages of another account here, perhaps under other subjects. It listens there as any subscriber. */
+export class StreamImport implements Subscriber {
+  private readonly from: Account;
+  private readonly to: Account;
+  private readonly rename: ((subject: string) => string) | null;
+  private readonly subscription: Subscription;
+
+  constructor(from: Account, to: Account, settings: ImportSettings) {
+    this.from = from;
+    this.to = to;
+    this.rename = renameOf(settings);
+    this.subscription = new Subscription(this, utf8(settings.subject), null, utf8('import'));
+    from.subscribe(this.subscription);
+  }
+
+  end(): void {
+    this.subscription.closed = true;
+    this.from.unsubscribe(this.subscription);
+  }
+
+  deliver(_leg: Leg, message: Message, publisher: Publisher | null): boolean {
+    if (this.subscription.closed || depth >= DEPTH_MAX) return false;
+    depth++;
+    try {
+      return this.to.deliverImported(this.rename === null ? message : this.renamed(message), publisher) > 0;
+    } finally {
+      depth--;
+    }
+  }
+
+  private renamed(message: Message): Message {
+    const { bytes, subjectStart, subjectEnd } = message;
+    return withSubject(message, this.rename!(textOf(bytes, subjectStart, subjectEnd)));
+  }
+}
+
+/** The message under another subject. */
+export function withSubject(message: Message, subject: string): Message {
+  const { bytes, replyStart, replyEnd, headersStart, payloadStart, payloadEnd, hops } = message;
+  const part = (start: number, end: number) => (end > start ? bytes.subarray(start, end) : null);
+  return composeMessage(
+    {
+      subject: utf8(subject),
+      reply: part(replyStart, replyEnd),
+      headers: part(headersStart, payloadStart),
+      payload: bytes.subarray(payloadStart, payloadEnd),
+    },
+    hops,
+  );
+}
+
+function renameOf({ subject, to, prefix }: ImportSettings): ((subject: string) => string) | null {
+  if (prefix !== '') return (name) => `${prefix}.${name}`;
+  if (to === '' || to === subject) return null;
+  const transform = new SubjectTransform(subject, to);
+  return (name) => transform.apply(name);
+}
