@@ -19,6 +19,8 @@ export interface AttachOptions extends ConnectionOptions {
   grantEmit: string[];
   grantLog?: boolean;
   grantMetric?: boolean;
+  grantState?: boolean;
+  tick?: number;
   /** `<action>` for all causes, or `<cause>=<action>`. */
   onFault: string[];
   force?: boolean;
@@ -54,12 +56,14 @@ export function attachmentDefinition(plugin: string, subject: string, options: A
     subject,
     phase: options.phase,
     order: options.order,
+    tick_ms: options.tick,
     config: options.config === undefined ? undefined : parseJsonArgument('--config', options.config),
     budget: given({ fuel_per_message: options.fuel, memory_bytes: options.memory, output_bytes: options.output }),
     grants: given({
       emit: options.grantEmit.length > 0 ? options.grantEmit : undefined,
       log: options.grantLog,
       metric: options.grantMetric,
+      state: options.grantState,
     }),
     failure: parseFaultActions(options.onFault),
     force: options.force,

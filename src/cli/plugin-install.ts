@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Failure } from '../base/failure.js';
 import type { VersionSnapshot } from '../host/snapshot.js';
 import { callApi } from './api-client.js';
 import { type ConnectionOptions, withOpenConnection } from './connection.js';
-import { packageFolder } from './package-info.js';
-import { pluginFolder } from './plugin-folder.js';
+import { moduleFile } from './plugin-module.js';
 import { checkTypedName } from './plugin-name.js';
 import { printJson, printLine } from './print.js';
 
@@ -18,50 +17,41 @@ export interface InstallOptions extends ConnectionOptions {
 
 export type InstalledVersion = VersionSnapshot & { plugin: string };
 
-/** The module file of a plugin that comes with Weir. */
-export function bundledPluginFile(name: string): string {
-  return join(packageFolder(), 'dist', 'plugins', `${name}.wasm`);
-}
+/** Room for the subject and the headers of a message that carries a piece. */
+const HEAD_BYTES = 1024;
+const PIECE_BYTES = 512 * 1024;
 
-function bundledPlugins(): string[] {
-  const folder = dirname(bundledPluginFile(''));
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.wasm'))
-    .map((file) => basename(file, '.wasm'))
-    .sort();
-}
-
-/** A module by its path, a plugin's folder (its `build/<folder>.wasm`), or the name of a bundled plugin. */
-function moduleFile(source: string): string {
-  const bundled = bundledPluginFile(source);
-  if (!existsSync(source)) {
-    if (/^[\w-]+$/.test(source) && existsSync(bundled)) return bundled;
-    throw new Failure(
-      'module-file',
-      `no module "${source}": expected a .wasm file, a plugin's folder or a bundled plugin (${bundledPlugins().join(', ')})`,
-    );
-  }
-  if (!statSync(source).isDirectory()) return source;
-  const { moduleFile: built } = pluginFolder(source);
-  if (existsSync(built)) return built;
-  throw new Failure(
-    'module-file',
-    `"${source}" is not built: there is no "${relative('', built)}" (build it with: weir plugin build ${source})`,
-  );
-}
-
-/** Installs a module under a name and answers its new version. */
+/** Installs a module under a name and answers its new version; in pieces when it is larger than a message may be. */
 export function installModule(connection: NatsConnection, name: string, wasm: Uint8Array): Promise<InstalledVersion> {
   const payloadBytesMax = connection.info?.max_payload ?? 0;
-  if (payloadBytesMax > 0 && wasm.length > payloadBytesMax) {
+  const sha256 = createHash('sha256').update(wasm).digest('hex');
+  if (payloadBytesMax > 0 && wasm.length + HEAD_BYTES > payloadBytesMax) {
+    return upload(connection, name, { wasm, sha256, pieceBytes: Math.min(PIECE_BYTES, payloadBytesMax - HEAD_BYTES) });
+  }
+  return callApi<InstalledVersion>(connection, `PLUGIN.INSTALL.${name}`, wasm, { 'Weir-Sha256': sha256 });
+}
+
+interface Pieces {
+  wasm: Uint8Array;
+  sha256: string;
+  pieceBytes: number;
+}
+
+async function upload(connection: NatsConnection, name: string, pieces: Pieces): Promise<InstalledVersion> {
+  const { wasm, sha256, pieceBytes } = pieces;
+  if (pieceBytes <= 0) {
     throw new Failure(
       'module-size',
-      `the module has ${wasm.length} bytes; the server takes messages of ${payloadBytesMax} at most (max_payload)`,
+      `the server takes messages of ${connection.info?.max_payload} bytes at most: too few`,
     );
   }
-  const sha256 = createHash('sha256').update(wasm).digest('hex');
-  return callApi<InstalledVersion>(connection, `PLUGIN.INSTALL.${name}`, wasm, { 'Weir-Sha256': sha256 });
+  const announced = JSON.stringify({ bytes: wasm.length, sha256 });
+  const { upload: id } = await callApi<{ upload: string }>(connection, `PLUGIN.UPLOAD.${name}`, announced);
+  for (let at = 0; at < wasm.length; at += pieceBytes) {
+    const piece = wasm.subarray(at, at + pieceBytes);
+    await callApi(connection, `PLUGIN.CHUNK.${id}`, piece, { 'Weir-Offset': String(at) });
+  }
+  return callApi<InstalledVersion>(connection, `PLUGIN.COMMIT.${id}`);
 }
 
 /** Says which file a server refuses. */

@@ -1,4 +1,4 @@
-import { checkName } from '../host/registry.js';
+import { checkName } from '../host/names.js';
 import { UsageFailure } from './usage-failure.js';
 
 /** Throws unless the name can be a plugin's or an attachment's: it becomes a word of the request's subject. */

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { PHASES } from '../host/declarations.js';
 import { FAULT_CAUSES } from '../sandbox/fault.js';
 import { withConnection } from './connection.js';
+import { addControl } from './plugin-program-control.js';
 import { collect, examples, real, whole } from './usage.js';
 
 function addAuthoring(plugin: Command): void {
@@ -28,6 +29,30 @@ function addAuthoring(plugin: Command): void {
     .option('--json', 'print JSON')
     .action(async (folder, options) => (await import('./plugin-test.js')).testPlugin(folder, options));
   examples(test, 'weir plugin test', 'weir plugin test door-filter --json');
+
+  const check = plugin
+    .command('check')
+    .argument('[folder]', 'folder of the plugin', '.')
+    .description('build, and show what the plugin uses of each limit')
+    .option('--json', 'print JSON')
+    .action(async (folder, options) => (await import('./plugin-check.js')).checkPlugin(folder, options));
+  examples(check, 'weir plugin check', 'weir plugin check door-filter --json');
+
+  const bench = plugin
+    .command('bench')
+    .argument('[folder]', 'folder of the plugin', '.')
+    .description('build, and time the cases of tests/*.json')
+    .option('--json', 'print JSON')
+    .action(async (folder, options) => (await import('./plugin-check.js')).benchPlugin(folder, options));
+  examples(bench, 'weir plugin bench', 'weir plugin bench door-filter --json');
+
+  const inspect = plugin
+    .command('inspect')
+    .argument('<module>', '.wasm file, plugin folder or bundled plugin')
+    .description('say what a module is: size, digest, memory, hooks, manifest')
+    .option('--json', 'print JSON')
+    .action(async (module, options) => (await import('./plugin-check.js')).inspect(module, options));
+  examples(inspect, 'weir plugin inspect door-filter', 'weir plugin inspect threshold --json');
 }
 
 function addInstall(plugin: Command): void {
@@ -46,31 +71,40 @@ function addInstall(plugin: Command): void {
   );
 }
 
-function addAttach(plugin: Command): void {
+/** What an attachment is, beside plugin and subject. */
+function withDefinition(command: Command): Command {
   const causes = FAULT_CAUSES.join(', ');
-  const attach = withConnection(
-    plugin.command('attach').argument('<plugin>', 'name or name@version').argument('<subject>', 'subject filter'),
-  )
-    .description('run a plugin on every message published to a subject')
+  return command
     .option('--name <name>', "the attachment's name (default: the plugin's)")
     .addOption(new Option('--phase <phase>', 'when it runs in a chain (default: transform)').choices(PHASES))
     .option('--order <n>', 'order within the phase, smallest first (default: 0)', real)
     .option('--config <json>', 'configuration of the plugin: JSON, or @file')
+    .option('--tick <ms>', "time between ticks (default: the plugin's)", whole(10))
     .option('--fuel <n>', 'fuel for one message, about one unit an instruction', whole(1))
     .option('--memory <bytes>', 'memory of the plugin', whole(1))
     .option('--output <bytes>', 'output for one message', whole(0))
     .option('--grant-emit <filter>', 'subjects it may emit to; can be given several times', collect, [])
     .option('--grant-log', 'it may write log lines')
     .option('--grant-metric', 'it may report metrics')
+    .option('--grant-state', 'what it saves of itself outlives its instance')
     .option(
       '--on-fault <action>',
       `what becomes of a message when it fails: reject, dead-letter, drop, pass or bypass-chain; or <cause>=<action> with the cause ${causes}; can be given several times`,
       collect,
       [],
     )
-    .option('--force', 'allow "pass" in the phases authorize and validate')
+    .option('--force', 'allow "pass" in the phases authorize and validate, and do without grants')
+    .option('--json', 'print JSON');
+}
+
+function addAttach(plugin: Command): void {
+  const attach = withDefinition(
+    withConnection(
+      plugin.command('attach').argument('<plugin>', 'name or name@version').argument('<subject>', 'subject filter'),
+    ),
+  )
+    .description('run a plugin on every message published to a subject')
     .option('--replace', 'replace an attachment of this name')
-    .option('--json', 'print JSON')
     .action(async (name, subject, options) => (await import('./plugin-attach.js')).attach(name, subject, options));
   examples(
     attach,
@@ -84,6 +118,17 @@ function addAttach(plugin: Command): void {
     .option('--json', 'print JSON')
     .action(async (name, options) => (await import('./plugin-attach.js')).detach(name, options));
   examples(detach, 'weir plugin detach noise');
+}
+
+function addDev(plugin: Command): void {
+  const dev = withDefinition(
+    withConnection(
+      plugin.command('dev').argument('<folder>', 'folder of the plugin').argument('<subject>', 'subject filter'),
+    ),
+  )
+    .description('build a plugin and put it to work, at once and after every save, until Ctrl-C')
+    .action(async (folder, subject, options) => (await import('./plugin-dev.js')).dev(folder, subject, options));
+  examples(dev, "weir plugin dev door-filter 'doors.>'", "weir plugin dev . 'doors.>' --config @config.json");
 }
 
 function addListing(plugin: Command): void {
@@ -112,7 +157,9 @@ export function addPlugin(program: Command): void {
   addAuthoring(plugin);
   addInstall(plugin);
   addAttach(plugin);
+  addDev(plugin);
   addListing(plugin);
+  addControl(plugin);
   examples(
     plugin,
     'weir plugin new door-filter',

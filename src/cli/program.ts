@@ -77,6 +77,15 @@ function addDemo(program: Command): void {
   examples(demo, 'weir demo', 'weir demo --messages 100');
 }
 
+function addCompletion(program: Command): void {
+  const completion = program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh or fish')
+    .description('print what makes a shell complete commands and options')
+    .action(async (shell) => (await import('./completion.js')).completion(program, shell));
+  examples(completion, 'eval "$(weir completion bash)"', 'weir completion fish > ~/.config/fish/completions/weir.fish');
+}
+
 /** The `weir` command line. */
 export function createProgram(): Command {
   const program = new Command('weir')
@@ -96,6 +105,7 @@ export function createProgram(): Command {
   addRequest(program);
   addPlugin(program);
   addDemo(program);
+  addCompletion(program);
   refuseInOneLine(program);
   return program;
 }

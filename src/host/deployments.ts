@@ -8,7 +8,8 @@ import type { PluginEvents } from './events.js';
 import type { Ledger } from './ledger.js';
 import type { AttachmentRecord, ResolvedDeclaration } from './ledger-contents.js';
 import type { PluginLimits } from './limits.js';
-import { checkName, type PluginRegistry, type PluginVersion } from './registry.js';
+import { checkName } from './names.js';
+import type { PluginRegistry, PluginVersion } from './registry.js';
 import { newTrack, type Track } from './track.js';
 
 /** A definition that ran can be gone back to so many times. */
@@ -51,6 +52,7 @@ export class Deployments {
   trackOf(name: string): Track {
     const found = this.tracks.get(name) ?? newTrack();
     this.tracks.set(name, found);
+    found.declared = this.declared.has(name);
     return found;
   }
 

@@ -8,6 +8,7 @@ import type { PluginRecord } from './ledger-contents.js';
 import type { PluginLimits } from './limits.js';
 import { readManifest } from './manifest.js';
 import type { Manifest } from './manifest-contents.js';
+import { checkName } from './names.js';
 
 /** An immutable, numbered version of a plugin, addressed by the digest of its bytes. */
 export interface PluginVersion {
@@ -39,16 +40,6 @@ export interface Install {
 
 /** So many of the newest versions stay compiled, besides those in use. */
 const COMPILED = 3;
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
-
-/** Whether the text names a plugin or attachment: it becomes a subject token. */
-export function checkName(what: string, name: string): void {
-  if (NAME.test(name)) return;
-  throw new Failure(
-    'name-invalid',
-    `${what} ${JSON.stringify(name)}: expected 1 to 64 letters, digits, "_" or "-", the first a letter or digit`,
-  );
-}
 
 /** Plugins by name, versions by number. What is in it was validated, metered and compiled, now or before a restart. */
 export class PluginRegistry {

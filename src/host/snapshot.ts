@@ -27,6 +27,8 @@ export interface AttachmentSnapshot {
   phase: string;
   order: number;
   quarantined: boolean;
+  /** Whether the configuration file declares it. */
+  declared: boolean;
   swaps: number;
   rollbacks: number;
   memory_bytes: number;
@@ -36,6 +38,8 @@ export interface AttachmentSnapshot {
   /** Mean over all calls; null before the first. */
   fuel_per_call: number | null;
   last_fault: { cause: string; text: string } | null;
+  /** Estimated from the calls that were timed. */
+  cpu_seconds: number;
   /** Of the calls that were timed; upper bounds, in powers of two. */
   latency_ns: Quantiles;
   fuel: Quantiles;
@@ -75,6 +79,7 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     phase: attachment.phase,
     order: attachment.order,
     quarantined: breaker.quarantined,
+    declared: track.declared,
     swaps: track.swaps,
     rollbacks: track.rollbacks,
     memory_bytes: attachment.instance?.memoryBytes ?? 0,
@@ -82,6 +87,7 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     ns_per_call: timedCalls === 0 ? null : Math.round(timedNs / timedCalls),
     fuel_per_call: calls === 0 ? null : Math.round(fuel / calls),
     last_fault: faulted ? { cause: fault.cause, text: fault.text } : null,
+    cpu_seconds: timedCalls === 0 ? 0 : ((timedNs / timedCalls) * calls) / 1e9,
     latency_ns: quantilesOf(attachment.latency),
     fuel: quantilesOf(attachment.fuelPerCall),
     dead_letters: attachment.failures.letterCount,

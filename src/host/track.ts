@@ -8,8 +8,10 @@ export interface Track {
   swappedMs: number;
   swaps: number;
   rollbacks: number;
+  /** Whether the configuration file says what it is. */
+  declared: boolean;
 }
 
 export function newTrack(): Track {
-  return { previous: null, swappedMs: 0, swaps: 0, rollbacks: 0 };
+  return { previous: null, swappedMs: 0, swaps: 0, rollbacks: 0, declared: false };
 }

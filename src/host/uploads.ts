@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Clock, Timer } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
-import { checkName } from './registry.js';
+import { checkName } from './names.js';
 
 /** The largest module there may be is smaller; this bounds what an upload may hold in memory. */
 const BYTES_MAX = 4 * 1024 * 1024;

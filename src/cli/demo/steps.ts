@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { callApi } from '../api-client.js';
-import { bundledPluginFile, installModule } from '../plugin-install.js';
+import { installModule } from '../plugin-install.js';
+import { bundledPluginFile } from '../plugin-module.js';
 
 /** Where the feed publishes. */
 export const weatherSubject = 'weather.seattle';

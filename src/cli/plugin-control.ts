@@ -1,0 +1,80 @@
+import type { AttachmentSnapshot } from '../host/snapshot.js';
+import { callApi } from './api-client.js';
+import { type ConnectionOptions, withOpenConnection } from './connection.js';
+import { parseJsonArgument } from './payload.js';
+import { checkTypedName } from './plugin-name.js';
+import { printJson, printLine } from './print.js';
+import { UsageFailure } from './usage-failure.js';
+
+type Options = ConnectionOptions & { json?: boolean };
+
+export interface SwapOptions extends Options {
+  to?: number;
+  config?: string;
+}
+
+export interface BudgetOptions extends Options {
+  fuel?: number;
+  memory?: number;
+  output?: number;
+  messages?: number;
+  bytes?: number;
+  cpu?: number;
+}
+
+interface AttachmentAnswer {
+  attachment: AttachmentSnapshot;
+}
+
+/** One request about an attachment. */
+function ask<T>(operation: string, name: string, options: ConnectionOptions, body: object = {}): Promise<T> {
+  checkTypedName('attachment', name);
+  return withOpenConnection(options, (connection) =>
+    callApi<T>(connection, `ATTACHMENT.${operation}.${name}`, JSON.stringify(body)),
+  );
+}
+
+function runs({ name, plugin, version }: AttachmentSnapshot): string {
+  return `${name} runs ${plugin} version ${version}`;
+}
+
+export async function swap(name: string, options: SwapOptions): Promise<void> {
+  const { to: version, config } = options;
+  const body = {
+    ...(version !== undefined && { version }),
+    ...(config !== undefined && { config: parseJsonArgument('--config', config) }),
+  };
+  const { attachment } = await ask<AttachmentAnswer>('SWAP', name, options, body);
+  if (options.json) printJson(attachment);
+  else printLine(runs(attachment));
+}
+
+export async function rollBack(name: string, options: Options): Promise<void> {
+  const { attachment } = await ask<AttachmentAnswer>('ROLLBACK', name, options);
+  if (options.json) printJson(attachment);
+  else printLine(runs(attachment));
+}
+
+export async function setBudget(name: string, options: BudgetOptions): Promise<void> {
+  const { fuel, memory, output, messages, bytes, cpu } = options;
+  const asked = {
+    ...{ fuel_per_message: fuel, memory_bytes: memory, output_bytes: output },
+    ...{ messages_per_second: messages, bytes_per_second: bytes, cpu_share: cpu },
+  };
+  const budget = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
+  if (Object.keys(budget).length === 0) {
+    throw new UsageFailure(
+      'budget',
+      'there is no budget to change: expected at least one option such as --fuel 500000',
+    );
+  }
+  const { attachment } = await ask<AttachmentAnswer>('BUDGET', name, options, budget);
+  if (options.json) printJson(attachment);
+  else printLine(`${name} has ${JSON.stringify(budget)}`);
+}
+
+export async function redeliver(name: string, options: Options): Promise<void> {
+  const answer = await ask<{ redelivered: number; left: number }>('REDELIVER', name, options);
+  if (options.json) printJson(answer);
+  else printLine(`delivered ${answer.redelivered} dead letters of ${name} again, ${answer.left} are left`);
+}
