@@ -44,7 +44,7 @@ describe('the command line', { timeout: 60_000 }, () => {
     [['pub', 'a', 'x', '--creds', 'absent'], 'cannot read credentials file "absent"'],
     [['pub', 'a', 'x', '--lines'], '--lines'],
     [['sub', 'a.>.b'], 'invalid subject "a.>.b"'],
-    [['plugin', 'bogus'], "unknown command 'bogus' (see: weir plugin --help)"],
+    [['plugin', 'xyzzy'], "unknown command 'xyzzy' (see: weir plugin --help)"],
     [['plugin', 'attach', 'p', 'a', '--phase', 'x'], 'Allowed choices are authorize, validate'],
     [['plugin', 'attach', 'p', 'a', '--config', '{'], '--config: expected JSON'],
     [['plugin', 'attach', 'p', 'a', '--config', '@absent'], '--config: cannot read "absent"'],
