@@ -1,48 +1,164 @@
+import { hkdfSync } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
+import { tmpdir, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, Failure } from '../base/failure.js';
 import type { Account } from '../broker/account.js';
+import { BlockCache } from '../storage/block-cache.js';
+import type { DiskLock } from '../storage/disk.js';
+import { nodeDisk } from '../storage/node-disk.js';
 import { StreamApi } from '../stream/api.js';
+import { restoreConsumer } from '../stream/consumers.js';
+import { DOOMED, type FileHouse, FileStreamStore, folderName } from '../stream/file-store.js';
 import { MemoryStreamStore } from '../stream/memory-store.js';
+import type { StreamConfig } from '../stream/stream-config.js';
 import { Streams } from '../stream/streams.js';
 import type { ServerParts } from './server-parts.js';
 
 /** One account's streams and what answers for them. */
-interface AccountStreams {
+export interface AccountStreams {
   streams: Streams;
   api: StreamApi;
 }
 
-/** Streams as part of the server. */
+/** Blocks of all streams that are kept in memory for reading. */
+const CACHE_BYTES_MAX = 64 * 1024 * 1024;
+/** Until what is written is synced when the configuration leaves that to the system. */
+const SYNC_INTERVAL_MS = 120_000;
+const MEMORY_SHARE = 0.75;
+/** For a disk that does not tell its size. */
+const STORE_BYTES_MAX = 1024 ** 4;
+
+/** Streams as part of the server: where they are kept, and for whom. */
 export class JetStream {
+  readonly accounts: AccountStreams[] = [];
+  /** Where everything is kept. */
+  readonly folder: string;
+  memoryBytesMax = 0;
+  storeBytesMax = 0;
   private readonly parts: ServerParts;
   private readonly random: () => number;
-  private readonly accounts: AccountStreams[] = [];
+  private lock: DiskLock | null = null;
 
   constructor(parts: ServerParts, random: () => number) {
     this.parts = parts;
     this.random = random;
+    const { storeDir } = parts.options;
+    this.folder = resolve(storeDir === '' ? join(tmpdir(), 'nats', 'jetstream') : join(storeDir, 'jetstream'));
   }
 
-  /** Brings back what is on disk; from then on streams take messages and requests are answered. */
+  /** Brings back what is on disk; from then on streams take messages and requests are answered. Rejects with a `Failure`. */
   async start(): Promise<void> {
-    this.open(this.parts.account);
+    const { logger, options, account } = this.parts;
+    await this.own();
+    await this.findLimits();
+    logger.info('Starting JetStream');
+    logger.info('---------------- JETSTREAM ----------------');
+    logger.info(`  Strict:          ${options.streams.strict}`);
+    logger.info(`  Max Memory:      ${sizeText(this.memoryBytesMax)}`);
+    logger.info(`  Max Storage:     ${sizeText(this.storeBytesMax)}`);
+    logger.info(`  Store Directory: "${this.folder}"`);
+    if (options.streams.domain !== '') logger.info(`  Domain:          ${options.streams.domain}`);
+    logger.info('-------------------------------------------');
+    await this.open(account);
   }
 
   async stop(): Promise<void> {
     for (const { api } of this.accounts) api.close();
     await Promise.all(this.accounts.map(({ streams }) => streams.close()));
+    await this.lock?.release();
   }
 
-  private open(broker: Account): void {
+  /** One process at a time may write into the folder. */
+  private async own(): Promise<void> {
+    try {
+      await nodeDisk.makeFolder(this.folder);
+      this.lock = await nodeDisk.lock(this.folder);
+    } catch (error) {
+      throw new Failure(
+        'store-dir',
+        `cannot use the store directory ${JSON.stringify(this.folder)}: ${describe(error)}`,
+      );
+    }
+    if (this.lock === null)
+      throw new Failure('store-dir', `the store directory ${JSON.stringify(this.folder)} is in use by another server`);
+  }
+
+  private async findLimits(): Promise<void> {
+    const { memoryBytesMax, storeBytesMax } = this.parts.options.streams;
+    this.memoryBytesMax = memoryBytesMax >= 0 ? memoryBytesMax : Math.floor(totalmem() * MEMORY_SHARE);
+    this.storeBytesMax = storeBytesMax;
+    if (storeBytesMax >= 0) return;
+    const { bavail, bsize } = await statfs(this.folder).catch(() => ({ bavail: 1, bsize: STORE_BYTES_MAX }));
+    this.storeBytesMax = bavail * bsize;
+  }
+
+  private async open(broker: Account): Promise<void> {
     const { clock, logger, options } = this.parts;
-    const { domain, strict, memoryBytesMax, storeBytesMax, consumersMax } = options.streams;
-    const { ackPendingMax, requestBatchMax, duplicateWindowMaxNs } = options.streams;
+    const { domain, strict, consumersMax, ackPendingMax, requestBatchMax, duplicateWindowMaxNs } = options.streams;
+    const folder = `${this.folder}/${folderName(broker.name)}/streams`;
+    const house = this.fileHouse();
     const streams = new Streams({
       ...{ broker, clock, logger, domain, random: this.random },
       limits: {
-        ...{ memoryBytesMax, storeBytesMax, consumersMax, ackPendingMax, requestBatchMax, duplicateWindowMaxNs },
-        streamsMax: -1,
+        ...{ consumersMax, ackPendingMax, requestBatchMax, duplicateWindowMaxNs, streamsMax: -1 },
+        memoryBytesMax: this.memoryBytesMax,
+        storeBytesMax: this.storeBytesMax,
       },
-      newStore: async () => new MemoryStreamStore(),
+      newStore: async ({ name, storage }: StreamConfig) =>
+        storage === 'memory' ? new MemoryStreamStore() : new FileStreamStore(`${folder}/${folderName(name)}`, house),
     });
+    await this.restore(streams, folder, house);
     this.accounts.push({ streams, api: new StreamApi(streams, strict) });
   }
+
+  /** Opens what earlier processes left in an account's folder. */
+  private async restore(streams: Streams, folder: string, house: FileHouse): Promise<void> {
+    for (const name of await nodeDisk.list(folder)) {
+      if (name.endsWith(DOOMED)) {
+        await nodeDisk.removeFolder(`${folder}/${name}`);
+        continue;
+      }
+      const store = new FileStreamStore(`${folder}/${name}`, house);
+      try {
+        await restoreStream(streams, store);
+      } catch (error) {
+        // One stream that cannot be opened must not keep the others away. It stays where it is.
+        this.parts.logger.error(`Cannot open the stream in ${JSON.stringify(store.folder)}: ${describe(error)}`);
+      }
+    }
+  }
+
+  private fileHouse(): FileHouse {
+    const { clock, logger, options } = this.parts;
+    const { sync, key, cipher } = options.streams;
+    const aead = cipher === 'aes' ? 'aes-256-gcm' : 'chacha20-poly1305';
+    return {
+      ...{ clock, logger, disk: nodeDisk, cache: new BlockCache(CACHE_BYTES_MAX) },
+      sync: typeof sync === 'number' ? 'interval' : sync,
+      syncIntervalMs: typeof sync === 'number' ? sync : SYNC_INTERVAL_MS,
+      encryption: key === '' ? null : { cipher: aead, key: storeKey(key) },
+    };
+  }
+}
+
+async function restoreStream(streams: Streams, store: FileStreamStore): Promise<void> {
+  const stored = await store.read();
+  if (stored === null) return;
+  const consumers = await store.readConsumers();
+  const stream = await streams.restore(stored, store);
+  for (const consumer of consumers) restoreConsumer(stream, consumer);
+  const { messages } = stream.log.state;
+  streams.logger.info(`  Restored ${messages} messages for stream '${streams.broker.name} > ${stream.name}'`);
+}
+
+/** The key of the log's encryption, made of the one in the configuration, which may be any text. */
+function storeKey(key: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', key, '', 'weir streams', 32));
+}
+
+function sizeText(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
+  const unit = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${(bytes / 1024 ** unit).toFixed(unit === 0 ? 0 : 2)} ${units[unit]}`;
 }

@@ -104,5 +104,5 @@ function lastOf(log: MessageLog, subject: Uint8Array, filter: string): number {
 export function readTtl(text: string): number | null {
   if (text === 'never') return -1;
   const seconds = /^\d+$/.test(text) ? Number(text) : Math.floor((parseDuration(text) ?? -1000) / 1000);
-  return seconds >= 0 && Number.isSafeInteger(seconds) && !(seconds === 0 && text !== '0') ? seconds : null;
+  return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : null;
 }

@@ -6,10 +6,12 @@ import { createConsumer, getConsumer, pauseConsumer } from './consumers.js';
 import { object, text, time, whole } from './shape.js';
 import type { Stream } from './stream.js';
 import { consumerInfo } from './stream-info.js';
-import { isNever } from './time.js';
+import { isNever, NEVER } from './time.js';
 
 const NAMES_MAX = 1024;
 const LIST_MAX = 256;
+
+const NOWHERE = { total: 0, offset: 0, limit: 0, consumers: null };
 
 const pageShape = object('ConsumersRequest', { offset: whole });
 const pauseShape = object('ConsumerPauseRequest', { pause_until: time });
@@ -86,7 +88,7 @@ async function pause(request: ApiRequest): Promise<object> {
   const untilMs = consumer.pausedUntilMs;
   return {
     paused: untilMs > 0,
-    pause_until: pause_until ?? '0001-01-01T00:00:00Z',
+    pause_until: pause_until ?? NEVER,
     pause_remaining: untilMs > 0 ? (untilMs - stream.nowMs) * 1e6 : undefined,
   };
 }
@@ -109,8 +111,14 @@ export const CONSUMER_OPERATIONS: readonly Operation[] = [
   { name: 'CONSUMER.CREATE', args: [2, Number.POSITIVE_INFINITY], type: 'consumer_create', handle: creation('named') },
   { name: 'CONSUMER.INFO', args: [2, 2], type: 'consumer_info', handle: info },
   { name: 'CONSUMER.DELETE', args: [2, 2], type: 'consumer_delete', handle: remove },
-  { name: 'CONSUMER.NAMES', args: [1, 1], type: 'consumer_names', handle: names },
-  { name: 'CONSUMER.LIST', args: [1, 1], type: 'consumer_list', handle: list },
-  { name: 'CONSUMER.PAUSE', args: [2, 2], type: 'consumer_pause', handle: pause },
+  { name: 'CONSUMER.NAMES', args: [1, 1], type: 'consumer_names', always: NOWHERE, handle: names },
+  { name: 'CONSUMER.LIST', args: [1, 1], type: 'consumer_list', always: NOWHERE, handle: list },
+  {
+    name: 'CONSUMER.PAUSE',
+    args: [2, 2],
+    type: 'consumer_pause',
+    always: { paused: false, pause_until: NEVER },
+    handle: pause,
+  },
   { name: 'CONSUMER.UNPIN', args: [2, 2], type: 'consumer_unpin', handle: unpin },
 ];

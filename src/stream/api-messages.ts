@@ -36,6 +36,8 @@ async function remove(request: ApiRequest): Promise<object> {
   const { config, log } = request.streams.get(request.args[0]);
   if (config.sealed) throw apiError('streamSealed');
   if (config.deny_delete) throw apiError('streamMsgDeleteFailed', { err: 'message delete not permitted' });
+  const { firstSequence, lastSequence } = log.state;
+  if (seq < firstSequence || seq > lastSequence) throw apiError('streamMsgDeleteFailed', { err: 'no message found' });
   const removed = no_erase ? log.remove(seq) : await log.erase(seq);
   if (!removed) throw apiError('sequenceNotFound', { seq });
   return { success: true };

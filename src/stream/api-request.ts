@@ -33,6 +33,8 @@ export interface Operation {
   readonly args: readonly [number, number];
   /** Of its answers: `io.nats.jetstream.api.v1.<type>_response`. */
   readonly type: string;
+  /** Fields that an answer has even when it is an error. */
+  readonly always?: object;
   readonly handle: Handler;
 }
 

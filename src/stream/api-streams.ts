@@ -13,6 +13,8 @@ const LIST_MAX = 256;
 const SUBJECTS_MAX = 100_000;
 
 const infoShape = object('StreamInfoRequest', { offset: whole, deleted_details: flag, subjects_filter: text });
+const NOWHERE = { total: 0, offset: 0, limit: 0 };
+
 const namesShape = object('StreamNamesRequest', { offset: whole, subject: text });
 const purgeShape = object('StreamPurgeRequest', { seq: natural, filter: text, keep: natural });
 
@@ -125,9 +127,9 @@ export const STREAM_OPERATIONS: readonly Operation[] = [
   { name: 'INFO', args: [0, 0], type: 'account_info', handle: accountInfo },
   { name: 'STREAM.CREATE', args: [1, 1], type: 'stream_create', handle: create },
   { name: 'STREAM.UPDATE', args: [1, 1], type: 'stream_update', handle: update },
-  { name: 'STREAM.INFO', args: [1, 1], type: 'stream_info', handle: info },
+  { name: 'STREAM.INFO', args: [1, 1], type: 'stream_info', always: NOWHERE, handle: info },
   { name: 'STREAM.DELETE', args: [1, 1], type: 'stream_delete', handle: remove },
-  { name: 'STREAM.NAMES', args: [0, 0], type: 'stream_names', handle: names },
-  { name: 'STREAM.LIST', args: [0, 0], type: 'stream_list', handle: list },
-  { name: 'STREAM.PURGE', args: [1, 1], type: 'stream_purge', handle: purge },
+  { name: 'STREAM.NAMES', args: [0, 0], type: 'stream_names', always: { ...NOWHERE, streams: null }, handle: names },
+  { name: 'STREAM.LIST', args: [0, 0], type: 'stream_list', always: { ...NOWHERE, streams: null }, handle: list },
+  { name: 'STREAM.PURGE', args: [1, 1], type: 'stream_purge', always: { purged: 0 }, handle: purge },
 ];

@@ -111,7 +111,6 @@ export class StreamApi implements Subscriber {
 
   private async answer(operation: Operation | undefined, request: ApiRequest, subject: string): Promise<void> {
     const { stats } = this;
-    stats.total++;
     stats.inFlight++;
     const type = TYPE(operation?.type ?? 'system');
     let said: object;
@@ -121,9 +120,10 @@ export class StreamApi implements Subscriber {
       said = { type, ...(await operation.handle(request)) };
     } catch (error) {
       stats.errors++;
-      said = { type, error: this.errorOf(error, subject) };
+      said = { type, error: this.errorOf(error, subject), ...operation?.always };
     }
     stats.inFlight--;
+    stats.total++;
     const text = JSON.stringify(said);
     this.send(request.reply, null, utf8(text));
     this.audit(subject, request.payload, text);

@@ -1,13 +1,13 @@
 import { utf8, writeDecimal } from '../base/bytes.js';
 import type { Message } from '../message/message.js';
-import type { StoredMessage } from '../storage/message-log.js';
+import { StoredMessage } from '../storage/message-log.js';
 import { AckClock } from './ack-clock.js';
 import type { AckAddress, AckVerb } from './ack-message.js';
 import { Alarm } from './alarm.js';
 import type { ConsumerConfig } from './consumer-config.js';
 import type { ConsumerCore, ConsumerOwner } from './consumer-owner.js';
 import { filtersOf } from './consumer-rules.js';
-import { Feed, startOf } from './feed.js';
+import { Feed, restOfStart, startOf } from './feed.js';
 import { changeHeaders } from './headers.js';
 import { Ledger, type LedgerState } from './ledger.js';
 import { type Changes, Outgoing } from './outgoing.js';
@@ -77,9 +77,9 @@ export class Consumer implements ConsumerCore {
     this.createdMs = createdMs;
     this.usedMs = clock.nowMs();
     const { next, first } = state === null ? startOf(config, log) : { next: 1, first: [] };
-    this.ledger = new Ledger(next);
-    if (state !== null) this.ledger.restore(state);
-    this.feed = new Feed(log, this.ledger, config, first);
+    this.ledger = new Ledger(next, first[0]);
+    if (state !== null) this.restoreLedger(state);
+    this.feed = new Feed(log, this.ledger, config, state === null ? first : restOfStart(config, log, this.ledger));
     this.ackPrefix = utf8(`$JS.ACK.${owner.config.name}.${name}.`);
     this.ackReply = new Uint8Array(this.ackPrefix.length + 120);
     this.ackReply.set(this.ackPrefix);
@@ -96,6 +96,12 @@ export class Consumer implements ConsumerCore {
     this.outlet = this.pull ?? this.push!;
     this.applyConfig();
     if (state !== null) this.acks.start();
+  }
+
+  private restoreLedger(state: LedgerState): void {
+    const { log } = this.owner;
+    const found = new StoredMessage();
+    this.ledger.restore(state, (sequence) => log.read(sequence, found), log.state.lastSequence);
   }
 
   get broker() {

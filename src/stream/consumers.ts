@@ -47,15 +47,23 @@ export async function createConsumer(streams: Streams, stream: Stream, wish: Con
   const ordered = inConsumerOrder(config);
   const consumer = new Consumer(stream, { name, config: ordered, createdMs: stream.nowMs, state: null });
   stream.addConsumer(consumer);
-  await stream.store.saveConsumer({ name, config: ordered, createdMs: consumer.createdMs });
+  await save(stream, consumer, ordered);
   stream.adviseConsumer(name, 'CREATED', 'create');
   if (consumer.pausedUntilMs > 0) consumer.advisePause();
   return consumer;
 }
 
-/** Brings back a consumer that was written down. */
+/** Brings back a consumer that was written down. What became of messages since then is told by the log. */
 export function restoreConsumer(stream: Stream, stored: StoredConsumer): void {
-  stream.addConsumer(new Consumer(stream, stored));
+  const consumer = new Consumer(stream, stored);
+  stream.store.watch(consumer.name, () => consumer.ledger.state());
+  stream.addConsumer(consumer);
+}
+
+/** A consumer outlives the process unless its configuration, or the stream's, is only for memory. */
+async function save(stream: Stream, { name, createdMs, ledger }: Consumer, config: ConsumerConfig): Promise<void> {
+  if (config.mem_storage || config.direct) return;
+  await stream.store.saveConsumer({ name, config, createdMs }, () => ledger.state());
 }
 
 async function updateConsumer(
@@ -74,7 +82,7 @@ async function updateConsumer(
   const moves = old.config.deliver_subject !== config.deliver_subject;
   if (moves && old.push?.active) throw apiError('consumerNameExist');
   const paused = old.pausedUntilMs;
-  await stream.store.saveConsumer({ name: old.name, config: ordered, createdMs: old.createdMs });
+  await save(stream, old, ordered);
   old.configure(ordered);
   if (old.pausedUntilMs !== paused) old.advisePause();
   return old;
@@ -85,7 +93,7 @@ export async function pauseConsumer(stream: Stream, consumer: Consumer, until: s
   const { pause_until: _, ...rest } = consumer.config;
   const config = inConsumerOrder({ ...rest, ...(until === undefined ? {} : { pause_until: until }) });
   config.metadata = storedConsumerMetadata(config);
-  await stream.store.saveConsumer({ name: consumer.name, config, createdMs: consumer.createdMs });
+  await save(stream, consumer, config);
   consumer.configure(config);
   consumer.advisePause();
 }

@@ -41,8 +41,8 @@ export class Expiry {
 
   /** A message that was found in the log. */
   remember({ sequence, timeMs }: StoredMessage, headers: Headers | null): void {
-    const ttl = readTtl(headers?.get(HEADER.ttl) ?? '0');
-    if (ttl !== null && ttl !== 0) this.add(sequence, ttl, timeMs);
+    const ttl = readTtl(headers?.get(HEADER.ttl) ?? '');
+    if (ttl !== null) this.add(sequence, ttl, timeMs);
   }
 
   /** A message with a time to live of its own; -1 is for ever. */

@@ -34,6 +34,7 @@ export class Feed {
     this.ledger = ledger;
     this.first = first.toReversed();
     this.filter = filterOf(config);
+    ledger.starting = first.length > 0;
     this.recount();
   }
 
@@ -56,6 +57,7 @@ export class Feed {
       this.first.pop();
       this.unseen = Math.max(0, this.unseen - 1);
     }
+    this.ledger.starting = false;
     if (this.log.next(this.ledger.next, this.filter, this.cursor)) return this.cursor;
     // Nobody has to look at these again.
     if (this.ledger.next <= this.log.committedSequence) this.ledger.next = this.log.committedSequence + 1;
@@ -127,6 +129,12 @@ export class Feed {
 function filterOf(config: ConsumerConfig): LogFilter | null {
   const filters = filtersOf(config);
   return filters.length === 0 || filters.includes('>') ? null : LogFilter.of(filters);
+}
+
+/** What is left of the last messages of each subject for a consumer that had begun with them. */
+export function restOfStart(config: ConsumerConfig, log: MessageLog, ledger: Ledger): number[] {
+  if (!ledger.starting) return [];
+  return log.lastSequences(filterOf(config), ledger.next - 1).filter((sequence) => sequence > ledger.delivered.stream);
 }
 
 /** Where a new consumer begins. */

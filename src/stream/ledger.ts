@@ -14,6 +14,9 @@ export interface Position {
 
 /** Everything of a ledger that outlives the process. */
 export interface LedgerState {
+  next: number;
+  /** Whether messages from before `next` are still to be given: the last ones of each subject. */
+  starting: boolean;
   delivered: Position;
   floor: Position;
   /** `[stream sequence, consumer sequence, deliveredMs]`, ascending. */
@@ -40,25 +43,35 @@ export class Ledger {
   readonly pending = new Map<number, Pending>();
   /** How often each message was delivered beyond the first time. */
   readonly redeliveries = new Map<number, number>();
+  /** Whether messages from before `next` are still to be given. */
+  starting = false;
 
-  constructor(next: number) {
+  /** `first`: the sequence that is given first, if that is not the next one. */
+  constructor(next: number, first = next) {
     this.next = next;
-    this.delivered = { consumer: 0, stream: next - 1 };
-    this.floor = { consumer: 0, stream: next - 1 };
+    this.delivered = { consumer: 0, stream: first - 1 };
+    this.floor = { consumer: 0, stream: first - 1 };
   }
 
-  /** Takes on what `state` gave. */
-  restore(state: LedgerState): void {
+  /** Takes on what `state` gave, of messages that are still there; `last` is the last sequence ever given to one. */
+  restore(state: LedgerState, isThere: (sequence: number) => boolean, last: number): void {
     Object.assign(this.delivered, state.delivered);
     Object.assign(this.floor, state.floor);
-    this.next = state.delivered.stream + 1;
+    // Without a sync before each acknowledgement, a crash may take messages back that were given already.
+    this.delivered.stream = Math.min(this.delivered.stream, last);
+    this.floor.stream = Math.min(this.floor.stream, last);
+    this.next = Math.min(state.next, last + 1);
+    this.starting = state.starting;
     for (const [sequence, consumerSequence, deliveredMs] of state.pending)
-      this.pending.set(sequence, { consumerSequence, deliveredMs });
-    for (const [sequence, count] of state.redelivered) this.redeliveries.set(sequence, count);
+      if (isThere(sequence)) this.pending.set(sequence, { consumerSequence, deliveredMs });
+    for (const [sequence, count] of state.redelivered) if (isThere(sequence)) this.redeliveries.set(sequence, count);
+    this.moveFloor();
   }
 
   state(): LedgerState {
     return {
+      next: this.next,
+      starting: this.starting,
       delivered: { ...this.delivered },
       floor: { ...this.floor },
       pending: Array.from(this.pending, ([sequence, entry]) => [sequence, entry.consumerSequence, entry.deliveredMs]),

@@ -12,6 +12,8 @@ export class MemoryStreamStore implements StreamStore {
 
   async saveConsumer(): Promise<void> {}
 
+  watch(): void {}
+
   async removeConsumer(): Promise<void> {}
 
   touch(): void {}

@@ -158,10 +158,8 @@ function checkSubjects(config: StreamConfig): void {
   if (mirror !== undefined) throw apiError('mirrorWithSubjects');
   subjects.forEach((subject, i) => {
     if (!isFilter(subject)) throw invalidConfig('invalid subject');
-    if (subjects.indexOf(subject) < i) throw invalidConfig('duplicate subjects detected');
     checkReserved(subject, config);
     const other = subjects.slice(i + 1).find((later) => filtersOverlap(subject, later));
-    if (other === subject) throw invalidConfig('duplicate subjects detected');
     if (other !== undefined)
       throw invalidConfig(`subject ${JSON.stringify(subject)} overlaps with ${JSON.stringify(other)}`);
   });

@@ -15,9 +15,12 @@ export interface StoredConsumer {
 export interface StreamStore {
   openLog(listener: LogListener, config: StreamConfig): Promise<MessageLog>;
   saveConfig(config: StreamConfig, createdMs: number): Promise<void>;
-  saveConsumer(consumer: Omit<StoredConsumer, 'state'>): Promise<void>;
+  /** `state` is asked whenever the state is written down. */
+  saveConsumer(consumer: Omit<StoredConsumer, 'state'>, state: () => LedgerState): Promise<void>;
+  /** The same for a consumer that was written down before. */
+  watch(name: string, state: () => LedgerState): void;
   removeConsumer(name: string): Promise<void>;
-  /** The consumer's state changed: `state` is asked for it when it is written, which is soon. */
+  /** The consumer's state changed: it is written down soon. */
   touch(name: string): void;
   /** Resolves when the consumer's state, as it is now, is durable. */
   flush(name: string): Promise<void>;

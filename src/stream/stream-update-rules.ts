@@ -22,7 +22,7 @@ export function checkStreamUpdate(old: StreamConfig, next: StreamConfig): void {
   if (next.name !== old.name) throw invalidConfig('stream configuration name must match original');
   if (next.num_replicas > 1) throw apiError('streamReplicasNotSupported');
   for (const [key, what] of KEPT)
-    if (((next[key] ?? 'default') !== (old[key] ?? 'default') && next[key]) || old[key])
+    if ((next[key] || 'default') !== (old[key] || 'default'))
       throw invalidConfig(`stream configuration update can not ${what}`);
   if (next.retention !== old.retention && (old.retention === 'workqueue' || next.retention === 'workqueue'))
     throw invalidConfig('stream configuration update can not change retention policy to/from workqueue');

@@ -177,6 +177,10 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
   }
 
   private storeMessage(message: Message, verdict: Readonly<Verdict>, headers: Headers | null): void {
+    if (this.surroundings.isExhausted(this.config.storage)) {
+      this.refuse(message, errorJson('insufficientResources'));
+      return;
+    }
     const full = whyFull(this.config, this.log, message);
     if (full !== null) {
       this.refuse(message, errorJson('streamStoreFailed', { err: full }));

@@ -27,6 +27,9 @@ export interface StreamsParts {
   newStore(config: StreamConfig): Promise<StreamStore>;
 }
 
+/** How often it is added up what is stored. */
+const MEASURE_MS = 100;
+
 /** How much of each storage is used. */
 export interface Usage {
   memoryBytes: number;
@@ -45,6 +48,9 @@ export class Streams implements Surroundings {
   private readonly random: () => number;
   private readonly newStore: StreamsParts['newStore'];
   private readonly advisories: Advisories;
+  private measuredMs = 0;
+  private memoryFull = false;
+  private storeFull = false;
   private readonly byName = new Map<string, Stream>();
   /** Names of streams that are being made. */
   private readonly making = new Map<string, StreamConfig>();
@@ -205,6 +211,19 @@ export class Streams implements Surroundings {
       }
     }
     return usage;
+  }
+
+  /** Whether as much as may be is stored; looked at now and then. */
+  isExhausted(storage: StreamConfig['storage']): boolean {
+    const nowMs = this.clock.nowMs();
+    if (nowMs - this.measuredMs >= MEASURE_MS) {
+      this.measuredMs = nowMs;
+      const { memoryBytes, storeBytes } = this.usage();
+      const { memoryBytesMax, storeBytesMax } = this.limits;
+      this.memoryFull = memoryBytesMax >= 0 && memoryBytes >= memoryBytesMax;
+      this.storeFull = storeBytesMax >= 0 && storeBytes >= storeBytesMax;
+    }
+    return storage === 'memory' ? this.memoryFull : this.storeFull;
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,8 @@ export interface Surroundings {
   readonly broker: Account;
   /** Empty without one. */
   readonly domain: string;
+  /** Whether as much as may be is stored. */
+  isExhausted(storage: 'file' | 'memory'): boolean;
   /** Letters and digits that nobody else has. */
   newId(length: number): string;
   /** Tells whoever listens on `$JS.EVENT.ADVISORY.<subject>` what happened. */

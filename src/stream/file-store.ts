@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { textOf, utf8 } from '../base/bytes.js';
+import type { Clock } from '../base/clock.js';
+import { describe } from '../base/failure.js';
+import type { Logger } from '../base/logger.js';
+import type { BlockCache } from '../storage/block-cache.js';
+import type { SyncPolicy } from '../storage/committer.js';
+import type { Disk } from '../storage/disk.js';
+import { type Encryption, openFileLog, SEGMENT_BYTES_DEFAULT } from '../storage/file-log.js';
+import type { LogListener, MessageLog } from '../storage/message-log.js';
+import { readMetadata, writeMetadata } from '../storage/metadata-file.js';
+import type { LedgerState } from './ledger.js';
+import { StateWriter } from './state-writer.js';
+import type { StreamConfig } from './stream-config.js';
+import type { StoredConsumer, StoredStream, StreamStore } from './stream-store.js';
+
+/** What all stores of a server share. */
+export interface FileHouse {
+  disk: Disk;
+  clock: Clock;
+  logger: Logger;
+  cache: BlockCache;
+  sync: SyncPolicy;
+  syncIntervalMs: number;
+  encryption: Encryption | null;
+}
+
+/**
+ * One stream's folder. Configurations and states are small files that are replaced as a whole; folders of consumers have names made of
+ * theirs.
+ *
+ * ```text
+ * <folder>/stream                      configuration, as JSON
+ * <folder>/messages/…                  the log's own
+ * <folder>/consumers/<consumer>/consumer    configuration
+ * <folder>/consumers/<consumer>/state       what was given and acknowledged
+ * ```
+ */
+export class FileStreamStore implements StreamStore {
+  readonly folder: string;
+  private readonly house: FileHouse;
+  private readonly writers = new Map<string, StateWriter>();
+
+  constructor(folder: string, house: FileHouse) {
+    this.folder = folder;
+    this.house = house;
+  }
+
+  /** What the folder holds: null when it holds no stream. */
+  async read(): Promise<StoredStream | null> {
+    return this.readFile<StoredStream>(`${this.folder}/stream`);
+  }
+
+  /** The stream's consumers, with their states. */
+  async readConsumers(): Promise<StoredConsumer[]> {
+    const found: StoredConsumer[] = [];
+    for (const name of await this.house.disk.list(`${this.folder}/consumers`)) {
+      const folder = `${this.folder}/consumers/${name}`;
+      const consumer = await this.readFile<Omit<StoredConsumer, 'state'>>(`${folder}/consumer`);
+      if (consumer === null) continue;
+      found.push({ ...consumer, state: await this.readFile<LedgerState>(`${folder}/state`) });
+    }
+    return found;
+  }
+
+  async openLog(listener: LogListener, config: StreamConfig): Promise<MessageLog> {
+    const { disk, clock, cache, sync, syncIntervalMs, encryption } = this.house;
+    return openFileLog({
+      ...{ disk, clock, cache, listener, syncIntervalMs, encryption },
+      folder: `${this.folder}/messages`,
+      sync: config.persist_mode === 'async' ? 'os' : sync,
+      segmentBytes: SEGMENT_BYTES_DEFAULT,
+      compress: config.compression === 's2',
+    });
+  }
+
+  async saveConfig(config: StreamConfig, createdMs: number): Promise<void> {
+    await this.house.disk.makeFolder(this.folder);
+    await this.writeFile(`${this.folder}/stream`, { config, createdMs } satisfies StoredStream);
+  }
+
+  async saveConsumer(consumer: Omit<StoredConsumer, 'state'>, state: () => LedgerState): Promise<void> {
+    const folder = this.folderOf(consumer.name);
+    await this.house.disk.makeFolder(folder);
+    await this.writeFile(`${folder}/consumer`, consumer);
+    this.watch(consumer.name, state);
+  }
+
+  watch(name: string, state: () => LedgerState): void {
+    if (this.writers.has(name)) return;
+    const { clock, logger } = this.house;
+    const path = `${this.folderOf(name)}/state`;
+    const write = () => this.writeFile(path, state());
+    const onFailure = (error: unknown) => logger.error(`Cannot write ${path}: ${describe(error)}`);
+    this.writers.set(name, new StateWriter({ clock, write, onFailure }));
+  }
+
+  async removeConsumer(name: string): Promise<void> {
+    const writer = this.writers.get(name);
+    if (writer === undefined) return;
+    this.writers.delete(name);
+    await writer.stop();
+    await this.removeFolder(this.folderOf(name));
+  }
+
+  touch(name: string): void {
+    this.writers.get(name)?.touch();
+  }
+
+  async flush(name: string): Promise<void> {
+    await this.writers.get(name)?.flush();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.writers.values()].map((writer) => writer.flush()));
+    await Promise.all([...this.writers.values()].map((writer) => writer.stop()));
+  }
+
+  async delete(): Promise<void> {
+    await Promise.all([...this.writers.values()].map((writer) => writer.stop()));
+    await this.removeFolder(this.folder);
+  }
+
+  /** Renamed first: what is half removed is not taken for a stream after a crash. */
+  private async removeFolder(folder: string): Promise<void> {
+    const { disk } = this.house;
+    const doomed = `${folder}${DOOMED}`;
+    await disk.removeFolder(doomed);
+    await disk.rename(folder, doomed);
+    await disk.syncFolder(folder.slice(0, folder.lastIndexOf('/')));
+    await disk.removeFolder(doomed);
+  }
+
+  private folderOf(consumer: string): string {
+    return `${this.folder}/consumers/${folderName(consumer)}`;
+  }
+
+  private writeFile(path: string, value: unknown): Promise<void> {
+    return writeMetadata(this.house.disk, path, utf8(JSON.stringify(value)));
+  }
+
+  private async readFile<T>(path: string): Promise<T | null> {
+    const bytes = await readMetadata(this.house.disk, path);
+    if (bytes !== 'damaged') return bytes === null ? null : (JSON.parse(textOf(bytes)) as T);
+    this.house.logger.error(`${path} is damaged: what it held is lost`);
+    return null;
+  }
+}
+
+/** Of folders that are being removed. */
+export const DOOMED = '.removed';
+
+/** A folder's name for a stream or a consumer: itself where that is safe everywhere, else what can be read of it and a digest. */
+export function folderName(name: string): string {
+  if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
+  const readable = name.replace(/[^A-Za-z0-9_-]/g, '').slice(0, 32);
+  return `${readable}.${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
+}
