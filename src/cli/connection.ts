@@ -15,7 +15,8 @@ export interface ConnectionOptions {
   creds?: string;
 }
 
-const defaultServer = 'nats://127.0.0.1:4222';
+/** Where commands look for a server that nobody names. */
+export const defaultServer = 'nats://127.0.0.1:4222';
 const connectTimeoutMs = 5_000;
 
 /** Adds the options that every command with a connection takes. */

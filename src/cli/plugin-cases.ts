@@ -1,10 +1,10 @@
-import { Verdict } from '../sandbox/abi.js';
 import { DEFAULT_BUDGET } from '../sandbox/budget.js';
 import { frameOf } from '../sandbox/frame.js';
 import { FAULT, Instance } from '../sandbox/instance.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
+import { TEST_TIME_MS, VERDICT_NAMES } from '../sandbox/self-test.js';
 import { differenceOf } from './plugin-case-difference.js';
-import { type Case, type CaseMessage, type Expectation, readCases } from './plugin-case-file.js';
+import { type Case, type CaseMessage, readCases } from './plugin-case-file.js';
 
 /** What became of one case. */
 export interface CaseResult {
@@ -15,14 +15,6 @@ export interface CaseResult {
   /** Nanoseconds of a call when the engine has optimised the code; null when there was no call, or a fault. */
   ns: number | null;
 }
-
-const VERDICTS = new Map<number, Expectation['verdict']>([
-  [Verdict.pass, 'pass'],
-  [Verdict.drop, 'drop'],
-  [Verdict.replace, 'replace'],
-  [Verdict.reject, 'reject'],
-  [FAULT, 'error'],
-]);
 
 /** Runs every case of a file on an instance of its own. Throws a `Failure` for a file that is not one of cases. */
 export function runCases(prepared: PreparedModule, file: string): CaseResult[] {
@@ -48,17 +40,14 @@ function configRefused(made: Instance | { text: string }, expected: string): Cas
   };
 }
 
-/** Of messages that name none: a case has the same outcome at all times. */
-const TIMESTAMP_MS = Date.UTC(2025, 0, 1);
-
 function runCase(instance: Instance, { name, message, expect }: Case): CaseResult {
   const parts = [message.subject ?? 'test', message.reply ?? '', headerBlock(message.headers)].map((text) =>
     Buffer.from(text),
   );
   const frame = frameOf(parts[0], parts[1], parts[2], payloadOf(message));
-  const call = () => instance.call(frame, message.timestamp ?? TIMESTAMP_MS);
+  const call = () => instance.call(frame, message.timestamp ?? TEST_TIME_MS);
   const verdict = call();
-  const difference = differenceOf(instance, VERDICTS.get(verdict), expect);
+  const difference = differenceOf(instance, VERDICT_NAMES.get(verdict), expect);
   return { name, difference, fuel: instance.fuelUsed, ns: verdict === FAULT ? null : nsPerCall(call) };
 }
 

@@ -25,8 +25,10 @@ export interface Outcome {
 }
 
 const BASE64 = 'base64:';
-const TIMESTAMP_MS = Date.UTC(2025, 0, 1);
-const VERDICTS = new Map<number, Outcome['verdict']>([
+/** What tests tell a plugin of the time: the same always. */
+export const TEST_TIME_MS = Date.UTC(2025, 0, 1);
+/** By what `Instance.call` answers. */
+export const VERDICT_NAMES: ReadonlyMap<number, Outcome['verdict']> = new Map<number, Outcome['verdict']>([
   [Verdict.pass, 'pass'],
   [Verdict.drop, 'drop'],
   [Verdict.replace, 'replace'],
@@ -56,9 +58,9 @@ export function outcomeOf(
   const [subject, reply, headers, payload] = [message.subject, message.reply, message.headers, message.payload].map(
     bytesOf,
   );
-  const verdict = instance.call(frameOf(subject, reply, headers, payload), TIMESTAMP_MS);
+  const verdict = instance.call(frameOf(subject, reply, headers, payload), TEST_TIME_MS);
   const { outbox } = instance;
-  const outcome: Outcome = { verdict: VERDICTS.get(verdict)! };
+  const outcome: Outcome = { verdict: VERDICT_NAMES.get(verdict)! };
   // How an engine words a trap is its own affair.
   if (verdict === FAULT) return outcome;
   if (verdict === Verdict.reject) {

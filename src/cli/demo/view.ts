@@ -1,4 +1,5 @@
 import type { ListenUrls } from '../../server/ports-file.js';
+import { defaultServer } from '../connection.js';
 import { formatTable, microseconds, right } from '../print.js';
 import type { Feed, Outcome } from './feed.js';
 import { steps, watchedFilter, weatherSubject } from './steps.js';
@@ -69,14 +70,16 @@ export class View {
 
   instructions({ nats, monitoring }: ListenUrls): void {
     const server = nats![0]!;
-    const weir = (command: string) => `npx weir ${command} -s ${server}`;
+    // Clients look there by themselves.
+    const at = server === defaultServer ? '' : ` -s ${server}`;
+    const weir = (command: string) => `npx weir ${command}${at}`;
     this.heading(`Your turn: it goes on with a message a second. In another terminal, in this folder:`);
     this.command('watch what subscribers get', weir(`sub '${watchedFilter}'`));
     this.command('publish a rainy day', weir(`pub weather.home '{"station":"SEA","precipitation":4.2,"temp_max":20}'`));
     this.command('publish a dry day: it is dropped', weir(`pub weather.home '{"station":"SEA","precipitation":0}'`));
     this.command('see what each plugin did', weir('plugin ls'));
     this.command('take the filter out', weir(`plugin detach ${steps[0]!.name}`));
-    this.command('or use any NATS client', `nats sub '${watchedFilter}' -s ${server}`);
+    this.command('or use any NATS client', `nats sub '${watchedFilter}'${at}`);
     this.command('write a plugin', 'npx weir plugin new my-filter');
     this.terminal.line();
     this.terminal.line(`  Monitoring: ${monitoring![0]}/pluginz, /varz, /connz, /metrics`);
