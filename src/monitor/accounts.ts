@@ -23,7 +23,7 @@ export function accountz(source: MonitorSource, query: URLSearchParams, nowMs: n
       update_time: new Date(server.startedMs).toISOString(),
       expired: false,
       complete: true,
-      jetstream_enabled: false,
+      jetstream_enabled: source.jetstream()?.accounts.some(({ streams }) => streams.broker.name === ACCOUNT) ?? false,
       leafnode_connections: 0,
       client_connections: server.connections,
       subscriptions: server.interest.subscriptions,

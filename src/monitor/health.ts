@@ -1,8 +1,9 @@
 import { booleanOf } from './query.js';
 import type { MonitorSource } from './snapshots.js';
+import { type StreamProblem, type StreamQuestion, streamProblem } from './stream-health.js';
 
 export interface Health {
-  status: 200 | 400 | 500 | 503;
+  status: 200 | 400 | 404 | 500 | 503;
   body: object;
 }
 
@@ -10,7 +11,9 @@ interface Problem {
   status: Health['status'];
   /** What `status` says without details. */
   state: 'error' | 'unavailable';
-  type: 'BAD_REQUEST' | 'CONNECTION' | 'JETSTREAM';
+  type: 'BAD_REQUEST' | 'CONNECTION' | 'JETSTREAM' | StreamProblem['type'];
+  /** Whom it is about. */
+  about?: Partial<StreamQuestion>;
   text: string;
 }
 
@@ -23,8 +26,8 @@ export function health(source: MonitorSource, query: URLSearchParams): Health {
   const serverOnly = booleanOf(query, 'js-server-only');
   const problem = whyIll(source, query, serverOnly);
   if (problem === null) return { status: 200, body: { status: 'ok' } };
-  const { status, state, type, text } = problem;
-  const body = details ? { status: 'error', errors: [{ type, error: text }] } : { status: state, error: text };
+  const { status, state, type, about, text } = problem;
+  const body = details ? { status: 'error', errors: [{ type, ...about, error: text }] } : { status: state, error: text };
   return { status, body };
 }
 
@@ -42,5 +45,14 @@ function whyIll(source: MonitorSource, query: URLSearchParams, serverOnly: boole
   if (lameDuck)
     return { status: 500, state: 'error', type: 'CONNECTION', text: 'the server is in lame duck mode: no new clients' };
   if (!jetstreamWanted || serverOnly) return null;
-  return { status: 503, state: 'unavailable', type: 'JETSTREAM', text: 'JetStream not enabled' };
+  const jetstream = source.jetstream();
+  if (jetstream === null)
+    return { status: 503, state: 'unavailable', type: 'JETSTREAM', text: 'JetStream not enabled' };
+  const named = (name: string) => query.get(name) ?? '';
+  const question = { account: named('account'), stream: named('stream'), consumer: named('consumer') };
+  const problem = streamProblem(jetstream, question);
+  if (problem === null) return null;
+  const { status, type, text, account, stream, consumer } = problem;
+  const about = { account, ...(stream && { stream }), ...(consumer && { consumer }) };
+  return { status, state: 'unavailable', type, about, text };
 }

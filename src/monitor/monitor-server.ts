@@ -7,6 +7,7 @@ import { accountz, accstatz } from './accounts.js';
 import { connz } from './connz.js';
 import { health } from './health.js';
 import { indexPage } from './index-page.js';
+import { jsz } from './jsz.js';
 import { metrics } from './metrics.js';
 import { BadQuery } from './query.js';
 import type { MonitorSource } from './snapshots.js';
@@ -23,25 +24,6 @@ function empty(rest: (source: MonitorSource) => object): Endpoint {
     ...rest(source),
   });
 }
-
-const jsz: Endpoint = (source, _query, nowMs) => ({
-  memory: 0,
-  storage: 0,
-  reserved_memory: 0,
-  reserved_storage: 0,
-  accounts: 0,
-  ha_assets: 0,
-  api: { level: 0, total: 0, errors: 0 },
-  server_id: source.server().id,
-  now: new Date(nowMs).toISOString(),
-  disabled: true,
-  config: { max_memory: 0, max_storage: 0 },
-  streams: 0,
-  consumers: 0,
-  messages: 0,
-  bytes: 0,
-  total: 0,
-});
 
 const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/connz': connz,

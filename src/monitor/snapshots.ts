@@ -1,4 +1,5 @@
 import type { AttachmentSnapshot, PluginSnapshot } from '../host/snapshot.js';
+import type { JetStreamSnapshot } from './streams-snapshot.js';
 
 /** A port beside the clients' one, as the configuration asks for it. */
 export interface PortSnapshot {
@@ -129,6 +130,8 @@ export interface MonitorSource {
   /** The last that ended, oldest first. */
   closedConnections(): ConnectionSnapshot[];
   plugins(): PluginsSnapshot;
+  /** Null without streams. */
+  jetstream(): JetStreamSnapshot | null;
 }
 
 /** The one account that there is. */

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { uptimeText } from './durations.js';
+import { jetStreamVarz } from './jsz.js';
 import type { MonitorSource, PortSnapshot, ServerSnapshot, WebSocketSnapshot } from './snapshots.js';
 
 /** CPU use of the process between two looks, in percent of one core. */
@@ -43,7 +44,7 @@ export function varz(source: MonitorSource, { cpu, requests }: MonitorFigures, n
     tls_verify: server.tls?.verify || undefined,
     ...settings(server),
     ...ports(server),
-    jetstream: {},
+    jetstream: jetStreamVarz(source.jetstream()),
     tls_timeout: server.tls === null ? 2 : server.tls.timeoutMs / 1000,
     write_deadline: server.writeDeadlineMs * 1e6,
     start: new Date(server.startedMs).toISOString(),

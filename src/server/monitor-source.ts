@@ -10,6 +10,7 @@ import type {
   ServerSnapshot,
   WebSocketSnapshot,
 } from '../monitor/snapshots.js';
+import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
 import type { OpenPorts, ServerParts } from './server-parts.js';
 
 /** The server's state as plain values for monitoring. */
@@ -64,6 +65,10 @@ export class ServerSource implements MonitorSource {
 
   closedConnections(): ConnectionSnapshot[] {
     return [...this.parts.door.closedConnections.entries()];
+  }
+
+  jetstream(): JetStreamSnapshot | null {
+    return this.parts.streams?.snapshot() ?? null;
   }
 
   plugins(): PluginsSnapshot {

@@ -6,6 +6,7 @@ import type { ClientDoor } from '../client/door.js';
 import type { InfoState, ServerIdentity } from '../client/info.js';
 import type { Options } from '../config/options.js';
 import type { PluginHost } from '../host/plugin-host.js';
+import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
 
 /** What a server is made of, for those who wire a part of it. */
 export interface ServerParts {
@@ -17,6 +18,8 @@ export interface ServerParts {
   readonly account: Account;
   readonly host: PluginHost;
   readonly door: ClientDoor;
+  /** Null without streams. */
+  readonly streams: { snapshot(): JetStreamSnapshot } | null;
   /** What INFO says to clients; other ways in say some of it otherwise. */
   readonly infoState: InfoState;
   readonly startedMs: number;

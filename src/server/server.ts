@@ -64,7 +64,7 @@ export class Server implements ServerParts {
   private readonly listeners: Listeners;
   private readonly plugins: DeclaredPlugins;
   private readonly random: () => number;
-  private streams: JetStream | null = null;
+  streams: JetStream | null = null;
   private starting: Promise<void> | null = null;
   private stopping: Promise<void> | null = null;
 

@@ -2,8 +2,11 @@ import { hkdfSync } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import { tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
+import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import { describe, Failure } from '../base/failure.js';
 import type { Account } from '../broker/account.js';
+import type { AccountJetStream } from '../config/accounts-jetstream.js';
+import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
 import { BlockCache } from '../storage/block-cache.js';
 import type { DiskLock } from '../storage/disk.js';
 import { nodeDisk } from '../storage/node-disk.js';
@@ -11,12 +14,13 @@ import { StreamApi } from '../stream/api.js';
 import { restoreConsumer } from '../stream/consumers.js';
 import { DOOMED, type FileHouse, FileStreamStore, folderName } from '../stream/file-store.js';
 import { MemoryStreamStore } from '../stream/memory-store.js';
+import { NotEnabledApi } from '../stream/not-enabled.js';
 import type { StreamConfig } from '../stream/stream-config.js';
 import { Streams } from '../stream/streams.js';
 import type { ServerParts } from './server-parts.js';
 
 /** One account's streams and what answers for them. */
-export interface AccountStreams {
+interface AccountStreams {
   streams: Streams;
   api: StreamApi;
 }
@@ -29,13 +33,25 @@ const MEMORY_SHARE = 0.75;
 /** For a disk that does not tell its size. */
 const STORE_BYTES_MAX = 1024 ** 4;
 
+/** What an account may store unless its configuration says. */
+const UNLIMITED: AccountJetStream = {
+  memoryBytesMax: -1,
+  storeBytesMax: -1,
+  streamsMax: -1,
+  consumersMax: -1,
+  bytesMaxRequired: false,
+  memoryStreamBytesMax: -1,
+  storeStreamBytesMax: -1,
+  ackPendingMax: -1,
+};
+
 /** Streams as part of the server: where they are kept, and for whom. */
 export class JetStream {
-  readonly accounts: AccountStreams[] = [];
+  private readonly accounts: AccountStreams[] = [];
   /** Where everything is kept. */
-  readonly folder: string;
-  memoryBytesMax = 0;
-  storeBytesMax = 0;
+  private readonly folder: string;
+  private memoryBytesMax = 0;
+  private storeBytesMax = 0;
   private readonly parts: ServerParts;
   private readonly random: () => number;
   private lock: DiskLock | null = null;
@@ -49,7 +65,7 @@ export class JetStream {
 
   /** Brings back what is on disk; from then on streams take messages and requests are answered. Rejects with a `Failure`. */
   async start(): Promise<void> {
-    const { logger, options, account } = this.parts;
+    const { logger, options } = this.parts;
     await this.own();
     await this.findLimits();
     logger.info('Starting JetStream');
@@ -60,7 +76,7 @@ export class JetStream {
     logger.info(`  Store Directory: "${this.folder}"`);
     if (options.streams.domain !== '') logger.info(`  Domain:          ${options.streams.domain}`);
     logger.info('-------------------------------------------');
-    await this.open(account);
+    await this.openAccounts();
   }
 
   async stop(): Promise<void> {
@@ -93,23 +109,50 @@ export class JetStream {
     this.storeBytesMax = bavail * bsize;
   }
 
-  private async open(broker: Account): Promise<void> {
+  /** Without other accounts the global one has streams; with them, those whose configuration says so. */
+  private async openAccounts(): Promise<void> {
+    const { accounts, options } = this.parts;
+    const { systemAccount } = options;
+    const alone = accounts.all().every(({ name }) => name === GLOBAL_ACCOUNT || name === systemAccount);
+    for (const broker of accounts.all()) {
+      const own = options.accounts.find(({ name }) => name === broker.name)?.jetstream ?? null;
+      if (own !== null || (alone && broker.name === GLOBAL_ACCOUNT)) await this.open(broker, own ?? UNLIMITED);
+      else if (broker.name !== systemAccount) new NotEnabledApi(broker);
+    }
+  }
+
+  private async open(broker: Account, own: AccountJetStream): Promise<void> {
     const { clock, logger, options } = this.parts;
-    const { domain, strict, consumersMax, ackPendingMax, requestBatchMax, duplicateWindowMaxNs } = options.streams;
+    const { domain, strict, requestBatchMax, duplicateWindowMaxNs, consumersMax, ackPendingMax } = options.streams;
     const folder = `${this.folder}/${folderName(broker.name)}/streams`;
     const house = this.fileHouse();
     const streams = new Streams({
       ...{ broker, clock, logger, domain, random: this.random },
       limits: {
-        ...{ consumersMax, ackPendingMax, requestBatchMax, duplicateWindowMaxNs, streamsMax: -1 },
-        memoryBytesMax: this.memoryBytesMax,
-        storeBytesMax: this.storeBytesMax,
+        ...{ requestBatchMax, duplicateWindowMaxNs, streamsMax: own.streamsMax },
+        consumersMax: own.consumersMax >= 0 ? own.consumersMax : consumersMax,
+        ackPendingMax: own.ackPendingMax > 0 ? own.ackPendingMax : ackPendingMax,
+        accountMemoryMax: own.memoryBytesMax,
+        accountStoreMax: own.storeBytesMax,
+        memoryBytesMax: least(own.memoryBytesMax, this.memoryBytesMax),
+        storeBytesMax: least(own.storeBytesMax, this.storeBytesMax),
+        memoryStreamBytesMax: own.memoryStreamBytesMax,
+        storeStreamBytesMax: own.storeStreamBytesMax,
+        bytesMaxRequired: own.bytesMaxRequired,
       },
       newStore: async ({ name, storage }: StreamConfig) =>
         storage === 'memory' ? new MemoryStreamStore() : new FileStreamStore(`${folder}/${folderName(name)}`, house),
     });
     await this.restore(streams, folder, house);
     this.accounts.push({ streams, api: new StreamApi(streams, strict) });
+  }
+
+  /** For monitoring. */
+  snapshot(): JetStreamSnapshot {
+    const { memoryBytesMax, storeBytesMax, folder } = this;
+    const { domain, strict, sync } = this.parts.options.streams;
+    const accounts = this.accounts.map(({ streams, api }) => ({ streams, stats: api.stats }));
+    return { memoryBytesMax, storeBytesMax, folder, domain, strict, sync, accounts };
   }
 
   /** Opens what earlier processes left in an account's folder. */
@@ -155,6 +198,11 @@ async function restoreStream(streams: Streams, store: FileStreamStore): Promise<
 /** The key of the log's encryption, made of the one in the configuration, which may be any text. */
 function storeKey(key: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', key, '', 'weir streams', 32));
+}
+
+/** The smaller limit; -1 is none. */
+function least(one: number, other: number): number {
+  return one < 0 ? other : Math.min(one, other);
 }
 
 function sizeText(bytes: number): string {

@@ -147,6 +147,11 @@ export class StreamApi implements Subscriber {
   }
 }
 
+/** The `type` of answers to a request on this subject. */
+export function typeOfOperation(subject: string): string {
+  return TYPE(findOperation(subject.split('.').slice(2))?.type ?? 'system');
+}
+
 /** What a request brought beside its payload. */
 interface Asked {
   reply: Uint8Array;

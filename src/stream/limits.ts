@@ -2,7 +2,15 @@
 export interface StreamLimits {
   memoryBytesMax: number;
   storeBytesMax: number;
+  /** What the account itself is promised, which may be less. */
+  accountMemoryMax: number;
+  accountStoreMax: number;
   streamsMax: number;
+  /** Of one stream, by storage; -1 is no limit. */
+  memoryStreamBytesMax: number;
+  storeStreamBytesMax: number;
+  /** Whether each stream must have a limit of bytes. */
+  bytesMaxRequired: boolean;
   /** Of one stream. */
   consumersMax: number;
   /** 0 is no limit. */
@@ -12,13 +20,3 @@ export interface StreamLimits {
   /** Longest duplicate window in ns; 0 is no limit. */
   duplicateWindowMaxNs: number;
 }
-
-export const NO_LIMITS: StreamLimits = {
-  memoryBytesMax: -1,
-  storeBytesMax: -1,
-  streamsMax: -1,
-  consumersMax: -1,
-  ackPendingMax: 0,
-  requestBatchMax: 0,
-  duplicateWindowMaxNs: 0,
-};

@@ -190,6 +190,10 @@ export class Streams implements Surroundings {
 
   /** Whether as many bytes as the stream may have are there; `had` of them it has already. */
   private checkRoom({ max_bytes, storage }: StreamConfig, had: number): void {
+    const { bytesMaxRequired, memoryStreamBytesMax, storeStreamBytesMax } = this.limits;
+    if (bytesMaxRequired && max_bytes <= 0) throw apiError('streamMaxBytesRequired');
+    const most = storage === 'memory' ? memoryStreamBytesMax : storeStreamBytesMax;
+    if (most >= 0 && max_bytes > most) throw apiError('streamMaxStreamBytesExceeded');
     if (max_bytes <= 0) return;
     const { memoryReserved, storeReserved } = this.usage();
     const { memoryBytesMax, storeBytesMax } = this.limits;
