@@ -6,7 +6,7 @@ import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
 import { decodeModule } from '../../src/sandbox/decode.js';
 import { type Frame, frameOf } from '../../src/sandbox/frame.js';
 import { GuestMemory } from '../../src/sandbox/guest-memory.js';
-import { FAULT, Instance } from '../../src/sandbox/instance.js';
+import { FAULT, Instance, type WallTime } from '../../src/sandbox/instance.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
 import { HOST_MEMORY, HostExport, rewriteModule } from '../../src/sandbox/rewrite.js';
 import type { MicroFigure } from '../micro.js';
@@ -90,14 +90,15 @@ function nsPerCall(instances: Instance[], message: Frame): number {
   const run = new Function(
     'instances',
     'message',
+    'now',
     'kept',
     `for (let i = 0, at = 0; i < ${CALLS}; i++, at = at + 1 === instances.length ? 0 : at + 1) {
-      const verdict = instances[at].call(message, 0);
+      const verdict = instances[at].call(message, now);
       if (verdict === ${FAULT}) throw new Error(instances[at].fault.text);
       kept.value += verdict;
     }`,
-  ) as (instances: Instance[], message: Frame, sum: typeof kept) => void;
-  return nsPerStep(CALLS, () => run(instances, message, kept));
+  ) as (instances: Instance[], message: Frame, now: WallTime, sum: typeof kept) => void;
+  return nsPerStep(CALLS, () => run(instances, message, { wallMs: 0 }, kept));
 }
 
 type Call = () => number;

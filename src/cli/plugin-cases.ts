@@ -45,7 +45,8 @@ function runCase(instance: Instance, { name, message, expect }: Case): CaseResul
     Buffer.from(text),
   );
   const frame = frameOf(parts[0], parts[1], parts[2], payloadOf(message));
-  const call = () => instance.call(frame, message.timestamp ?? TEST_TIME_MS);
+  const now = { wallMs: message.timestamp ?? TEST_TIME_MS };
+  const call = () => instance.call(frame, now);
   const verdict = call();
   const difference = differenceOf(instance, VERDICT_NAMES.get(verdict), expect);
   return { name, difference, fuel: instance.fuelUsed, ns: verdict === FAULT ? null : nsPerCall(call) };

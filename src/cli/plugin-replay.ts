@@ -87,7 +87,7 @@ function replayFrame(prepared: PreparedModule, budget: ReturnType<typeof budgetO
     Buffer,
     Buffer,
   ];
-  const verdict = instance.call(frameOf(...parts), frame.timestamp_ms);
+  const verdict = instance.call(frameOf(...parts), { wallMs: frame.timestamp_ms });
   return outcome(verdict === FAULT ? `${instance.fault.cause}: ${instance.fault.text}` : VERDICTS[verdict]!);
 
   function outcome(now: string): Replayed {

@@ -4,7 +4,7 @@ import type { Message } from '../message/message.js';
 import type { Budget } from '../sandbox/budget.js';
 import type { Fault, FaultCause } from '../sandbox/fault.js';
 import type { Image } from '../sandbox/image.js';
-import { FAULT, Instance } from '../sandbox/instance.js';
+import { FAULT, Instance, type WallTime } from '../sandbox/instance.js';
 import type { Started } from '../sandbox/start.js';
 import { isFilter } from '../subject/subject.js';
 import { Allowance } from './allowance.js';
@@ -110,13 +110,13 @@ export class Attachment {
     if (damage === null) checkGrants(declaration, manifest?.grants ?? []);
   }
 
-  /** Runs the plugin on one message: its verdict, or `FAULT` with `fault` set. `nowMs` is what the plugin is told of the time. */
-  call(message: Message, nowMs: number): number {
+  /** Runs the plugin on one message: its verdict, or `FAULT` with `fault` set. `now` is what the plugin is told of the time. */
+  call(message: Message, now: WallTime): number {
     if (!this.breaker.admits()) {
       return this.skip({ cause: 'unavailable', text: 'the attachment is quarantined after repeated faults' });
     }
     if (this.allowance !== null) {
-      const limit = this.allowance.exceeded(message.payloadEnd - message.subjectStart, nowMs);
+      const limit = this.allowance.exceeded(message.payloadEnd - message.subjectStart, now.wallMs);
       if (limit !== null) return this.skip({ cause: 'overload', text: `the attachment may have ${limit}` });
     }
     this.fuelUsed = 0;
@@ -126,7 +126,7 @@ export class Attachment {
     const counters = this.counters;
     const timed = counters.calls % TIMED_EVERY === 0;
     const startedNs = timed ? this.clock.monotonicNs() : 0;
-    const verdict = instance.call(message, nowMs);
+    const verdict = instance.call(message, now);
     if (timed) this.time(this.clock.monotonicNs() - startedNs, instance.fuelUsed);
     this.fuelUsed = instance.fuelUsed;
     this.work += instance.fuelUsed;

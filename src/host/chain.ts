@@ -38,6 +38,7 @@ export class Chain {
   run(message: Message): number {
     let current = message;
     let work = 0;
+    this.turn.open();
     for (let i = 0; i < this.attachments.length; i++) {
       const attachment = this.attachments[i];
       const verdict = this.call(attachment, current, work);
@@ -62,11 +63,13 @@ export class Chain {
 
   /** Many plugins that each keep to their budget can still hold everyone up together. */
   private call(attachment: Attachment, message: Message, work: number): number {
-    if (work < CHAIN_FUEL_MAX || this.attachments.some((each) => work < each.fuelPerMessage)) {
-      return attachment.call(message, this.turn.wallMs);
-    }
+    if (work < CHAIN_FUEL_MAX || this.mayUse(work)) return attachment.call(message, this.turn);
     const text = `the plugins before this one used ${work} fuel on the message; ${CHAIN_FUEL_MAX} are allowed for all together`;
     return attachment.skip({ cause: 'overload', text });
+  }
+
+  private mayUse(fuel: number): boolean {
+    return this.attachments.some((each) => fuel < each.fuelPerMessage);
   }
 
   /** The message to go on with, or the outcome that ends the run. */

@@ -16,8 +16,9 @@ export class PluginTurn {
   /** Whether it is overdrawn: what was read already waits as well. */
   overdrawn = false;
   private fuel = 0;
+  /** The wall clock when the turn began: reading it for every message would cost as much as a small plugin does. */
+  wallMs = 0;
   private startedNs = 0;
-  private startedMs = 0;
   private scheduled = false;
   private waiting: (() => void)[] = [];
   private readonly clock: Clock;
@@ -29,15 +30,14 @@ export class PluginTurn {
     this.defer = defer;
   }
 
-  /** The wall clock when the turn began: reading it for every message would cost as much as a small plugin does. */
-  get wallMs(): number {
+  /** Called before plugins are. */
+  open(): void {
     if (!this.scheduled) this.schedule();
-    return this.startedMs;
   }
 
   /** Takes note of plugins' work, in fuel. */
   add(fuel: number): void {
-    if (!this.scheduled) this.schedule();
+    this.open();
     this.fuel += fuel;
     if (this.fuel < FUEL_PER_LOOK) return;
     // Fuel is an upper bound: what it stands for was perhaps done in a tenth of the time.
@@ -50,13 +50,13 @@ export class PluginTurn {
   /** Calls `run` in a later turn; those who wait go first come, first served, as many as a turn has room for. */
   later(run: () => void): void {
     this.waiting.push(run);
-    if (!this.scheduled) this.schedule();
+    this.open();
   }
 
   private schedule(): void {
     this.scheduled = true;
     this.startedNs = this.clock.monotonicNs();
-    this.startedMs = this.clock.nowMs();
+    this.wallMs = this.clock.nowMs();
     this.defer(() => this.begin());
   }
 

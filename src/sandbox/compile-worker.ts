@@ -24,7 +24,7 @@ function warmUp(prepared: PreparedModule): void {
   const instance = Instance.create(prepared, DEFAULT_BUDGET, '{}');
   if (!(instance instanceof Instance)) return;
   const frame = frameOf(Buffer.from('warm.up'), NO_BYTES, NO_BYTES, Buffer.from('{"value":1}'));
-  for (let i = 0; i < WARM_UP_CALLS && !instance.poisoned; i++) instance.call(frame, 0);
+  for (let i = 0; i < WARM_UP_CALLS && !instance.poisoned; i++) instance.call(frame, { wallMs: 0 });
 }
 
 function answerTo(request: CompileRequest): CompileAnswer {

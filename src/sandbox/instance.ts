@@ -19,6 +19,12 @@ const OUTBOX_BYTES = 64 * 1024;
 
 const NO_MEMORY = new GuestMemory(new ArrayBuffer(0));
 
+/** An object, since a fraction or a large number that is handed from function to function is put on the heap each time. */
+export interface WallTime {
+  /** Since the epoch. */
+  readonly wallMs: number;
+}
+
 type MessageFunction = (
   fuel: number,
   control: number,
@@ -169,7 +175,7 @@ export class Instance {
   }
 
   /** One message. Returns the verdict, or `FAULT`. What the call wrote is in `outbox` until the next call. */
-  call(frame: Frame, timestampMs: number): number {
+  call(frame: Frame, now: WallTime): number {
     const { subjectStart, replyStart, headersStart, payloadStart, payloadEnd } = frame;
     const frameBytes = payloadEnd - subjectStart;
     if (frameBytes > this.inboxCapacity && !this.enlargeForMessage(frameBytes)) return FAULT;
@@ -190,7 +196,7 @@ export class Instance {
         payloadStart - headersStart,
         payloadStart + shift,
         payloadEnd - payloadStart,
-        timestampMs,
+        now.wallMs,
         0,
       );
     } catch (error) {

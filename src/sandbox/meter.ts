@@ -8,18 +8,20 @@ import { Misc, Op, skipImmediates } from './opcodes.js';
  * Where fuel is charged in one function body.
  *
  * A function or loop is a *region*: between two passes of its header each of its instructions runs at most once, since only loops jump back. So
- * its small blocks are charged together at the header (an upper bound), and large blocks on their own where they
- * begin, so that a long branch that is not taken costs nothing.
+ * small blocks are charged together, an upper bound, at a point that each way to them leads past; large blocks are such points themselves, so that
+ * a long branch that is not taken costs nothing. What stands directly in a construct is on every way to what follows within it:
  *
  * ```text
  * func ──► charge 12        entry, and the small blocks up to the loop and behind it
  *   loop ──► charge 7       each pass
- *     if … (55 instructions) ──► charge 55   only when taken
+ *     if … (55 instructions) ──► charge 61   only when taken, with the small blocks behind it within the `if`
  * ```
  */
 interface ChargePoint {
   at: number;
   cost: number;
+  /** Of which for blocks behind the first. */
+  folded: number;
 }
 
 /** An instruction whose work depends on the number on top of the stack. */
@@ -58,24 +60,21 @@ const FOLDED_MAX = 120;
 /** Locals that are set to zero when a function is entered, for one unit. */
 const LOCALS_PER_UNIT = 16;
 
-interface Region {
-  header: ChargePoint;
-  folded: number;
-}
-
 /** Walks one body and finds its charges. */
 class BodyWalk {
   readonly points: ChargePoint[] = [];
   readonly lengths: LengthCharge[] = [];
-  private region: Region;
+  /** Where small blocks are charged. */
+  private point: ChargePoint;
   private block: ChargePoint;
-  /** For each open block: the region around it when it is a loop, else null. */
-  private readonly open: (Region | null)[] = [null];
+  /** For each open construct: the point that was in force before it, which is in force again in its `else` and behind it. */
+  private readonly open: ChargePoint[] = [];
 
   constructor(at: number, locals: number) {
-    this.region = this.newRegion(at);
-    this.region.header.cost += Math.floor(locals / LOCALS_PER_UNIT);
-    this.block = this.region.header;
+    this.point = this.newHeader(at);
+    this.point.cost += Math.floor(locals / LOCALS_PER_UNIT);
+    this.block = this.point;
+    this.open.push(this.point);
   }
 
   walk(reader: ByteReader): void {
@@ -94,26 +93,26 @@ class BodyWalk {
       this.lengths.push({ at, weight: MISC_WEIGHTS[sub] });
     switch (op) {
       case Op.block:
-        this.open.push(null);
+        this.open.push(this.point);
         return;
       case Op.loop:
         this.closeBlock();
-        this.open.push(this.region);
-        this.region = this.newRegion(next);
-        this.block = this.region.header;
+        this.open.push(this.point);
+        this.point = this.newHeader(next);
+        this.block = this.point;
         return;
-      case Op.end: {
-        this.closeBlock();
-        const around = this.open.pop() ?? null;
-        if (around !== null) this.region = around;
-        this.block = { at: next, cost: 0 };
-        return;
-      }
-      case Op.if:
-        this.open.push(null);
+      case Op.end:
         this.nextBlock(next);
+        this.point = this.open.pop()!;
+        return;
+      case Op.if:
+        this.nextBlock(next);
+        this.open.push(this.point);
         return;
       case Op.else:
+        this.nextBlock(next);
+        this.point = this.open[this.open.length - 1];
+        return;
       case Op.br:
       case Op.brIf:
       case Op.brTable:
@@ -130,24 +129,25 @@ class BodyWalk {
 
   private nextBlock(at: number): void {
     this.closeBlock();
-    this.block = { at, cost: 0 };
+    this.block = { at, cost: 0, folded: 0 };
   }
 
   private closeBlock(): void {
-    const { block, region } = this;
-    if (block === region.header) return;
-    if (block.cost >= OWN_CHARGE_FROM || region.folded >= FOLDED_MAX) {
-      if (block.cost > 0) this.points.push(block);
+    const { block, point } = this;
+    if (block === point || block.cost === 0) return;
+    if (block.cost < OWN_CHARGE_FROM && point.folded + block.cost <= FOLDED_MAX) {
+      point.folded += block.cost;
+      point.cost += block.cost;
       return;
     }
-    region.folded += block.cost;
-    region.header.cost += block.cost;
+    this.points.push(block);
+    this.point = block;
   }
 
-  private newRegion(at: number): Region {
-    const region = { header: { at, cost: 1 }, folded: 0 };
-    this.points.push(region.header);
-    return region;
+  private newHeader(at: number): ChargePoint {
+    const header = { at, cost: 1, folded: 0 };
+    this.points.push(header);
+    return header;
   }
 }
 

@@ -58,7 +58,7 @@ export function outcomeOf(
   const [subject, reply, headers, payload] = [message.subject, message.reply, message.headers, message.payload].map(
     bytesOf,
   );
-  const verdict = instance.call(frameOf(subject, reply, headers, payload), TEST_TIME_MS);
+  const verdict = instance.call(frameOf(subject, reply, headers, payload), { wallMs: TEST_TIME_MS });
   const { outbox } = instance;
   const outcome: Outcome = { verdict: VERDICT_NAMES.get(verdict)! };
   // How an engine words a trap is its own affair.

@@ -86,7 +86,7 @@ function tryOut(wasm: Uint8Array): 'refused' | 'fault' | 'ran' {
     return 'fault';
   }
   for (let i = 0; i < 3 && !made.poisoned; i++) {
-    const verdict = made.call(FRAME, 1_700_000_000_000);
+    const verdict = made.call(FRAME, { wallMs: 1_700_000_000_000 });
     expect(made.fuelUsed).toBeLessThanOrEqual(BUDGET.fuelPerMessage);
     expect(made.fuelUsed).toBeGreaterThanOrEqual(0);
     if (verdict === FAULT) expect(FAULT_CAUSES).toContain(made.fault.cause);

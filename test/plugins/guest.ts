@@ -56,7 +56,9 @@ export class Guest {
       typeof payload === 'string' ? Buffer.from(payload) : payload,
     ];
     const { instance } = this;
-    const verdict = instance.call(frameOf(parts[0], parts[1], parts[2], parts[3]), 1_700_000_000_123);
+    const verdict = instance.call(frameOf(parts[0], parts[1], parts[2], parts[3]), {
+      wallMs: 1_700_000_000_123,
+    });
     return {
       verdict: VERDICTS.get(verdict) ?? 'fault',
       error: verdict === FAULT ? `${instance.fault.cause}: ${instance.fault.text}` : instance.outbox.error,

@@ -25,7 +25,7 @@ function open(plugin: string, config: object): Instance {
 function call(instance: Instance, payload: string | Uint8Array): number {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
   const none = Buffer.alloc(0);
-  return instance.call(frameOf(Buffer.from('s'), none, none, Buffer.from(bytes)), 0);
+  return instance.call(frameOf(Buffer.from('s'), none, none, Buffer.from(bytes)), { wallMs: 0 });
 }
 
 function payloadOf({ outbox }: Instance): string {

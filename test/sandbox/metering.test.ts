@@ -12,6 +12,7 @@ const FRAME = Buffer.from('some.subject{"value":23.5}');
 const PAYLOAD_AT = FRAME.indexOf('{');
 const NONE = Buffer.alloc(0);
 const NOW_MS = 1_700_000_000_000;
+const NOW = { wallMs: NOW_MS };
 
 interface Outcome {
   verdict: number;
@@ -71,7 +72,7 @@ function runBare(wasm: Uint8Array): Outcome | 'trap' {
 
 function runMetered(prepared: PreparedModule, fuelPerMessage: number): { outcome: Outcome | string; fuel: number } {
   const instance = Instance.create(prepared, { ...DEFAULT_BUDGET, fuelPerMessage }, '{}') as Instance;
-  const verdict = instance.call(frameOf(FRAME.subarray(0, PAYLOAD_AT), NONE, NONE, FRAME.subarray(PAYLOAD_AT)), NOW_MS);
+  const verdict = instance.call(frameOf(FRAME.subarray(0, PAYLOAD_AT), NONE, NONE, FRAME.subarray(PAYLOAD_AT)), NOW);
   const fuel = instance.fuelUsed;
   if (verdict === FAULT) return { outcome: instance.fault.cause, fuel };
   return { outcome: { verdict, memory: digest(memoryOf(instance)) }, fuel };
@@ -113,7 +114,7 @@ describe('metering', () => {
     const prepared = prepareModule(await guest({ locals: '(local $a i32)', message: rounds }));
     const instance = Instance.create(prepared, DEFAULT_BUDGET, '{}') as Instance;
     const fuel = [1, 2, 3, 9].map((count) => {
-      instance.call(frameOf(Buffer.from('s'), NONE, NONE, Buffer.from(`${count}`)), NOW_MS);
+      instance.call(frameOf(Buffer.from('s'), NONE, NONE, Buffer.from(`${count}`)), NOW);
       return instance.fuelUsed;
     });
     const round = fuel[1] - fuel[0];

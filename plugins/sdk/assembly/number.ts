@@ -22,6 +22,8 @@ function powerOfTen(exponent: i32): f64 {
 }
 
 /** The value of a valid JSON number. What is too large becomes Infinity, as in JSON.parse. */
+// @ts-ignore: decorator
+@inline
 export function parseNumber(start: usize, end: usize): f64 {
   const negative = load<u8>(start) == 0x2d;
   const first = start + <usize>negative;

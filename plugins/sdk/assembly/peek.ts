@@ -27,6 +27,8 @@ export function forgetPeeks(): void {
  * overwritten. For valid JSON the answer is that of a scan. Of what is not JSON some is noticed: a text that was cut off anywhere, and a value that is
  * none. Of members with the same key the last one counts.
  */
+// @ts-ignore: decorator
+@inline
 export function peekMember(start: usize, end: usize, segment: usize): usize {
   if (peeks == PEEKS_MAX) return 0;
   // Zeros are none of the bytes that are looked for.
@@ -92,6 +94,8 @@ function lastByte(end: usize): u32 {
 }
 
 /** The number or string that begins at `at`, or 0. */
+// @ts-ignore: decorator
+@inline
 function entryOf(at: usize): usize {
   const first = <u32>load<u8>(at);
   const isString = first == 0x22;
