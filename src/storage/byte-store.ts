@@ -3,16 +3,23 @@ const CHUNK_BYTES = 1 << CHUNK_BITS;
 const FIRST_BYTES = 256;
 const UNIT_BYTES = 4;
 
+/** All of a store, as it can be written down. */
+export interface ByteStoreContent {
+  chunks: Uint8Array[];
+  end: number;
+  free: number[];
+}
+
 /**
  * Many short byte strings, each at a number, without an object for each. Places that were given back are used again for strings of
  * the same length, rounded up to four; a free place holds the number of the next one.
  */
 export class ByteStore {
-  private readonly chunks: Uint8Array[] = [new Uint8Array(FIRST_BYTES)];
+  private chunks: Uint8Array[] = [new Uint8Array(FIRST_BYTES)];
   /** Where new places are made. */
   private end = UNIT_BYTES;
   /** The first free place of each length in units; 0 is none. */
-  private readonly free: number[] = [];
+  private free: number[] = [];
 
   /** Copies `bytes[start, end)`, at most a chunk long; returns its place. */
   add(bytes: Uint8Array, start: number, end: number): number {
@@ -38,6 +45,14 @@ export class ByteStore {
     writeNumber(this.chunk(place), this.at(place), this.free[units] ?? 0);
     while (this.free.length < units) this.free.push(0);
     this.free[units] = place / UNIT_BYTES;
+  }
+
+  content(): ByteStoreContent {
+    return { chunks: this.chunks, end: this.end, free: this.free };
+  }
+
+  static from(content: ByteStoreContent): ByteStore {
+    return Object.assign(new ByteStore(), content);
   }
 
   private take(units: number): number {

@@ -38,6 +38,8 @@ export class Committer {
   pendingBytes = 0;
   /** Whether the next record is the first behind a point that will be durable before it is written. */
   flagNext = true;
+  /** Bytes of records that were made durable. */
+  bytesWritten = 0;
   readonly removed = new RemovedRanges();
   private readonly options: CommitterOptions;
   private running: Promise<void> | null = null;
@@ -132,6 +134,7 @@ export class Committer {
     this.flagNext = mustSync;
     for (const { segment, end } of work) await this.write(segment, end, mustSync || segment.closed);
     this.pendingBytes -= pending;
+    this.bytesWritten += pending;
     if (!mustSync && sync === 'interval') this.syncSoon();
     if (sequence === this.committed) return;
     this.committed = sequence;

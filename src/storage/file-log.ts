@@ -3,18 +3,22 @@ import { paddedBytes } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
 import { describe, type Failure } from '../base/failure.js';
 import { BaseLog } from './base-log.js';
-import { Block } from './block.js';
+import type { Block } from './block.js';
 import type { BlockCache } from './block-cache.js';
+import { blockOfBytes } from './block-reading.js';
+import { type CheckpointPlace, readCheckpoint } from './checkpoint.js';
+import { adoptCheckpoint, durablePlaces } from './checkpoint-recovery.js';
 import { Committer, type SyncPolicy } from './committer.js';
-import { RecordScan } from './damage-scan.js';
+import type { Stretch } from './damage-scan.js';
 import type { Disk } from './disk.js';
 import type { LedgerStore, SizeRule } from './ledger.js';
+import { Maintenance } from './maintenance.js';
 import { type LogDamage, type LogListener, type LogSnapshot, REFUSED } from './message-log.js';
-import { isRecord, recordLength } from './record.js';
-import { Recovery, segmentPath } from './recovery.js';
+import { boundDamages, openSegments, Recovery, segmentPath } from './recovery.js';
 import type { Segment } from './segment.js';
 import { SegmentFile } from './segment-file.js';
 import { CIPHER, newHeader } from './segment-header.js';
+import type { FoundSegment } from './segment-scan.js';
 
 export interface Encryption {
   cipher: 'aes-256-gcm' | 'chacha20-poly1305';
@@ -56,6 +60,8 @@ export class FileLog extends BaseLog {
   private readonly options: FileLogOptions;
   private readonly files = new Map<Segment, SegmentFile>();
   private readonly committer: Committer;
+  private readonly maintenance: Maintenance;
+  private readonly place: CheckpointPlace;
 
   constructor(options: FileLogOptions) {
     const store: LedgerStore = {
@@ -76,28 +82,54 @@ export class FileLog extends BaseLog {
       create: (segment) => this.createFile(segment),
       onCommit: (sequence) => this.onCommit(sequence),
       onTrouble: (trouble) => this.onTrouble(trouble),
-      afterCommit: () => {},
+      afterCommit: () => this.maintenance.consider(),
+    });
+    this.place = {
+      disk: options.disk,
+      folder: options.folder,
+      key: options.encryption?.key ?? null,
+      cipher: cipherOf(options.encryption),
+    };
+    this.maintenance = new Maintenance({
+      ledger: this.ledger,
+      committer: this.committer,
+      cache: options.cache,
+      files: this.files,
+      place: this.place,
+      compress: options.compress,
+      segmentBytes: options.segmentBytes,
+      damages: this.damages,
     });
   }
 
   async recover(): Promise<void> {
-    const { disk, folder, encryption } = this.options;
-    await disk.makeFolder(folder);
-    const recovery = new Recovery({ disk, folder, key: encryption?.key ?? null, ledger: this.ledger });
-    await recovery.open();
-    await recovery.readAll();
+    const { disk, folder } = this.options;
     const { ledger } = this;
-    for (const { segment, file } of recovery.found) {
-      ledger.segments.push(segment);
-      this.files.set(segment, file);
-      ledger.nextSegmentId = Math.max(ledger.nextSegmentId, segment.id + 1);
+    await disk.makeFolder(folder);
+    const { found, damages } = await openSegments(disk, folder, this.place.key);
+    const content = damages.length > 0 ? null : await readCheckpoint(this.place);
+    const register = (live: FoundSegment[], retired: FoundSegment[]) => this.register(live, retired);
+    if (content !== null && (await adoptCheckpoint({ ledger, found, content, register }))) {
+      damages.push(...content.damages);
+    } else {
+      const fresh = content === null ? found : await this.openAgain(found);
+      const recovery = new Recovery(ledger, fresh, durablePlaces(content));
+      await recovery.readAll();
+      damages.push(...recovery.damages);
+      boundDamages(damages, fresh, ledger.state.lastSequence);
+      const isLive = ({ segment }: FoundSegment) => segment.messages > 0 || segment === fresh.at(-1)?.segment;
+      this.register(
+        fresh.filter(isLive),
+        fresh.filter((each) => !isLive(each)),
+      );
+      ledger.moveFirst(0);
     }
     this.openLast();
-    ledger.moveFirst(0);
     ledger.sumUp();
     this.committer.startAt(ledger.state.lastSequence);
     this.committedSequence = ledger.state.lastSequence;
-    for (const damage of recovery.damages) this.tellDamage(damage);
+    for (const damage of damages) this.tellDamage(damage);
+    this.maintenance.consider();
   }
 
   warm(sequence: number): Promise<void> | null {
@@ -111,21 +143,39 @@ export class FileLog extends BaseLog {
   }
 
   async snapshot(): Promise<LogSnapshot | null> {
-    return null;
+    await this.maintenance.hold();
+    await this.committer.flush();
+    const files = new Map(
+      [...this.files.values(), ...this.maintenance.retired.map(({ file }) => file)].map((file) => [
+        file.path.slice(file.path.lastIndexOf('/') + 1),
+        { file: file.file, bytes: file.placeOf(file.durable) },
+      ]),
+    );
+    return {
+      files: [...files].map(([name, { bytes }]) => ({ name, bytes })),
+      read: async (name, offset, bytes) => {
+        const found = files.get(name)!;
+        const into = new Uint8Array(Math.max(0, Math.min(bytes, found.bytes - offset)));
+        return into.subarray(0, await found.file.read(into, offset));
+      },
+      release: () => this.maintenance.release(),
+    };
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    await this.committer.flush();
+    await this.maintenance.close();
+    await this.maintenance.checkpoint().catch(() => {});
     await this.committer.stop();
-    for (const file of this.files.values()) await file.file.close();
+    await this.closeFiles();
   }
 
   async delete(): Promise<void> {
     this.closed = true;
+    await this.maintenance.close();
     await this.committer.stop();
-    for (const file of this.files.values()) await file.file.close();
+    await this.closeFiles();
     await this.options.disk.removeFolder(this.options.folder);
   }
 
@@ -144,10 +194,41 @@ export class FileLog extends BaseLog {
     this.committer.schedule();
   }
 
-  protected dropped(_segments: Segment[]): void {}
+  protected dropped(segments: Segment[]): void {
+    for (const segment of segments) this.maintenance.retire(segment);
+  }
 
-  protected async overwrite(_segment: Segment, _sequence: number, wipe: () => void): Promise<void> {
+  protected async overwrite(segment: Segment, _sequence: number, wipe: () => void): Promise<void> {
     wipe();
+    if (segment === this.ledger.active()) this.ledger.roll(this.state.lastSequence + 1);
+    await this.flush();
+    await this.maintenance.erase(segment);
+  }
+
+  /** The checkpoint did not fit, and what was learned of these on its account does not count. */
+  private async openAgain(found: FoundSegment[]): Promise<FoundSegment[]> {
+    for (const { file } of found) await file.file.close();
+    const { disk, folder, key } = this.place;
+    return (await openSegments(disk, folder, key)).found;
+  }
+
+  private async closeFiles(): Promise<void> {
+    for (const file of this.files.values()) await file.file.close();
+    for (const { file } of this.maintenance.retired) await file.file.close();
+    for (const segment of this.ledger.segments) {
+      for (const block of segment.loaded) if (block !== null) this.options.cache.remove(block);
+    }
+  }
+
+  private register(live: FoundSegment[], retired: FoundSegment[]): void {
+    const { ledger, maintenance } = this;
+    for (const { segment, file } of live) {
+      ledger.segments.push(segment);
+      this.files.set(segment, file);
+      maintenance.thin(segment);
+      ledger.nextSegmentId = Math.max(ledger.nextSegmentId, segment.id + 1);
+    }
+    for (const { segment, file } of retired) maintenance.retired.push({ segment, file, erase: false });
   }
 
   /** The last segment goes on, if it can be appended to; else a new one begins behind it. */
@@ -177,6 +258,8 @@ export class FileLog extends BaseLog {
     const file = await SegmentFile.create(disk, path, header, encryption?.key ?? null);
     await disk.syncFolder(folder);
     this.files.set(segment, file);
+    // It was purged while its file was made.
+    if (!this.ledger.segments.includes(segment)) this.maintenance.retire(segment);
     return file;
   }
 
@@ -190,14 +273,18 @@ export class FileLog extends BaseLog {
     this.listener.onTrouble(trouble);
   }
 
-  private onThinned(_segment: Segment): void {}
+  private onThinned(segment: Segment): void {
+    if (segment.messages === 0) {
+      this.ledger.drop(segment);
+      this.maintenance.retire(segment);
+    } else if (this.options.compress || segment.liveBytes * 2 < segment.recordBytes) this.maintenance.thin(segment);
+  }
 
   private load(segment: Segment, index: number): Block | null {
     const file = this.files.get(segment)!;
     const start = segment.blockStarts[index];
     try {
-      const bytes = file.readBlock(start, segment.blockEnd(index), paddedBytes);
-      return this.keep(segment, index, bytes);
+      return this.keep(segment, index, file.readBlock(start, segment.blockEnd(index), paddedBytes));
     } catch (thrown) {
       this.tellUnread(segment, index, thrown);
       return null;
@@ -207,49 +294,31 @@ export class FileLog extends BaseLog {
   private async loadAsync(segment: Segment, index: number): Promise<void> {
     const file = this.files.get(segment)!;
     const start = segment.blockStarts[index];
+    const isStill = () => this.files.get(segment) === file && segment.loaded[index] === null;
     try {
       const bytes = await file.readBlockAsync(start, segment.blockEnd(index), paddedBytes);
-      const isStill = this.files.get(segment) === file && segment.loaded[index] === null;
-      if (isStill) this.keep(segment, index, bytes);
+      if (isStill()) this.keep(segment, index, bytes);
     } catch (thrown) {
-      this.tellUnread(segment, index, thrown);
+      if (isStill()) this.tellUnread(segment, index, thrown);
     }
   }
 
-  /** Makes a block of what was read: of what of it is records. */
   private keep(segment: Segment, index: number, bytes: Uint8Array): Block {
-    const block = new Block(segment, index, bytes);
-    const expected = segment.blockEnd(index) - segment.blockStarts[index];
-    while (block.used < bytes.length && isRecord(bytes, block.view, block.used, bytes.length, segment.seed)) {
-      block.used += recordLength(block.view, block.used);
-    }
-    if (block.used < expected) this.keepWhole(segment, block, bytes.length);
+    const { block, stretches } = blockOfBytes(segment, index, bytes);
     segment.loaded[index] = block;
     this.options.cache.add(block);
+    if (stretches.length > 0) this.noteDamage(segment, index, stretches);
     return block;
   }
 
-  /** Part of the block is damaged: the records that are whole move together. */
-  private keepWhole(segment: Segment, block: Block, length: number): void {
-    const { index, view } = block;
-    const scan = new RecordScan(segment.blockSequences[index], segment.seed);
-    scan.scan(block.bytes, 0, length);
-    block.used = 0;
-    for (const at of scan.records) {
-      const recordBytes = recordLength(view, at);
-      block.bytes.copyWithin(block.used, at, at + recordBytes);
-      block.used += recordBytes;
-    }
+  private noteDamage(segment: Segment, index: number, stretches: Stretch[]): void {
     const file = this.files.get(segment)!;
+    // What recovery found is known.
     if (file.damaged) return;
     file.damaged = true;
-    const next = segment.blockSequences[index + 1] ?? segment.last + 1;
-    scan.end(next);
-    if (length < segment.blockEnd(index) - segment.blockStarts[index]) scan.addStretch(length, 0);
-    scan.end(next);
-    for (const { offset, bytes, firstSequence, lastSequence } of scan.stretches) {
-      const place = file.placeOf(segment.blockStarts[index]) + offset;
-      this.tellDamage({ file: file.path, offset: place, bytes, firstSequence, lastSequence });
+    const place = file.placeOf(segment.blockStarts[index]);
+    for (const { offset, bytes, firstSequence, lastSequence } of stretches) {
+      this.tellDamage({ file: file.path, offset: place + offset, bytes, firstSequence, lastSequence });
     }
   }
 

@@ -27,7 +27,7 @@ export interface LedgerStore {
   load(segment: Segment, index: number): Block | null;
   /** Messages were removed from memory: never show them again. */
   onRemoved(first: number, last: number): void;
-  /** A closed segment lost messages: perhaps it is worth compacting, or has none left. */
+  /** A segment was closed, or a closed one lost a message: perhaps it is worth compacting, or has none left. */
   onThinned(segment: Segment): void;
 }
 
@@ -60,6 +60,8 @@ export class Ledger {
   foundBlock: Block | null = null;
   foundAt = 0;
   nextSegmentId = 1;
+  /** During recovery: what is removed was so before, nobody needs to be told. */
+  quiet = false;
   private readonly store: LedgerStore;
   private readonly sizeRule: SizeRule;
   private readonly segmentBytes: number;
@@ -138,7 +140,7 @@ export class Ledger {
     this.keepCatalogue(old);
     const segment = this.newSegment(sequence);
     this.segments.push(segment);
-    this.lookAtShare(old);
+    this.store.onThinned(old);
     return segment;
   }
 
@@ -233,9 +235,10 @@ export class Ledger {
     if (subjects.count(number) === 0) subjects.forget(number);
     if (sequence === state.firstSequence) this.moveFirst(sequence + 1);
     this.sumUp();
+    if (this.quiet) return;
     this.store.onRemoved(sequence, sequence);
     this.tellRemoved(sequence, message.bytes.subarray(message.subjectStart, message.subjectEnd));
-    this.lookAtShare(segment);
+    if (segment.closed) this.store.onThinned(segment);
   }
 
   /** Removes a message; false when it is not there. One that cannot be read is not removed. */
@@ -347,11 +350,6 @@ export class Ledger {
     if (number !== NO_SUBJECT) this.subjects.takeAway(number, sequence);
     if (sequence === this.state.firstSequence) this.moveFirst(sequence + 1);
     this.sumUp();
-  }
-
-  private lookAtShare(segment: Segment): void {
-    if (!segment.closed) return;
-    if (segment.messages === 0 || segment.liveBytes * 2 < segment.recordBytes) this.store.onThinned(segment);
   }
 
   private blockFor(segment: Segment, sequence: number, hint: StoredMessage | null): Block | null {

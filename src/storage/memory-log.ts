@@ -79,10 +79,11 @@ export class MemoryLog extends BaseLog {
       this.ledger.drop(segment);
       return;
     }
+    if (segment.liveBytes * 2 >= segment.recordBytes) return;
     const packer = new BlockPacker(segment);
     this.ledger.forEachRecord(segment, (block: Block, at) => {
       const sequence = recordSequence(block.view, at);
-      if (segment.has(sequence)) packer.add(block, at, sequence);
+      if (segment.has(sequence)) packer.add(block, at);
     });
     segment.replaceBlocks(packer);
   }

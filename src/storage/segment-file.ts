@@ -13,7 +13,7 @@ import { CIPHER, encodeHeader, HEADER_BYTES, type SegmentHeader } from './segmen
  * ```
  */
 export class SegmentFile {
-  readonly path: string;
+  path: string;
   readonly header: SegmentHeader;
   readonly file: DiskFile;
   /** Records up to here were given to the system; up to `durable` they are safe. */
@@ -36,13 +36,14 @@ export class SegmentFile {
     this.codec = codec;
   }
 
-  /** Makes the file, with its header written but not synced. */
+  /** Makes the file. Its header is durable before there are records: a file that is longer and has none is damaged. */
   static async create(disk: Disk, path: string, header: SegmentHeader, key: Uint8Array | null): Promise<SegmentFile> {
     const codec = codecFor(header, key);
     header.keyCheck = codec?.keyCheck ?? 0;
     const file = await disk.open(path, 'w+');
     try {
       await file.write([encodeHeader(header)], 0);
+      await file.sync();
     } catch (thrown) {
       await file.close();
       throw thrown;

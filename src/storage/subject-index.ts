@@ -1,5 +1,5 @@
 import { rangesEqual } from '../base/bytes.js';
-import { ByteStore } from './byte-store.js';
+import { ByteStore, type ByteStoreContent } from './byte-store.js';
 
 const SHARD_BITS = 6;
 const SHARDS = 1 << SHARD_BITS;
@@ -24,6 +24,16 @@ const FIRST_OPEN = 1 << 16;
 const LAST_OPEN = 1 << 17;
 const LENGTH_MASK = 0xffff;
 
+/** All of an index but its tables, as it can be written down. */
+export interface SubjectIndexContent {
+  numbers: number;
+  freeNumber: number;
+  waitingNumber: number;
+  waiting: number;
+  rows: Int32Array;
+  names: ByteStoreContent;
+}
+
 /**
  * The subjects of a log: of each its number of messages, and its first and last sequence. A million subjects of 20 bytes take
  * some 65 MB, and no objects.
@@ -44,7 +54,7 @@ export class SubjectIndex {
   numbers = 0;
   private readonly shards: Shard[] = [];
   private rows = new Int32Array(ROWS_FIRST << ROW_BITS);
-  private readonly names = new ByteStore();
+  private names = new ByteStore();
   /** Changes when numbers that were freed may be given again: what was remembered by number is void then. */
   epoch = 0;
   /** Freed numbers, linked by their PLACE: those that may be given, and those that wait for a new epoch. */
@@ -171,6 +181,26 @@ export class SubjectIndex {
   name(number: number): Uint8Array {
     const start = this.nameStart(number);
     return this.nameBytes(number).subarray(start, start + this.nameLength(number));
+  }
+
+  content(): SubjectIndexContent {
+    const { numbers, freeNumber, waitingNumber, waiting } = this;
+    const rows = this.rows.subarray(0, numbers << ROW_BITS);
+    return { numbers, freeNumber, waitingNumber, waiting, rows, names: this.names.content() };
+  }
+
+  static from(content: SubjectIndexContent): SubjectIndex {
+    const index = new SubjectIndex();
+    const { names, ...rest } = content;
+    Object.assign(index, rest);
+    if (content.rows.length === 0) index.rows = new Int32Array(ROWS_FIRST << ROW_BITS);
+    index.names = ByteStore.from(names);
+    for (let number = 0; number < content.numbers; number++) {
+      if (!index.isUsed(number)) continue;
+      index.hang(number, index.rows[(number << ROW_BITS) + HASH]);
+      index.size++;
+    }
+    return index;
   }
 
   private add(bytes: Uint8Array, start: number, end: number, hash: number): number {

@@ -1,0 +1,151 @@
+import { paddedBytes, wordsOf } from '../base/bytes.js';
+import { hashSubject } from '../message/message.js';
+import { BLOCK_BYTES } from './block.js';
+import { RecordScan } from './damage-scan.js';
+import { FrameCodec } from './frame-codec.js';
+import type { Ledger } from './ledger.js';
+import {
+  FLAG,
+  recordFlags,
+  recordLength,
+  recordSequence,
+  recordTimeMs,
+  recordTimeNs,
+  subjectLength,
+  subjectStart,
+} from './record.js';
+import type { Segment } from './segment.js';
+import type { SegmentFile } from './segment-file.js';
+import { HEADER_BYTES } from './segment-header.js';
+
+export interface FoundSegment {
+  segment: Segment;
+  file: SegmentFile;
+}
+
+/** A segment whose file was read: its records laid end to end, and where each begins. */
+export interface ScannedSegment extends FoundSegment {
+  bytes: Uint8Array;
+  view: DataView;
+  scan: RecordScan;
+}
+
+/** Reads a whole file, and finds its records. Offsets of stretches are places in the file. */
+export async function scanSegment({ segment, file }: FoundSegment): Promise<ScannedSegment> {
+  const scan = new RecordScan(segment.base, segment.seed);
+  const stored = paddedBytes(file.file.bytes);
+  const length = await file.file.read(stored, 0);
+  let bytes: Uint8Array;
+  if (file.header.framed) {
+    bytes = scanFrames(file, stored.subarray(0, length), scan);
+  } else {
+    bytes = stored.subarray(HEADER_BYTES, length);
+    scan.scan(bytes, 0, bytes.length);
+    for (const stretch of scan.stretches) stretch.offset += HEADER_BYTES;
+    file.written = bytes.length;
+    file.fileBytes = length;
+  }
+  file.durable = file.written;
+  return { segment, file, bytes, view: wordsOf(bytes), scan };
+}
+
+/** What a crash left of the last write goes; what had been durable stays, damaged or not. Only for the last segment. */
+export async function cutTornTail(scanned: ScannedSegment, durablePlace: number): Promise<void> {
+  const { segment, file, scan, view } = scanned;
+  for (const stretch of scan.stretches) if (stretch.offset < durablePlace) stretch.wasDurable = true;
+  const torn = scan.stretches.findIndex((stretch) => !stretch.wasDurable);
+  if (torn < 0) return;
+  const { offset } = scan.stretches[torn];
+  scan.stretches.length = torn;
+  const cut = scan.records.findIndex((at) => file.placeOf(at) >= offset);
+  if (cut >= 0) scan.records.length = cut;
+  scan.sequence = scan.records.reduce((most, at) => Math.max(most, recordSequence(view, at)), segment.base - 1);
+  const last = scan.records.at(-1);
+  const end = last === undefined ? 0 : last + recordLength(view, last);
+  file.cut(file.header.framed ? end : offset - HEADER_BYTES, offset);
+  file.durable = file.written;
+  await file.file.truncate(offset);
+  await file.file.sync();
+}
+
+/** Cuts the records into blocks, at frames where there are some. */
+export function layBlocks({ segment, file, scan, view }: ScannedSegment): void {
+  let start = -1;
+  let highest = segment.base - 1;
+  for (const at of scan.records) {
+    const end = at + recordLength(view, at);
+    const mayCut = !file.header.framed || file.startsFrame(at);
+    if (start < 0 || (mayCut && end - start > BLOCK_BYTES)) {
+      start = at;
+      segment.recordBytes = at;
+      segment.addBlock(highest + 1, null);
+    }
+    highest = Math.max(highest, recordSequence(view, at));
+  }
+  segment.recordBytes = file.written;
+}
+
+export function isMessage(view: DataView, at: number): boolean {
+  return (recordFlags(view, at) & FLAG.REMOVALS) === 0;
+}
+
+/** Sets the last sequence, and marks those absent that have no record; `expected` is the first that may be among `messages`. */
+export function markGaps(segment: Segment, messages: number[], view: DataView, expected: number): void {
+  const last = messages.at(-1);
+  if (last === undefined) return;
+  segment.last = recordSequence(view, last);
+  for (const at of messages) {
+    const sequence = recordSequence(view, at);
+    if (sequence > expected) segment.markRangeAbsent(expected, sequence - 1);
+    expected = sequence + 1;
+  }
+}
+
+/** Counts the message at `at`, which is there; returns the number of its subject. */
+export function countMessage({ segment, bytes, view }: ScannedSegment, at: number, ledger: Ledger): number {
+  const length = recordLength(view, at);
+  const start = subjectStart(view, at);
+  const end = start + subjectLength(view, at);
+  segment.messages++;
+  segment.liveBytes += length;
+  segment.bytes += ledger.countedBytes(length, (recordFlags(view, at) & FLAG.HAS_HEADERS) !== 0);
+  return ledger.subjects.findOrAdd(bytes, start, end, hashSubject(bytes, start, end));
+}
+
+/** Notes a message's time for its segment; it counts whether the message is still there or not. */
+export function noteTime({ segment, view }: ScannedSegment, at: number): void {
+  const timeMs = recordTimeMs(view, at);
+  const timeNs = recordTimeNs(view, at);
+  if (timeMs < segment.timeMaxMs || (timeMs === segment.timeMaxMs && timeNs <= segment.timeMaxNs)) return;
+  segment.timeMaxMs = timeMs;
+  segment.timeMaxNs = timeNs;
+}
+
+/** Opens all frames of a file, one behind the other; where there is none it looks for the next one. */
+function scanFrames(file: SegmentFile, stored: Uint8Array, scan: RecordScan): Uint8Array {
+  let bytes = paddedBytes(stored.length * 2);
+  file.cut(0, HEADER_BYTES);
+  for (let at = HEADER_BYTES; at < stored.length; ) {
+    const records = file.decodeAt(stored, at);
+    if (records === null) {
+      let next = at + 1;
+      while (next < stored.length && file.decodeAt(stored, next) === null) next++;
+      scan.addStretch(at, next - at);
+      at = next;
+      continue;
+    }
+    const start = file.written;
+    if (start + records.length > bytes.length) {
+      const more = paddedBytes((start + records.length) * 2);
+      more.set(bytes.subarray(0, start));
+      bytes = more;
+    }
+    bytes.set(records, start);
+    const { storedBytes } = FrameCodec.peek(stored, at)!;
+    file.fileBytes = at;
+    file.noteFrame(records.length, storedBytes);
+    scan.scan(bytes, start, file.written);
+    at += storedBytes;
+  }
+  return bytes.subarray(0, file.written);
+}

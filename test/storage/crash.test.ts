@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import type { FileLog, FileLogOptions } from '../../src/storage/file-log.js';
+import { StoredMessage } from '../../src/storage/message-log.js';
+import { FaultDisk } from './fault-disk.js';
+import { openLog, silentListener } from './opened.js';
+import { newSeed, Random } from './random.js';
+import { messageOf, readOut } from './random-operations.js';
+
+const KEY = new Uint8Array(32).fill(7);
+const TIME = { timeMs: 1_700_000_000_000, timeNs: 5 };
+
+/** What a client knows when the power fails. */
+class Witness {
+  /** By sequence, the payload. */
+  readonly appended = new Map<number, string>();
+  acknowledged = 0;
+  /** Removed, and then a flush said so. */
+  readonly gone = new Set<number>();
+  /** Removed, and nobody said that it is durable. */
+  readonly perhapsGone = new Set<number>();
+}
+
+/** A little life of a log: batches of messages, removals, purges, skips, erasures. Ends when the disk crashes. */
+async function live(log: FileLog, witness: Witness, random: Random): Promise<void> {
+  for (let round = 0; round < 12; round++) {
+    for (let i = random.next(12); i >= 0; i--) {
+      const payload = `${round}.${i}.${'x'.repeat(random.next(700))}`;
+      const sequence = log.append(messageOf(`s.${random.next(6)}`, payload), TIME);
+      if (sequence > 0) witness.appended.set(sequence, payload);
+    }
+    const before = [...witness.perhapsGone];
+    const failure = await log.flush();
+    if (failure !== null) return;
+    for (const sequence of before) {
+      witness.perhapsGone.delete(sequence);
+      witness.gone.add(sequence);
+    }
+    const roll = random.next(6);
+    const had = new Set(sequencesOf(log));
+    if (roll === 0) log.trimMessages(random.next(40));
+    else if (roll === 1) for (const sequence of had) if (random.next(3) === 0) log.remove(sequence);
+    if (roll === 2) log.purge(random.next(3) === 0 ? {} : { before: random.next(log.state.lastSequence + 1) });
+    if (roll === 3) log.skipTo(log.state.lastSequence + random.next(4));
+    const left = new Set(sequencesOf(log));
+    for (const sequence of had) if (!left.has(sequence)) witness.perhapsGone.add(sequence);
+    if (roll === 4 && left.size > 0) {
+      const sequence = random.pick([...left]);
+      witness.perhapsGone.add(sequence);
+      await log.erase(sequence);
+    }
+  }
+}
+
+function sequencesOf(log: FileLog): number[] {
+  const into = new StoredMessage();
+  const found: number[] = [];
+  for (let from = 0; log.next(from, null, into); from = into.sequence + 1) found.push(into.sequence);
+  return found;
+}
+
+/** Everything acknowledged is there, nothing that was removed, and nothing that nobody stored. */
+function judge(log: FileLog, witness: Witness): void {
+  const into = new StoredMessage();
+  const found = new Map<number, string>();
+  for (let from = 0; log.next(from, null, into); from = into.sequence + 1) {
+    found.set(into.sequence, readOut(into).payload);
+  }
+  expect(log.damages).toEqual([]);
+  for (const [sequence, payload] of found) {
+    expect(payload, `sequence ${sequence}`).toBe(witness.appended.get(sequence));
+    expect(witness.gone.has(sequence), `sequence ${sequence} was removed`).toBe(false);
+  }
+  for (const sequence of witness.appended.keys()) {
+    if (sequence > witness.acknowledged || witness.gone.has(sequence) || witness.perhapsGone.has(sequence)) continue;
+    expect(found.has(sequence), `sequence ${sequence} was acknowledged`).toBe(true);
+  }
+  expect(log.state.lastSequence).toBeGreaterThanOrEqual(witness.acknowledged);
+  expect(log.state.messages).toBe(found.size);
+}
+
+async function lifeUntil(disk: FaultDisk, seed: number, options: Partial<FileLogOptions>): Promise<Witness> {
+  const witness = new Witness();
+  const listener = { ...silentListener, onCommit: (sequence: number) => (witness.acknowledged = sequence) };
+  try {
+    const log = await openLog(disk, { ...options, listener, segmentBytes: 4096 });
+    await live(log, witness, new Random(seed));
+    await log.close();
+  } catch (thrown) {
+    if ((thrown as { code?: string }).code !== 'CRASHED') throw thrown;
+  }
+  return witness;
+}
+
+const KINDS: [string, Partial<FileLogOptions>][] = [
+  ['plain', {}],
+  ['compressed', { compress: true }],
+  ['encrypted', { encryption: { cipher: 'aes-256-gcm', key: KEY } }],
+  ['encrypted and compressed', { compress: true, encryption: { cipher: 'chacha20-poly1305', key: KEY } }],
+];
+
+describe.each(KINDS)('a power failure at every write, sync and rename: %s', (_name, options) => {
+  test('loses nothing that was acknowledged, brings nothing back', async () => {
+    const seed = newSeed();
+    const whole = new FaultDisk();
+    await lifeUntil(whole, seed, options);
+    expect(whole.steps).toBeGreaterThan(40);
+    for (let crashAt = 1; crashAt <= whole.steps; crashAt++) {
+      const disk = new FaultDisk();
+      disk.crashAt = crashAt;
+      const witness = await lifeUntil(disk, seed, options);
+      const random = new Random(seed + crashAt);
+      for (let variant = 0; variant < 4; variant++) {
+        const after = disk.afterPowerLoss(random);
+        try {
+          const log = await openLog(after, { ...options, segmentBytes: 4096 });
+          judge(log, witness);
+          // It goes on, and once more: what recovery did is as durable.
+          const sequence = log.append(messageOf('after', 'the crash'), TIME);
+          expect(await log.flush()).toBeNull();
+          const again = await openLog(after.afterPowerLoss(random), { ...options, segmentBytes: 4096 });
+          const into = new StoredMessage();
+          expect(again.read(sequence, into)).toBe(true);
+          expect(readOut(into).payload).toBe('the crash');
+        } catch (thrown) {
+          throw new Error(`seed ${seed}, step ${crashAt}, variant ${variant}: ${(thrown as Error).message}`, {
+            cause: thrown,
+          });
+        }
+      }
+    }
+  });
+});
