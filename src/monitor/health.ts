@@ -27,7 +27,9 @@ export function health(source: MonitorSource, query: URLSearchParams): Health {
   const problem = whyIll(source, query, serverOnly);
   if (problem === null) return { status: 200, body: { status: 'ok' } };
   const { status, state, type, about, text } = problem;
-  const body = details ? { status: 'error', errors: [{ type, ...about, error: text }] } : { status: state, error: text };
+  const body = details
+    ? { status: 'error', errors: [{ type, ...about, error: text }] }
+    : { status: state, error: text };
   return { status, body };
 }
 

@@ -45,7 +45,25 @@ describe('the top level', () => {
     ['server_metadata { a: b }', { metadata: { a: 'b' } }],
     ['no_header_support: true', { headers: false }],
     ['jetstream: enabled', { jetstream: true }],
-    ['jetstream { store_dir: /x, max_mem: 1G, max_file: "10G", sync: always }', { jetstream: true, storeDir: '/x' }],
+    [
+      'jetstream { store_dir: /x, max_mem: 1G, max_file: "10G", sync: 10s, domain: d, strict: false }',
+      {
+        ...{ jetstream: true, storeDir: '/x' },
+        streams: {
+          ...{ ...defaultOptions().streams, memoryBytesMax: 1_000_000_000, storeBytesMax: 10 * 1024 ** 3 },
+          ...{ sync: 10_000, domain: 'd', strict: false },
+        },
+      },
+    ],
+    [
+      'jetstream { limits { max_ack_pending: 5, max_request_batch: 6, duplicate_window: "1m" } }',
+      {
+        jetstream: true,
+        streams: {
+          ...{ ...defaultOptions().streams, ackPendingMax: 5, requestBatchMax: 6, duplicateWindowMaxNs: 60e9 },
+        },
+      },
+    ],
     ['jetstream { enabled: false }', { jetstream: false }],
     ['P: 5005\nport: $P', { port: 5005 }],
     ['authorization { token: $TOKEN }', { authorization: { users: [], token: 's3cr3t' } }],

@@ -219,12 +219,6 @@ describe('/healthz', () => {
     expect((await get('/healthz?details=x')).status).toBe(400);
   });
 
-  it('is not well when JetStream is wanted, which is not there', async () => {
-    await start('jetstream: true');
-    expect(await health()).toEqual([503, { status: 'unavailable', error: 'JetStream not enabled' }]);
-    expect(await health('?js-server-only=true')).toEqual([200, { status: 'ok' }]);
-  });
-
   it('is not well while clients are seen off', async () => {
     await start();
     await client('one');

@@ -68,18 +68,6 @@ describe('ports of features that are not there yet', () => {
     expect(lines).toContain('WRN "leafnodes" is not supported yet: nothing of it is at work');
   });
 
-  it('jetstream: said once, and INFO does not claim it', async () => {
-    await start('jetstream: true');
-    expect(lines.filter((line) => line.includes('jetstream'))).toEqual([
-      'WRN "jetstream" is not supported yet: nothing of it is at work',
-    ]);
-    const url = new URL(server.clientUrl);
-    const socket = connect(Number(url.port), url.hostname);
-    const [info] = await once(socket, 'data');
-    expect(String(info)).not.toContain('jetstream');
-    socket.destroy();
-  });
-
   it('taken by somebody else: the start fails, says which, and leaves nothing open', async () => {
     await start('');
     const taken = new URL(server.clientUrl).port;
