@@ -45,6 +45,8 @@ export class Account {
   private readonly plugins: AccountPlugins | null;
   private readonly random: () => number;
   private draining = false;
+  /** Messages that went through plugins of receivers. */
+  private deliveries = 0;
   limits: AccountLimits = NO_LIMITS;
   /** Connections that are in it. */
   clients = 0;
@@ -141,7 +143,7 @@ export class Account {
 
   /** Publishes past the plugins: what the house itself has to say. */
   publishDirect(message: Message): number {
-    return this.deliver(this.routeOf(message), message, null);
+    return this.deliverPlain(this.routeOf(message), message, null);
   }
 
   /**
@@ -151,19 +153,24 @@ export class Account {
   deliverTo(address: Message, message: Message): number {
     const route = this.routeOf(address);
     const { legs, groups } = route;
+    const filters = this.plugins?.attachments.anyDelivery === true;
+    const delivery = ++this.deliveries;
     const wasBusy = route.busy;
     route.busy = true;
     let delivered = 0;
     for (let i = 0; i < legs.length; i++) {
       // What a kept leg remembers is of the address: this one is for the message.
       const leg = new Leg(legs[i].subscription, false);
-      if (leg.subscription.subscriber.deliver(leg, message, null)) delivered++;
+      if (filters) leg.chain = this.routes.deliveryChain(leg.subscription, message);
+      if (deliverThrough(leg, message, { publisher: null, delivery })) delivered++;
     }
     for (let i = 0; i < groups.length; i++) {
       const members = groups[i].map((leg) => new Leg(leg.subscription, false));
-      if (this.deliverToOne(members, message, null)) delivered++;
+      if (filters) for (const leg of members) leg.chain = this.routes.deliveryChain(leg.subscription, message);
+      if (this.deliverToOneThrough(members, message, { publisher: null, delivery })) delivered++;
     }
     route.busy = wasBusy;
+    if (filters) this.drainEmits();
     return delivered;
   }
 
@@ -203,6 +210,11 @@ export class Account {
   }
 
   private deliver(route: Route, message: Message, publisher: Publisher | null): number {
+    if (route.filtered) return this.deliverFiltered(route, message, publisher);
+    return this.deliverPlain(route, message, publisher);
+  }
+
+  private deliverPlain(route: Route, message: Message, publisher: Publisher | null): number {
     if (route.kept) return this.deliverAll(route, message, publisher);
     route.busy = true;
     const delivered = this.deliverAll(route, message, publisher);
@@ -218,6 +230,28 @@ export class Account {
     }
     for (let i = 0; i < groups.length; i++) if (this.deliverToOne(groups[i], message, publisher)) delivered++;
     return delivered;
+  }
+
+  /** As `deliverAll`, through the plugins that some of the receivers have before them. */
+  private deliverFiltered(route: Route, message: Message, publisher: Publisher | null): number {
+    const { legs, groups } = route;
+    const way = { publisher, delivery: ++this.deliveries };
+    const wasBusy = route.busy;
+    route.busy = true;
+    let delivered = 0;
+    for (let i = 0; i < legs.length; i++) if (deliverThrough(legs[i], message, way)) delivered++;
+    for (let i = 0; i < groups.length; i++) if (this.deliverToOneThrough(groups[i], message, way)) delivered++;
+    route.busy = wasBusy;
+    this.drainEmits();
+    return delivered;
+  }
+
+  private deliverToOneThrough(members: Leg[], message: Message, way: FilteredDelivery): boolean {
+    const first = Math.floor(this.random() * members.length);
+    for (let i = 0; i < members.length; i++) {
+      if (deliverThrough(members[(first + i) % members.length], message, way)) return true;
+    }
+    return false;
   }
 
   /** A random member, or the next one that takes it. */
@@ -287,6 +321,20 @@ export class Account {
       this.draining = false;
     }
   }
+}
+
+/** A message on its way to receivers that have plugins before them. */
+interface FilteredDelivery {
+  publisher: Publisher | null;
+  /** Another number for each message: plugins run once for all who share them. */
+  delivery: number;
+}
+
+/** What plugins drop on the way counts as delivered: the receiver is there, it does not want this one. */
+function deliverThrough(leg: Leg, message: Message, { publisher, delivery }: FilteredDelivery): boolean {
+  const { chain, subscription } = leg;
+  const seen = chain === null ? message : chain.outcomeOf(message, delivery);
+  return seen === null || subscription.subscriber.deliver(leg, seen, publisher);
 }
 
 function sameSubject(one: Message, other: Message): boolean {

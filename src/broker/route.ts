@@ -19,6 +19,8 @@ export class Route {
   readonly groups: Leg[][] = [];
   /** The plugins that run on this subject, or null. */
   chain: Chain | null = null;
+  /** Whether plugins run for some of the receivers. */
+  filtered = false;
   /** Begins with `_GR_.`, `$GR.` or `$NRG.`: not for clients. */
   reserved = false;
   /** Where messages of clients go instead, or null. */

@@ -1,5 +1,6 @@
 import { hasAnyPrefix, textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
+import type { DeliveryChain } from '../host/delivery-chain.js';
 import { hashSubject, type Message } from '../message/message.js';
 import { filterMatches, hasWildcard } from '../subject/subject.js';
 import { SubjectTrie } from '../subject/trie.js';
@@ -79,6 +80,7 @@ export class Routes {
     const route = keep ? new Route(bytes.slice(subjectStart, subjectEnd), message.subjectHash) : this.passing;
     this.addLegs(route, this.match(bytes, subjectStart, subjectEnd));
     route.chain = this.attachments?.chainFor(bytes, subjectStart, subjectEnd) ?? null;
+    route.filtered = this.attachments?.anyDelivery === true && this.addDeliveryChains(route, message);
     route.reserved = hasAnyPrefix(bytes, subjectStart, subjectEnd, RESERVED);
     route.mapping = this.mappings?.find(bytes, subjectStart, subjectEnd) ?? null;
     route.special = route.reserved || route.mapping !== null;
@@ -103,6 +105,24 @@ export class Routes {
       if (leg.subscription.queue === null) legs.push(leg);
       else addToGroup(groups, leg);
     }
+  }
+
+  /** Whether plugins run for some of the route's receivers. */
+  private addDeliveryChains({ legs, groups }: Route, message: Message): boolean {
+    let any = false;
+    for (const leg of [...legs, ...groups.flat()]) {
+      leg.chain = this.deliveryChain(leg.subscription, message);
+      any ||= leg.chain !== null;
+    }
+    return any;
+  }
+
+  /** The plugins between a message and a receiver, or null. */
+  deliveryChain({ subscriber, filter, queue }: Subscription, message: Message): DeliveryChain | null {
+    const { user } = subscriber;
+    if (user === undefined || this.attachments === null) return null;
+    const { bytes, subjectStart, subjectEnd } = message;
+    return this.attachments.deliveryChainFor(bytes, [subjectStart, subjectEnd], { filter, queue, user });
   }
 
   private passingLeg(index: number, subscription: Subscription): Leg {

@@ -1,10 +1,13 @@
 import type { Permissions } from '../auth/permissions.js';
 import { textOf } from '../base/bytes.js';
+import type { DeliveryChain } from '../host/delivery-chain.js';
 import type { Message } from '../message/message.js';
 import type { TrieValue } from '../subject/trie.js';
 
 /** Whoever takes messages: a client session, a system listener; later a stream, a peer. */
 export interface Subscriber {
+  /** The user whose client it is, empty for a nameless one; undefined for the house's own, whose messages no plugin sees. */
+  readonly user?: string;
   /**
    * Takes one message, or says false: it is closed, or does not want this one. The message and its bytes are valid until the
    * call returns. `publisher` is null for the house's own messages.
@@ -61,6 +64,8 @@ export class Leg {
   readonly kept: boolean;
   /** What the subscriber puts in front of each message. */
   prefix: Prefix | null = null;
+  /** Plugins between the message and this receiver, or null. */
+  chain: DeliveryChain | null = null;
   headerPrefix: Prefix | null = null;
 
   constructor(subscription: Subscription, kept: boolean) {

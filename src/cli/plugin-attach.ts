@@ -10,6 +10,10 @@ import { UsageFailure } from './usage-failure.js';
 
 export interface AttachOptions extends ConnectionOptions {
   name?: string;
+  stage?: string;
+  forSubscription?: string;
+  forQueue?: string;
+  forUser?: string;
   phase?: string;
   order?: number;
   config?: string;
@@ -54,6 +58,8 @@ export function attachmentDefinition(plugin: string, subject: string, options: A
   return given({
     ...parsePlugin(plugin),
     subject,
+    stage: options.stage,
+    receivers: given({ subscription: options.forSubscription, queue: options.forQueue, user: options.forUser }),
     phase: options.phase,
     order: options.order,
     tick_ms: options.tick,

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { PHASES } from '../host/declarations.js';
+import { PHASES, STAGES } from '../host/declarations.js';
 import { FAULT_CAUSES } from '../sandbox/fault.js';
 import { withConnection } from './connection.js';
 import { addControl } from './plugin-program-control.js';
@@ -76,6 +76,10 @@ function withDefinition(command: Command): Command {
   const causes = FAULT_CAUSES.join(', ');
   return command
     .option('--name <name>', "the attachment's name (default: the plugin's)")
+    .addOption(new Option('--stage <stage>', 'where it runs (default: publish)').choices(STAGES))
+    .option('--for-subscription <filter>', 'at the stage deliver: only for subscriptions that this covers')
+    .option('--for-queue <group>', 'at the stage deliver: only for this queue group')
+    .option('--for-user <user>', 'at the stage deliver: only for this user')
     .addOption(new Option('--phase <phase>', 'when it runs in a chain (default: transform)').choices(PHASES))
     .option('--order <n>', 'order within the phase, smallest first (default: 0)', real)
     .option('--config <json>', 'configuration of the plugin: JSON, or @file')
@@ -110,6 +114,7 @@ function addAttach(plugin: Command): void {
     attach,
     "weir plugin attach door-filter 'doors.>'",
     'weir plugin attach threshold@2 \'sensors.*\' --name noise --config \'{"field": "wind", "above": 3}\'',
+    'weir plugin attach pick \'orders.>\' --stage deliver --for-user guest --config \'{"remove": ["card"]}\'',
     "weir plugin attach split 'batches.>' --grant-emit 'items.>' --on-fault fuel=drop",
   );
 

@@ -197,7 +197,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private publishOn(route: Route, message: Message): void {
     const withReply = message.replyEnd > message.replyStart;
     if ((withReply || this.verbose || this.pedantic) && !this.mayGoOn(message)) return;
-    const throughPlugins = route.chain !== null;
+    const throughPlugins = route.chain !== null || route.filtered;
     const receivers = this.account.publishOn(route, message, this);
     if (receivers === 0 && withReply) this.answerNoResponders(message);
     if (!throughPlugins) return;
@@ -368,6 +368,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   refuseAuthentication(): void {
     this.handshake.refuse();
+  }
+
+  get user(): string {
+    return this.identity?.userName ?? '';
   }
 
   /** `User "ann", `, or nothing: how the log names who did something. */

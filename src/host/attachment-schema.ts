@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { Failure } from '../base/failure.js';
 import { FAULT_CAUSES } from '../sandbox/fault.js';
-import { type AttachmentDeclaration, FAILURE_ACTIONS, PHASES } from './declarations.js';
+import { type AttachmentDeclaration, FAILURE_ACTIONS, PHASES, STAGES } from './declarations.js';
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 
@@ -20,6 +20,14 @@ const attachment = v.strictObject({
   plugin: v.string(),
   version: v.optional(whole(1, 2 ** 31)),
   subject: v.string(),
+  stage: v.optional(v.picklist(STAGES)),
+  receivers: v.optional(
+    v.strictObject({
+      subscription: v.optional(v.string()),
+      queue: v.optional(v.string()),
+      user: v.optional(v.string()),
+    }),
+  ),
   phase: v.optional(v.picklist(PHASES)),
   order: v.optional(v.number()),
   tick_ms: v.optional(whole(10, 86_400_000)),

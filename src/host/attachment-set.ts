@@ -2,7 +2,8 @@ import { hasAnyPrefix, utf8 } from '../base/bytes.js';
 import { SubjectTrie, type TrieValue } from '../subject/trie.js';
 import type { Attachment } from './attachment.js';
 import type { Chain } from './chain.js';
-import { PHASES } from './declarations.js';
+import { PHASES, type Stage } from './declarations.js';
+import { DeliveryChain, isSelected, type Receiver } from './delivery-chain.js';
 
 /** An attachment in the order of all; what the index holds. */
 interface Ranked extends TrieValue {
@@ -18,6 +19,10 @@ export class AttachmentSet {
   /** Made when it is first needed after a change, as are the chains: subjects with the same attachments share one. */
   private index: SubjectTrie<Ranked> | null = null;
   private readonly chains = new Map<string, Chain>();
+  private deliveryIndex: SubjectTrie<Ranked> | null = null;
+  private readonly deliveryChains = new Map<string, DeliveryChain>();
+  /** Whether any attachment is of the stage `deliver`. */
+  anyDelivery = false;
   private readonly found: Ranked[] = [];
   /** The kill switch: while false, no subject has a chain. */
   enabled = true;
@@ -65,13 +70,35 @@ export class AttachmentSet {
   chainFor(bytes: Uint8Array, start: number, end: number): Chain | null {
     if (!this.enabled || this.attachments.size === 0) return null;
     if (hasAnyPrefix(bytes, start, end, OWN)) return null;
-    this.index ??= this.makeIndex();
+    this.index ??= this.makeIndex('publish');
     const { found } = this;
     found.length = 0;
     this.index.match(bytes, start, end, found);
     if (found.length === 0) return null;
     if (found.length > 1) found.sort((one, other) => one.rank - other.rank);
     return this.chainOf(found);
+  }
+
+  /** The chain that a receiver's messages of a literal subject go through, or null. Those who share it share its outcome. */
+  deliveryChainFor(
+    bytes: Uint8Array,
+    [start, end]: readonly [number, number],
+    receiver: Receiver,
+  ): DeliveryChain | null {
+    if (!this.anyDelivery || hasAnyPrefix(bytes, start, end, OWN)) return null;
+    this.deliveryIndex ??= this.makeIndex('deliver');
+    const { found } = this;
+    found.length = 0;
+    this.deliveryIndex.match(bytes, start, end, found);
+    const selected = found.filter(({ attachment }) => isSelected(attachment.declaration.receivers ?? {}, receiver));
+    if (selected.length === 0) return null;
+    selected.sort((one, other) => one.rank - other.rank);
+    const key = selected.map(({ rank }) => rank).join();
+    const known = this.deliveryChains.get(key);
+    if (known !== undefined) return known;
+    const chain = new DeliveryChain(this.makeChain(selected.map(({ attachment }) => attachment)));
+    if (this.deliveryChains.size < CHAINS_MAX) this.deliveryChains.set(key, chain);
+    return chain;
   }
 
   private chainOf(found: readonly Ranked[]): Chain {
@@ -83,11 +110,12 @@ export class AttachmentSet {
     return chain;
   }
 
-  private makeIndex(): SubjectTrie<Ranked> {
+  private makeIndex(stage: Stage): SubjectTrie<Ranked> {
     const index = new SubjectTrie<Ranked>();
     const ordered = this.all();
     for (let rank = 0; rank < ordered.length; rank++) {
       const attachment = ordered[rank];
+      if (attachment.stage !== stage) continue;
       index.insert(utf8(attachment.declaration.subject), { attachment, rank, trieSlot: 0 });
     }
     return index;
@@ -96,6 +124,9 @@ export class AttachmentSet {
   private changed(): void {
     this.index = null;
     this.chains.clear();
+    this.deliveryIndex = null;
+    this.deliveryChains.clear();
+    this.anyDelivery = this.enabled && this.all().some(({ stage }) => stage === 'deliver');
     for (const listener of this.listeners) listener();
   }
 }

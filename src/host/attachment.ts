@@ -11,7 +11,7 @@ import { Allowance } from './allowance.js';
 import { Breaker } from './breaker.js';
 import { budgetOf } from './budgets.js';
 import { settleConfig } from './config-schema.js';
-import { type AttachmentDeclaration, type FailureAction, PHASES, type Phase } from './declarations.js';
+import { type AttachmentDeclaration, type FailureAction, PHASES, type Phase, type Stage } from './declarations.js';
 import { FailureLog } from './failure-log.js';
 import { Histogram } from './histogram.js';
 import type { GrantKind } from './manifest-contents.js';
@@ -59,6 +59,7 @@ export class Attachment {
   readonly name: string;
   readonly declaration: AttachmentDeclaration;
   readonly version: PluginVersion;
+  readonly stage: Stage;
   readonly phase: Phase;
   readonly order: number;
   readonly counters: AttachmentCounters = noCounters();
@@ -96,6 +97,7 @@ export class Attachment {
     this.name = declaration.name;
     this.declaration = declaration;
     this.version = version;
+    this.stage = declaration.stage ?? 'publish';
     this.phase = declaration.phase ?? 'transform';
     this.order = declaration.order ?? 0;
     const { manifest } = version;
@@ -183,7 +185,8 @@ export class Attachment {
     const chosen = policy[this.fault.cause] ?? policy.default;
     if (chosen !== undefined) return chosen;
     if (this.phase === 'observe') return 'pass';
-    // Fail closed: tell the publisher where it listens, else keep the message.
+    // Fail closed: tell the publisher where it listens, else keep the message. Of a delivery the publisher knows nothing.
+    if (this.stage === 'deliver') return 'dead-letter';
     return message.replyEnd > message.replyStart ? 'reject' : 'dead-letter';
   }
 
@@ -313,12 +316,26 @@ function checkDeclaration(declaration: AttachmentDeclaration, phase: Phase): voi
   }
   if (!PHASES.includes(phase))
     throw refuse(`the phase is ${JSON.stringify(phase)}, expected one of ${PHASES.join(', ')}`);
+  checkStage(declaration);
   const passes = Object.values(failure ?? {}).some((action) => action === 'pass' || action === 'bypass-chain');
   if (passes && !force && (phase === 'authorize' || phase === 'validate')) {
     throw refuse(
       `a plugin of the phase ${phase} would let through what it is there to stop; add "force": true to insist`,
     );
   }
+}
+
+function checkStage({ name, stage = 'publish', receivers, failure }: AttachmentDeclaration): void {
+  const refuse = (text: string) => new Failure('attachment-invalid', `attachment ${JSON.stringify(name)}: ${text}`);
+  if (stage === 'publish' && receivers !== undefined) {
+    throw refuse('"receivers" is for the stage "deliver"; add "stage": "deliver"');
+  }
+  if (stage === 'deliver' && Object.values(failure ?? {}).includes('reject')) {
+    throw refuse('at the stage "deliver" there is no publisher to reject a message to; expected another action');
+  }
+  const { subscription } = receivers ?? {};
+  if (subscription === undefined || isFilter(subscription)) return;
+  throw refuse(`${JSON.stringify(subscription)} is not a valid subject filter`);
 }
 
 /** A plugin that says what it cannot do without would only fail, message by message. */

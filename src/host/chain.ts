@@ -78,7 +78,7 @@ export class Chain {
     const { outbox } = attachment.instance!;
     // An observer changes nothing, whatever it answers.
     const decided = attachment.phase === 'observe' ? Verdict.pass : verdict;
-    const made = decided === Verdict.replace ? this.compose(message, outbox) : message;
+    const made = decided === Verdict.replace ? this.compose(attachment, message, outbox) : message;
     const fault: Fault | null =
       typeof made === 'string' ? { cause: 'output', text: made } : this.effects.apply(attachment, message, outbox);
     if (fault !== null || typeof made === 'string') {
@@ -111,7 +111,9 @@ export class Chain {
   }
 
   /** The message with the outbox's parts in place of its own, or what is wrong with them. */
-  private compose(message: Message, outbox: Outbox): Message | string {
+  private compose({ stage }: Attachment, message: Message, outbox: Outbox): Message | string {
+    // Its receivers asked for the subject that it has.
+    if (stage === 'deliver' && outbox.subject !== null) return 'at the stage "deliver" a message keeps its subject';
     const problem = this.whyNotReplace(outbox);
     if (problem !== null) return problem;
     const take = (range: Range | null, start: number, end: number) =>

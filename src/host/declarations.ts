@@ -8,6 +8,18 @@ export type Phase = (typeof PHASES)[number];
 export const FAILURE_ACTIONS = ['reject', 'dead-letter', 'drop', 'pass', 'bypass-chain'] as const;
 export type FailureAction = (typeof FAILURE_ACTIONS)[number];
 
+/** Where an attachment is in a message's way: once before it is matched with subscriptions, or for some of its receivers. */
+export const STAGES = ['publish', 'deliver'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** Receivers that an attachment of the stage `deliver` is for; what is left out is all of them. */
+export interface ReceiverSelection {
+  /** Covers the subject filter of the subscription. */
+  subscription?: string;
+  queue?: string;
+  user?: string;
+}
+
 /** Fault causes that have an action of their own; `default` is for the others. */
 export type FailurePolicy = Partial<Record<FaultCause | 'default', FailureAction>>;
 
@@ -43,6 +55,10 @@ export interface AttachmentDeclaration {
   version?: number;
   /** The subject filter it is attached to. */
   subject: string;
+  /** `publish` when left out. */
+  stage?: Stage;
+  /** Only at the stage `deliver`. */
+  receivers?: ReceiverSelection;
   phase?: Phase;
   order?: number;
   /** Milliseconds between ticks, in place of what the plugin's manifest says. */

@@ -23,7 +23,7 @@ export interface AttachmentSnapshot {
   plugin: string;
   version: number;
   subject: string;
-  stage: 'publish';
+  stage: string;
   phase: string;
   order: number;
   quarantined: boolean;
@@ -75,7 +75,7 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     plugin: declaration.plugin,
     version: version.number,
     subject: declaration.subject,
-    stage: 'publish',
+    stage: attachment.stage,
     phase: attachment.phase,
     order: attachment.order,
     quarantined: breaker.quarantined,

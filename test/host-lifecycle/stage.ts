@@ -1,4 +1,5 @@
 import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { loadOptions } from '../../src/config/load-options.js';
 import type { Options } from '../../src/config/options.js';
 import { Server, type ServerSettings } from '../../src/server/server.js';
 import { type GuestParts, guest } from '../hostile/guest.js';
@@ -13,6 +14,16 @@ export function verdictGuest(verdict: number, mark = 0, parts: GuestParts = {}):
   return guest({ message: `(drop (i32.const ${mark})) i32.const ${verdict}`, ...parts });
 }
 
+/** The options of a configuration file's text, for a server on a random port. */
+export async function optionsOf(config: string): Promise<Partial<Options>> {
+  const options = await loadOptions({
+    arguments: { values: { config: 'test.conf' }, words: [] },
+    env: {},
+    readFile: () => config,
+  });
+  return { ...options, host: '127.0.0.1', port: 0 };
+}
+
 /** A server and someone who talks to its control API. */
 export class Stage {
   readonly server: Server;
@@ -23,10 +34,14 @@ export class Stage {
     this.client = client;
   }
 
-  static async open(options: Partial<Options> = {}, settings: ServerSettings = {}): Promise<Stage> {
+  static async open(
+    options: Partial<Options> = {},
+    settings: ServerSettings = {},
+    login: { user: string; pass: string } | null = null,
+  ): Promise<Stage> {
     const server = new Server({ ...settings, options });
     await server.start();
-    return new Stage(server, await connect({ servers: server.clientUrl }));
+    return new Stage(server, await connect({ servers: server.clientUrl, ...login }));
   }
 
   async close(): Promise<void> {

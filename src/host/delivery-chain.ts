@@ -1,0 +1,50 @@
+import type { Message } from '../message/message.js';
+import { filterCovers } from '../subject/subject.js';
+import { type Chain, ChainOutcome } from './chain.js';
+import type { ReceiverSelection } from './declarations.js';
+
+/** Who gets a message, as attachments of the stage `deliver` choose among them. */
+export interface Receiver {
+  /** The subscription's own filter. */
+  readonly filter: string;
+  readonly queue: string | null;
+  readonly user: string;
+}
+
+/** Whether an attachment is for this receiver; what is not named is everyone. */
+export function isSelected({ subscription, queue, user }: ReceiverSelection, receiver: Receiver): boolean {
+  if (subscription !== undefined && !filterCovers(subscription, receiver.filter)) return false;
+  if (queue !== undefined && queue !== receiver.queue) return false;
+  return user === undefined || user === receiver.user;
+}
+
+/** A chain whose outcome all its receivers of one message share: it runs when the first of them is due, and once. */
+export class DeliveryChain {
+  private readonly chain: Chain;
+  private delivery = 0;
+  private outcome: Message | null = null;
+
+  constructor(chain: Chain) {
+    this.chain = chain;
+  }
+
+  /** What these receivers get in place of the message; null is nothing. `delivery` is another number for each message. */
+  outcomeOf(message: Message, delivery: number): Message | null {
+    if (this.delivery === delivery) return this.outcome;
+    this.outcome = this.run(message);
+    this.delivery = delivery;
+    return this.outcome;
+  }
+
+  private run(message: Message): Message | null {
+    switch (this.chain.run(message)) {
+      case ChainOutcome.pass:
+        return message;
+      case ChainOutcome.replace:
+        return this.chain.replaced;
+      default:
+        // The publisher hears nothing of a reject: its message was taken.
+        return null;
+    }
+  }
+}
