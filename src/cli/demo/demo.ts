@@ -6,7 +6,7 @@ import { freePort } from './free-port.js';
 import { attachSteps } from './steps.js';
 import { Terminal } from './terminal.js';
 import { View } from './view.js';
-import { readWeather } from './weather-feed.js';
+import { readWeather, type WeatherReading } from './weather-feed.js';
 import type { Burst } from './work.js';
 
 export interface DemoOptions {
@@ -77,8 +77,13 @@ async function feedSlowly(feed: Feed, view: View, interrupted: AbortSignal): Pro
   }
 }
 
-async function show(server: Server, view: View, options: DemoOptions, interrupted: AbortSignal): Promise<void> {
-  const readings = readWeather();
+interface Show {
+  readings: readonly WeatherReading[];
+  options: DemoOptions;
+  interrupted: AbortSignal;
+}
+
+async function show(server: Server, view: View, { readings, options, interrupted }: Show): Promise<void> {
   const [publisher, subscriber] = await Promise.all([
     openConnection({ server: server.clientUrl }),
     openConnection({ server: server.clientUrl }),
@@ -101,11 +106,12 @@ async function show(server: Server, view: View, options: DemoOptions, interrupte
 
 /** A broker in this process, real measurements, four plugins at work on them, and how to go on from there. */
 export async function demo(options: DemoOptions): Promise<void> {
+  const readings = readWeather();
   const interrupted = interruption();
   const view = new View(new Terminal(process.stdout));
   const server = await startBroker(view);
   try {
-    await show(server, view, options, interrupted);
+    await show(server, view, { readings, options, interrupted });
   } finally {
     await server.stop();
   }
