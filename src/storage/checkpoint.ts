@@ -1,13 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
-import type { Disk } from './disk.js';
-import { FrameCodec } from './frame-codec.js';
 import type { Ledger } from './ledger.js';
 import type { LogDamage } from './message-log.js';
-import { readWhole, replaceFile } from './metadata-file.js';
+import { type MetadataPlace, readMetadata } from './metadata-file.js';
 import type { Segment } from './segment.js';
 import type { SegmentFile } from './segment-file.js';
-import { decodeHeader, encodeHeader, HEADER_BYTES, newHeader } from './segment-header.js';
 import type { SubjectIndexContent } from './subject-index.js';
 
 /** Raised whenever the shape below changes: a checkpoint of another shape is not used. */
@@ -102,32 +98,12 @@ export function takeCheckpoint(
   return serialize(content);
 }
 
-/** Encrypted like the segments, if they are: it holds subjects. */
-export interface CheckpointPlace {
-  disk: Disk;
-  folder: string;
-  key: Uint8Array | null;
-  cipher: number;
-}
-
-export async function writeCheckpoint(place: CheckpointPlace, content: Uint8Array): Promise<void> {
-  const { disk, folder, key, cipher } = place;
-  const seed = randomBytes(4).readUInt32LE(0);
-  const header = newHeader({ id: 0, base: 0, seed, cipher, framed: true });
-  const codec = new FrameCodec(header, key);
-  header.keyCheck = codec.keyCheck;
-  await replaceFile(disk, checkpointPath(folder), [encodeHeader(header), codec.encode(content, HEADER_BYTES)]);
-}
-
 /** The checkpoint, or null when there is none to be used. */
-export async function readCheckpoint(place: Omit<CheckpointPlace, 'cipher'>): Promise<CheckpointContent | null> {
-  const bytes = await readWhole(place.disk, checkpointPath(place.folder));
-  const header = bytes === null ? 'damaged' : decodeHeader(bytes);
-  if (bytes === null || header === 'damaged' || header === 'newer') return null;
-  const content = new FrameCodec(header, place.key).decode(bytes, HEADER_BYTES, HEADER_BYTES);
-  if (content === null) return null;
+export async function readCheckpoint(place: MetadataPlace): Promise<CheckpointContent | null> {
+  const bytes = await readMetadata(place);
+  if (bytes === null || bytes === 'damaged') return null;
   try {
-    const found = deserialize(content) as CheckpointContent;
+    const found = deserialize(bytes) as CheckpointContent;
     return found.shape === SHAPE ? found : null;
   } catch {
     return null;

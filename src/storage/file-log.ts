@@ -6,7 +6,7 @@ import { BaseLog } from './base-log.js';
 import type { Block } from './block.js';
 import type { BlockCache } from './block-cache.js';
 import { blockOfBytes } from './block-reading.js';
-import { type CheckpointPlace, readCheckpoint } from './checkpoint.js';
+import { checkpointPath, readCheckpoint } from './checkpoint.js';
 import { adoptCheckpoint, durablePlaces } from './checkpoint-recovery.js';
 import { Committer, type SyncPolicy } from './committer.js';
 import type { Stretch } from './damage-scan.js';
@@ -14,17 +14,12 @@ import type { Disk } from './disk.js';
 import type { LedgerStore, SizeRule } from './ledger.js';
 import { Maintenance } from './maintenance.js';
 import { type LogDamage, type LogListener, type LogSnapshot, REFUSED } from './message-log.js';
+import type { MetadataPlace } from './metadata-file.js';
 import { boundDamages, openSegments, Recovery, segmentPath } from './recovery.js';
 import type { Segment } from './segment.js';
 import { SegmentFile } from './segment-file.js';
-import { CIPHER, newHeader } from './segment-header.js';
+import { cipherOf, type Encryption, newHeader } from './segment-header.js';
 import type { FoundSegment } from './segment-scan.js';
-
-export interface Encryption {
-  cipher: 'aes-256-gcm' | 'chacha20-poly1305';
-  /** 32 bytes. */
-  key: Uint8Array;
-}
 
 export interface FileLogOptions {
   disk: Disk;
@@ -41,6 +36,7 @@ export interface FileLogOptions {
   encryption: Encryption | null;
 }
 
+/** What a segment holds before the next one begins. */
 export const SEGMENT_BYTES_DEFAULT = 8 * 1024 * 1024;
 /** More than this may not wait for the disk. */
 const PENDING_BYTES_MAX = 64 * 1024 * 1024;
@@ -61,7 +57,7 @@ export class FileLog extends BaseLog {
   private readonly files = new Map<Segment, SegmentFile>();
   private readonly committer: Committer;
   private readonly maintenance: Maintenance;
-  private readonly place: CheckpointPlace;
+  private readonly place: MetadataPlace;
 
   constructor(options: FileLogOptions) {
     const store: LedgerStore = {
@@ -84,17 +80,16 @@ export class FileLog extends BaseLog {
       onTrouble: (trouble) => this.onTrouble(trouble),
       afterCommit: () => this.maintenance.consider(),
     });
-    this.place = {
-      disk: options.disk,
-      folder: options.folder,
-      key: options.encryption?.key ?? null,
-      cipher: cipherOf(options.encryption),
-    };
+    const { disk, folder, encryption } = options;
+    this.place = { disk, path: checkpointPath(folder), encryption };
     this.maintenance = new Maintenance({
       ledger: this.ledger,
       committer: this.committer,
       cache: options.cache,
       files: this.files,
+      disk,
+      folder,
+      encryption,
       place: this.place,
       compress: options.compress,
       segmentBytes: options.segmentBytes,
@@ -106,7 +101,7 @@ export class FileLog extends BaseLog {
     const { disk, folder } = this.options;
     const { ledger } = this;
     await disk.makeFolder(folder);
-    const { found, damages } = await openSegments(disk, folder, this.place.key);
+    const { found, damages } = await openSegments(disk, folder, this.key);
     const content = damages.length > 0 ? null : await readCheckpoint(this.place);
     const register = (live: FoundSegment[], retired: FoundSegment[]) => this.register(live, retired);
     if (content !== null && (await adoptCheckpoint({ ledger, found, content, register }))) {
@@ -208,8 +203,8 @@ export class FileLog extends BaseLog {
   /** The checkpoint did not fit, and what was learned of these on its account does not count. */
   private async openAgain(found: FoundSegment[]): Promise<FoundSegment[]> {
     for (const { file } of found) await file.file.close();
-    const { disk, folder, key } = this.place;
-    return (await openSegments(disk, folder, key)).found;
+    const { disk, folder } = this.options;
+    return (await openSegments(disk, folder, this.key)).found;
   }
 
   private async closeFiles(): Promise<void> {
@@ -241,6 +236,10 @@ export class FileLog extends BaseLog {
     else ledger.segments.push(ledger.newSegment(Math.max(base, last?.base ?? 1)));
   }
 
+  private get key(): Uint8Array | null {
+    return this.options.encryption?.key ?? null;
+  }
+
   private isFramed(): boolean {
     return this.options.encryption !== null;
   }
@@ -255,7 +254,7 @@ export class FileLog extends BaseLog {
       framed: this.isFramed(),
     });
     const path = segmentPath(folder, segment.id);
-    const file = await SegmentFile.create(disk, path, header, encryption?.key ?? null);
+    const file = await SegmentFile.create(disk, path, header, this.key);
     await disk.syncFolder(folder);
     this.files.set(segment, file);
     // It was purged while its file was made.
@@ -340,9 +339,4 @@ export class FileLog extends BaseLog {
     this.damages.push(damage);
     this.listener.onDamage(damage);
   }
-}
-
-function cipherOf(encryption: Encryption | null): number {
-  if (encryption === null) return CIPHER.NONE;
-  return encryption.cipher === 'aes-256-gcm' ? CIPHER.AES_256_GCM : CIPHER.CHACHA20_POLY1305;
 }

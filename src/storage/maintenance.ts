@@ -1,19 +1,26 @@
 import type { BlockCache } from './block-cache.js';
-import { type CheckpointPlace, segmentContent, takeCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { segmentContent, takeCheckpoint } from './checkpoint.js';
 import type { Committer } from './committer.js';
+import type { Disk } from './disk.js';
 import type { Ledger } from './ledger.js';
 import type { LogDamage } from './message-log.js';
+import { type MetadataPlace, writeMetadata } from './metadata-file.js';
 import { forEachRemoved } from './removal-record.js';
 import { type Rewritten, rewriteSegment } from './rewriter.js';
 import type { Segment } from './segment.js';
 import type { SegmentFile } from './segment-file.js';
+import type { Encryption } from './segment-header.js';
 
 export interface MaintenanceOptions {
   ledger: Ledger;
   committer: Committer;
   cache: BlockCache;
   files: Map<Segment, SegmentFile>;
-  place: CheckpointPlace;
+  disk: Disk;
+  folder: string;
+  encryption: Encryption | null;
+  /** The checkpoint's. */
+  place: MetadataPlace;
   compress: boolean;
   segmentBytes: number;
   damages: readonly LogDamage[];
@@ -131,7 +138,7 @@ export class Maintenance {
   /** Writes a checkpoint of the log as it is; for closing it. */
   async checkpoint(): Promise<void> {
     const { taken, failure } = await this.options.committer.atCommit(() => this.take());
-    if (failure === null) await writeCheckpoint(this.options.place, taken);
+    if (failure === null) await writeMetadata(this.options.place, taken);
   }
 
   private start(): Promise<void> {
@@ -152,7 +159,7 @@ export class Maintenance {
         this.bytesAtCheckpoint = committer.bytesWritten;
         return this.take();
       });
-      if (failure === null) await writeCheckpoint(this.options.place, taken);
+      if (failure === null) await writeMetadata(this.options.place, taken);
       this.checkpointBytes = taken.length;
       await this.nameFiles();
       await this.deleteUnneeded(gone);
@@ -171,11 +178,10 @@ export class Maintenance {
       if (bytes > ROUND_BYTES_MAX) break;
       const file = files.get(segment) ?? this.retired.find((each) => each.segment === segment)?.file;
       if (file === undefined) continue;
-      const { disk, key, cipher } = this.options.place;
+      const { disk, encryption, compress } = this.options;
       const isNeeded = (view: DataView, at: number) => this.isRecordNeeded(segment, view, at);
-      const { compress } = this.options;
       try {
-        written.push(await rewriteSegment(segment, file, { disk, key, cipher, compress, isNeeded }));
+        written.push(await rewriteSegment(segment, file, { disk, encryption, compress, isNeeded }));
       } catch (thrown) {
         for (const { to } of written) await to.file.close();
         throw thrown;
@@ -219,7 +225,7 @@ export class Maintenance {
   }
 
   private async nameFiles(): Promise<void> {
-    const { disk, folder } = this.options.place;
+    const { disk, folder } = this.options;
     while (this.unnamed.length > 0) {
       const { from, to, segment } = this.unnamed[0];
       await disk.rename(to.path, from.path);
@@ -232,7 +238,7 @@ export class Maintenance {
   }
 
   private async deleteUnneeded(candidates: Retired[]): Promise<void> {
-    const { disk, folder } = this.options.place;
+    const { disk, folder } = this.options;
     const { files } = this.options;
     const newest = Math.max(-1, ...[...files.keys()].map((segment) => segment.id));
     for (;;) {
@@ -240,13 +246,11 @@ export class Maintenance {
         (each) => this.retired.includes(each) && each.segment.id < newest && !this.isFileNeeded(each.segment),
       );
       if (gone.length === 0) return;
-      for (const { file, erase } of gone) {
-        if (erase) await overwriteAll(file);
-        await disk.removeFile(file.path);
-      }
+      for (const { file } of gone) await disk.removeFile(file.path);
       await disk.syncFolder(folder);
       for (const each of gone) {
         this.retired.splice(this.retired.indexOf(each), 1);
+        if (each.erase) await overwriteAll(each.file);
         await each.file.file.close();
       }
     }

@@ -1,44 +1,46 @@
-import * as zlib from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { Failure } from '../base/failure.js';
 import type { Disk } from './disk.js';
 import { errorCode } from './disk.js';
+import { FrameCodec } from './frame-codec.js';
+import { cipherOf, decodeHeader, type Encryption, encodeHeader, HEADER_BYTES, newHeader } from './segment-header.js';
 
-const MAGIC = 0x4d524557; // "WERM"
-const HEADER_BYTES = 16;
+export interface MetadataPlace {
+  disk: Disk;
+  path: string;
+  encryption: Encryption | null;
+}
 
 /**
- * A small file that is replaced as a whole: stream settings, consumer state, the dedupe window. After a crash it holds what it held
- * before or what was written, never something between.
- *
- * ```text
- * magic u32 | format u32 | crc32 u32 of all behind | length u32 | bytes
- * ```
+ * Replaces a small file as a whole: stream settings, consumer state, the dedupe window. After a crash it holds what it held before or
+ * what was written, never something between. It is one frame behind a header, as in a segment, and encrypted if segments are.
  */
-export async function writeMetadata(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
-  const header = new DataView(new ArrayBuffer(HEADER_BYTES));
-  header.setUint32(0, MAGIC, true);
-  header.setUint32(4, 1, true);
-  header.setUint32(8, zlib.crc32(bytes), true);
-  header.setUint32(12, bytes.length, true);
-  await replaceFile(disk, path, [new Uint8Array(header.buffer), bytes]);
+export async function writeMetadata({ disk, path, encryption }: MetadataPlace, bytes: Uint8Array): Promise<void> {
+  const seed = randomBytes(4).readUInt32LE(0);
+  const header = newHeader({ id: 0, base: 0, seed, cipher: cipherOf(encryption), framed: true });
+  const codec = new FrameCodec(header, encryption?.key ?? null);
+  header.keyCheck = codec.keyCheck;
+  await replaceFile(disk, path, [encodeHeader(header), codec.encode(bytes, HEADER_BYTES)]);
 }
 
 /** What `writeMetadata` wrote; null when there is none; 'damaged' when it is not what was written. */
-export async function readMetadata(disk: Disk, path: string): Promise<Uint8Array | null | 'damaged'> {
-  const all = await readWhole(disk, path);
-  if (all === null) return null;
-  if (all.length < HEADER_BYTES) return 'damaged';
-  const header = new DataView(all.buffer, all.byteOffset, HEADER_BYTES);
-  const bytes = all.subarray(HEADER_BYTES);
-  const good =
-    header.getUint32(0, true) === MAGIC &&
-    header.getUint32(4, true) === 1 &&
-    header.getUint32(12, true) === bytes.length &&
-    header.getUint32(8, true) === zlib.crc32(bytes);
-  return good ? bytes : 'damaged';
+export async function readMetadata({ disk, path, encryption }: MetadataPlace): Promise<Uint8Array | null | 'damaged'> {
+  const bytes = await readWhole(disk, path);
+  if (bytes === null) return null;
+  const header = decodeHeader(bytes);
+  if (header === 'damaged' || header === 'newer') return 'damaged';
+  const codec = new FrameCodec(header, encryption?.key ?? null);
+  if (codec.keyCheck !== header.keyCheck) {
+    throw new Failure(
+      'STORE_KEY_WRONG',
+      `cannot read "${path}": it was encrypted with another key than the configured one`,
+    );
+  }
+  return codec.decode(bytes, HEADER_BYTES, HEADER_BYTES) ?? 'damaged';
 }
 
 /** Temporary file, sync, rename, sync of the folder: whoever looks sees the old file or the new one. */
-export async function replaceFile(disk: Disk, path: string, pieces: readonly Uint8Array[]): Promise<void> {
+async function replaceFile(disk: Disk, path: string, pieces: readonly Uint8Array[]): Promise<void> {
   const temporary = `${path}.tmp`;
   const file = await disk.open(temporary, 'w+');
   try {
@@ -52,13 +54,12 @@ export async function replaceFile(disk: Disk, path: string, pieces: readonly Uin
 }
 
 /** A whole file, or null when it is not there. */
-export async function readWhole(disk: Disk, path: string): Promise<Uint8Array | null> {
+async function readWhole(disk: Disk, path: string): Promise<Uint8Array | null> {
   try {
     const file = await disk.open(path, 'r+');
     try {
       const bytes = new Uint8Array(file.bytes);
-      const length = await file.read(bytes, 0);
-      return bytes.subarray(0, length);
+      return bytes.subarray(0, await file.read(bytes, 0));
     } finally {
       await file.close();
     }

@@ -6,12 +6,11 @@ import type { Disk } from './disk.js';
 import { FLAG, recordFlags, recordLength, recordSequence } from './record.js';
 import type { Segment } from './segment.js';
 import { SegmentFile } from './segment-file.js';
-import { CIPHER, newHeader } from './segment-header.js';
+import { CIPHER, cipherOf, type Encryption, newHeader } from './segment-header.js';
 
 export interface RewriteOptions {
   disk: Disk;
-  key: Uint8Array | null;
-  cipher: number;
+  encryption: Encryption | null;
   compress: boolean;
   /** Whether what a record of removals removes may still be in some file. */
   isNeeded(view: DataView, at: number): boolean;
@@ -28,11 +27,12 @@ export interface Rewritten {
 
 /** Writes what is left of a closed segment into a new file beside the old one. */
 export async function rewriteSegment(segment: Segment, from: SegmentFile, options: RewriteOptions): Promise<Rewritten> {
-  const { disk, key, cipher, compress } = options;
+  const { disk, encryption, compress } = options;
+  const cipher = cipherOf(encryption);
   const { id, base, seed } = segment;
   const header = newHeader({ id, base, seed, cipher, framed: compress || cipher !== CIPHER.NONE });
   header.generation = from.header.generation + 1;
-  const to = await SegmentFile.create(disk, `${from.path}.tmp`, header, key);
+  const to = await SegmentFile.create(disk, `${from.path}.tmp`, header, encryption?.key ?? null);
   try {
     const result = { segment, from, to, packer: new BlockPacker(segment), removalBytes: 0 };
     for (let i = 0; i < segment.loaded.length; i++) await copyBlock(i, result, options);

@@ -4,7 +4,7 @@ import { crc32 } from './crc32.js';
 /** "WEIRLOG" and a line feed: a file that was transferred as text is found out. */
 const MAGIC_LOW = 0x52494557;
 const MAGIC_HIGH = 0x0a474f4c;
-export const FORMAT = 1;
+const FORMAT = 1;
 const COPY_BYTES = 64;
 /** The header is there twice: a damaged one does not cost a segment. */
 export const HEADER_BYTES = 2 * COPY_BYTES;
@@ -12,6 +12,17 @@ const SALT_BYTES = 16;
 const TWO_32 = 2 ** 32;
 
 export const CIPHER = { NONE: 0, AES_256_GCM: 1, CHACHA20_POLY1305: 2 } as const;
+
+export interface Encryption {
+  cipher: 'aes-256-gcm' | 'chacha20-poly1305';
+  /** 32 bytes. */
+  key: Uint8Array;
+}
+
+export function cipherOf(encryption: Encryption | null): number {
+  if (encryption === null) return CIPHER.NONE;
+  return encryption.cipher === 'aes-256-gcm' ? CIPHER.AES_256_GCM : CIPHER.CHACHA20_POLY1305;
+}
 
 /**
  * What a segment's file begins with, twice.

@@ -3,26 +3,21 @@ import { textOf, utf8 } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
 import { describe } from '../base/failure.js';
 import type { Logger } from '../base/logger.js';
-import type { BlockCache } from '../storage/block-cache.js';
 import type { SyncPolicy } from '../storage/committer.js';
-import type { Disk } from '../storage/disk.js';
-import { type Encryption, openFileLog, SEGMENT_BYTES_DEFAULT } from '../storage/file-log.js';
 import type { LogListener, MessageLog } from '../storage/message-log.js';
-import { readMetadata, writeMetadata } from '../storage/metadata-file.js';
+import type { Store } from '../storage/store.js';
 import type { LedgerState } from './ledger.js';
 import { StateWriter } from './state-writer.js';
 import type { StreamConfig } from './stream-config.js';
 import type { StoredConsumer, StoredStream, StreamStore } from './stream-store.js';
 
-/** What all stores of a server share. */
+/** What the stores of all streams share. */
 export interface FileHouse {
-  disk: Disk;
+  store: Store;
   clock: Clock;
   logger: Logger;
-  cache: BlockCache;
   sync: SyncPolicy;
   syncIntervalMs: number;
-  encryption: Encryption | null;
 }
 
 /**
@@ -54,7 +49,7 @@ export class FileStreamStore implements StreamStore {
   /** The stream's consumers, with their states. */
   async readConsumers(): Promise<StoredConsumer[]> {
     const found: StoredConsumer[] = [];
-    for (const name of await this.house.disk.list(`${this.folder}/consumers`)) {
+    for (const name of await this.house.store.list(`${this.folder}/consumers`)) {
       const folder = `${this.folder}/consumers/${name}`;
       const consumer = await this.readFile<Omit<StoredConsumer, 'state'>>(`${folder}/consumer`);
       if (consumer === null) continue;
@@ -63,25 +58,22 @@ export class FileStreamStore implements StreamStore {
     return found;
   }
 
-  async openLog(listener: LogListener, config: StreamConfig): Promise<MessageLog> {
-    const { disk, clock, cache, sync, syncIntervalMs, encryption } = this.house;
-    return openFileLog({
-      ...{ disk, clock, cache, listener, syncIntervalMs, encryption },
-      folder: `${this.folder}/messages`,
-      sync: config.persist_mode === 'async' ? 'os' : sync,
-      segmentBytes: SEGMENT_BYTES_DEFAULT,
-      compress: config.compression === 's2',
+  openLog(listener: LogListener, { persist_mode, compression }: StreamConfig): Promise<MessageLog> {
+    const { store, sync, syncIntervalMs } = this.house;
+    return store.openLog(`${this.folder}/messages`, {
+      ...{ listener, syncIntervalMs, compress: compression === 's2' },
+      sync: persist_mode === 'async' ? 'os' : sync,
     });
   }
 
   async saveConfig(config: StreamConfig, createdMs: number): Promise<void> {
-    await this.house.disk.makeFolder(this.folder);
+    await this.house.store.makeFolder(this.folder);
     await this.writeFile(`${this.folder}/stream`, { config, createdMs } satisfies StoredStream);
   }
 
   async saveConsumer(consumer: Omit<StoredConsumer, 'state'>, state: () => LedgerState): Promise<void> {
     const folder = this.folderOf(consumer.name);
-    await this.house.disk.makeFolder(folder);
+    await this.house.store.makeFolder(folder);
     await this.writeFile(`${folder}/consumer`, consumer);
     this.watch(consumer.name, state);
   }
@@ -100,7 +92,9 @@ export class FileStreamStore implements StreamStore {
     if (writer === undefined) return;
     this.writers.delete(name);
     await writer.stop();
-    await this.removeFolder(this.folderOf(name));
+    // First what makes it a consumer: what a crash leaves behind is none.
+    await this.house.store.removeFile(`${this.folderOf(name)}/consumer`);
+    await this.house.store.removeFolder(this.folderOf(name));
   }
 
   touch(name: string): void {
@@ -118,17 +112,8 @@ export class FileStreamStore implements StreamStore {
 
   async delete(): Promise<void> {
     await Promise.all([...this.writers.values()].map((writer) => writer.stop()));
-    await this.removeFolder(this.folder);
-  }
-
-  /** Renamed first: what is half removed is not taken for a stream after a crash. */
-  private async removeFolder(folder: string): Promise<void> {
-    const { disk } = this.house;
-    const doomed = `${folder}${DOOMED}`;
-    await disk.removeFolder(doomed);
-    await disk.rename(folder, doomed);
-    await disk.syncFolder(folder.slice(0, folder.lastIndexOf('/')));
-    await disk.removeFolder(doomed);
+    await this.house.store.removeFile(`${this.folder}/stream`);
+    await this.house.store.removeFolder(this.folder);
   }
 
   private folderOf(consumer: string): string {
@@ -136,19 +121,16 @@ export class FileStreamStore implements StreamStore {
   }
 
   private writeFile(path: string, value: unknown): Promise<void> {
-    return writeMetadata(this.house.disk, path, utf8(JSON.stringify(value)));
+    return this.house.store.writeFile(path, utf8(JSON.stringify(value)));
   }
 
   private async readFile<T>(path: string): Promise<T | null> {
-    const bytes = await readMetadata(this.house.disk, path);
+    const bytes = await this.house.store.readFile(path);
     if (bytes !== 'damaged') return bytes === null ? null : (JSON.parse(textOf(bytes)) as T);
     this.house.logger.error(`${path} is damaged: what it held is lost`);
     return null;
   }
 }
-
-/** Of folders that are being removed. */
-export const DOOMED = '.removed';
 
 /** A folder's name for a stream or a consumer: itself where that is safe everywhere, else what can be read of it and a digest. */
 export function folderName(name: string): string {
