@@ -17,6 +17,27 @@ export interface PluginSnapshot {
   versions: VersionSnapshot[];
 }
 
+/** Calls by verdict, and what they cost; in the words of JSON. */
+interface CountersSnapshot {
+  calls: number;
+  passed: number;
+  dropped: number;
+  replaced: number;
+  rejected: number;
+  faults: AttachmentCounters['faults'];
+  fuel: number;
+  timed_ns: number;
+  timed_calls: number;
+  bytes_in: number;
+  bytes_out: number;
+  emits: number;
+  logs: number;
+  logs_dropped: number;
+  renewals: number;
+  ticks: number;
+  metrics: AttachmentCounters['metrics'];
+}
+
 /** An attachment and what it did so far. */
 export interface AttachmentSnapshot {
   name: string;
@@ -32,7 +53,7 @@ export interface AttachmentSnapshot {
   swaps: number;
   rollbacks: number;
   memory_bytes: number;
-  counters: AttachmentCounters;
+  counters: CountersSnapshot;
   /** Mean over the calls that were timed; null before the first. */
   ns_per_call: number | null;
   /** Mean over all calls; null before the first. */
@@ -83,7 +104,7 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     swaps: track.swaps,
     rollbacks: track.rollbacks,
     memory_bytes: attachment.instance?.memoryBytes ?? 0,
-    counters: { ...counters, faults: { ...counters.faults }, metrics: { ...counters.metrics } },
+    counters: snapshotOfCounters(counters),
     ns_per_call: timedCalls === 0 ? null : Math.round(timedNs / timedCalls),
     fuel_per_call: calls === 0 ? null : Math.round(fuel / calls),
     last_fault: faulted ? { cause: fault.cause, text: fault.text } : null,
@@ -92,6 +113,21 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     fuel: quantilesOf(attachment.fuelPerCall),
     dead_letters: attachment.failures.letterCount,
     dead_letters_lost: attachment.failures.lettersLost,
+  };
+}
+
+function snapshotOfCounters(counters: AttachmentCounters): CountersSnapshot {
+  const { timedNs, timedCalls, bytesIn, bytesOut, logsDropped, faults, metrics, ...rest } = counters;
+  return {
+    ...rest,
+    ...{
+      timed_ns: timedNs,
+      timed_calls: timedCalls,
+      bytes_in: bytesIn,
+      bytes_out: bytesOut,
+      logs_dropped: logsDropped,
+    },
+    ...{ faults: { ...faults }, metrics: { ...metrics } },
   };
 }
 

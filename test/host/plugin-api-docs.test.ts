@@ -44,7 +44,7 @@ function stepsOf(text: string): Step[] {
 
 /** What differs from run to run, or when a bundled plugin changes. */
 const VARYING = new Set(
-  'sha256 bytes received installed upload time timestamp_ms fuel fuel_per_call ns_per_call timedNs p50 p99 max memory_bytes cpu_seconds state'.split(
+  'sha256 bytes received installed upload time timestamp_ms fuel fuel_per_call ns_per_call timed_ns p50 p99 max memory_bytes cpu_seconds state'.split(
     ' ',
   ),
 );

@@ -25,7 +25,7 @@ export interface Work {
 function workOf(after: AttachmentSnapshot, before: AttachmentSnapshot | undefined): Work {
   const { counters: now, name, plugin } = after;
   const then = before?.counters;
-  const timedCalls = now.timedCalls - (then?.timedCalls ?? 0);
+  const timedCalls = now.timed_calls - (then?.timed_calls ?? 0);
   return {
     name,
     plugin,
@@ -33,7 +33,7 @@ function workOf(after: AttachmentSnapshot, before: AttachmentSnapshot | undefine
     dropped: now.dropped - (then?.dropped ?? 0),
     changed: now.replaced - (then?.replaced ?? 0),
     fuel: now.fuel - (then?.fuel ?? 0),
-    nsPerCall: timedCalls === 0 ? null : (now.timedNs - (then?.timedNs ?? 0)) / timedCalls,
+    nsPerCall: timedCalls === 0 ? null : (now.timed_ns - (then?.timed_ns ?? 0)) / timedCalls,
   };
 }
 
