@@ -3,16 +3,15 @@ import { statfs } from 'node:fs/promises';
 import { tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { GLOBAL_ACCOUNT } from '../auth/identity.js';
-import { describe, Failure } from '../base/failure.js';
+import { describe } from '../base/failure.js';
 import type { Account } from '../broker/account.js';
 import type { AccountJetStream } from '../config/accounts-jetstream.js';
 import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
-import { BlockCache } from '../storage/block-cache.js';
-import type { DiskLock } from '../storage/disk.js';
 import { nodeDisk } from '../storage/node-disk.js';
+import { Store } from '../storage/store.js';
 import { StreamApi } from '../stream/api.js';
 import { restoreConsumer } from '../stream/consumers.js';
-import { DOOMED, type FileHouse, FileStreamStore, folderName } from '../stream/file-store.js';
+import { type FileHouse, FileStreamStore, folderName } from '../stream/file-store.js';
 import { MemoryStreamStore } from '../stream/memory-store.js';
 import { NotEnabledApi } from '../stream/not-enabled.js';
 import type { StreamConfig } from '../stream/stream-config.js';
@@ -25,8 +24,6 @@ interface AccountStreams {
   api: StreamApi;
 }
 
-/** Blocks of all streams that are kept in memory for reading. */
-const CACHE_BYTES_MAX = 64 * 1024 * 1024;
 /** Until what is written is synced when the configuration leaves that to the system. */
 const SYNC_INTERVAL_MS = 120_000;
 const MEMORY_SHARE = 0.75;
@@ -54,7 +51,7 @@ export class JetStream {
   private storeBytesMax = 0;
   private readonly parts: ServerParts;
   private readonly random: () => number;
-  private lock: DiskLock | null = null;
+  private store: Store | null = null;
 
   constructor(parts: ServerParts, random: () => number) {
     this.parts = parts;
@@ -66,7 +63,7 @@ export class JetStream {
   /** Brings back what is on disk; from then on streams take messages and requests are answered. Rejects with a `Failure`. */
   async start(): Promise<void> {
     const { logger, options } = this.parts;
-    await this.own();
+    this.store = await this.openStore();
     await this.findLimits();
     logger.info('Starting JetStream');
     logger.info('---------------- JETSTREAM ----------------');
@@ -82,22 +79,16 @@ export class JetStream {
   async stop(): Promise<void> {
     for (const { api } of this.accounts) api.close();
     await Promise.all(this.accounts.map(({ streams }) => streams.close()));
-    await this.lock?.release();
+    await this.store?.close();
   }
 
   /** One process at a time may write into the folder. */
-  private async own(): Promise<void> {
-    try {
-      await nodeDisk.makeFolder(this.folder);
-      this.lock = await nodeDisk.lock(this.folder);
-    } catch (error) {
-      throw new Failure(
-        'store-dir',
-        `cannot use the store directory ${JSON.stringify(this.folder)}: ${describe(error)}`,
-      );
-    }
-    if (this.lock === null)
-      throw new Failure('store-dir', `the store directory ${JSON.stringify(this.folder)} is in use by another server`);
+  private openStore(): Promise<Store> {
+    const { clock, options } = this.parts;
+    const { key, cipher } = options.streams;
+    const aead = cipher === 'aes' ? 'aes-256-gcm' : 'chacha20-poly1305';
+    const encryption = key === '' ? null : { cipher: aead as typeof aead, key: storeKey(key) };
+    return Store.open({ disk: nodeDisk, clock, folder: this.folder, encryption });
   }
 
   private async findLimits(): Promise<void> {
@@ -124,10 +115,10 @@ export class JetStream {
   private async open(broker: Account, own: AccountJetStream): Promise<void> {
     const { clock, logger, options } = this.parts;
     const { domain, strict, requestBatchMax, duplicateWindowMaxNs, consumersMax, ackPendingMax } = options.streams;
-    const folder = `${this.folder}/${folderName(broker.name)}/streams`;
+    const folder = `${folderName(broker.name)}/streams`;
     const house = this.fileHouse();
     const streams = new Streams({
-      ...{ broker, clock, logger, domain, random: this.random },
+      ...{ broker, clock, logger, domain, random: this.random, serverName: this.parts.identity.name },
       limits: {
         ...{ requestBatchMax, duplicateWindowMaxNs, streamsMax: own.streamsMax },
         consumersMax: own.consumersMax >= 0 ? own.consumersMax : consumersMax,
@@ -157,11 +148,7 @@ export class JetStream {
 
   /** Opens what earlier processes left in an account's folder. */
   private async restore(streams: Streams, folder: string, house: FileHouse): Promise<void> {
-    for (const name of await nodeDisk.list(folder)) {
-      if (name.endsWith(DOOMED)) {
-        await nodeDisk.removeFolder(`${folder}/${name}`);
-        continue;
-      }
+    for (const name of await house.store.list(folder)) {
       const store = new FileStreamStore(`${folder}/${name}`, house);
       try {
         await restoreStream(streams, store);
@@ -174,13 +161,11 @@ export class JetStream {
 
   private fileHouse(): FileHouse {
     const { clock, logger, options } = this.parts;
-    const { sync, key, cipher } = options.streams;
-    const aead = cipher === 'aes' ? 'aes-256-gcm' : 'chacha20-poly1305';
+    const { sync } = options.streams;
     return {
-      ...{ clock, logger, disk: nodeDisk, cache: new BlockCache(CACHE_BYTES_MAX) },
+      ...{ clock, logger, store: this.store! },
       sync: typeof sync === 'number' ? 'interval' : sync,
       syncIntervalMs: typeof sync === 'number' ? sync : SYNC_INTERVAL_MS,
-      encryption: key === '' ? null : { cipher: aead, key: storeKey(key) },
     };
   }
 }

@@ -11,7 +11,7 @@ import { isNever, NEVER } from './time.js';
 const NAMES_MAX = 1024;
 const LIST_MAX = 256;
 
-const NOWHERE = { total: 0, offset: 0, limit: 0, consumers: null };
+const NOWHERE = { total: 0, offset: 0, limit: 0, consumers: [] };
 
 const pageShape = object('ConsumersRequest', { offset: whole });
 const pauseShape = object('ConsumerPauseRequest', { pause_until: time });

@@ -50,7 +50,8 @@ function info(request: ApiRequest): object {
     subjectsFilter: lists ? subjects_filter : '',
     offset,
   });
-  return { total, offset: total > 0 ? offset : 0, limit: total > 0 ? SUBJECTS_MAX : 0, ...found };
+  const place = { total, offset: total > 0 ? offset : 0, limit: total > 0 ? SUBJECTS_MAX : 0 };
+  return { ...place, ...found, cluster: { leader: request.streams.serverName } };
 }
 
 async function remove(request: ApiRequest): Promise<object> {
@@ -122,6 +123,10 @@ function accountInfo({ streams, stats }: ApiRequest): object {
   };
 }
 
+function needsCluster(): never {
+  throw apiError('clusterRequired');
+}
+
 /** Operations on streams and the account. */
 export const STREAM_OPERATIONS: readonly Operation[] = [
   { name: 'INFO', args: [0, 0], type: 'account_info', handle: accountInfo },
@@ -132,4 +137,7 @@ export const STREAM_OPERATIONS: readonly Operation[] = [
   { name: 'STREAM.NAMES', args: [0, 0], type: 'stream_names', always: { ...NOWHERE, streams: null }, handle: names },
   { name: 'STREAM.LIST', args: [0, 0], type: 'stream_list', always: { ...NOWHERE, streams: null }, handle: list },
   { name: 'STREAM.PURGE', args: [1, 1], type: 'stream_purge', always: { purged: 0 }, handle: purge },
+  { name: 'STREAM.LEADER.STEPDOWN', args: [1, 1], type: 'stream_leader_stepdown', handle: needsCluster },
+  { name: 'STREAM.PEER.REMOVE', args: [1, 1], type: 'stream_remove_peer', handle: needsCluster },
+  { name: 'CONSUMER.LEADER.STEPDOWN', args: [2, 2], type: 'consumer_leader_stepdown', handle: needsCluster },
 ];

@@ -16,6 +16,8 @@ const MS = 1_000_000;
 const ACK_WAIT = 30_000 * MS;
 const WAITING_MAX = 512;
 const ACK_PENDING_MAX = 1000;
+/** How long an ephemeral consumer may be unused unless its configuration says. */
+const UNUSED_MAX = 5_000 * MS;
 const PINNED_TTL = 120_000 * MS;
 
 /** The consumer's subject filters; none is everything. */
@@ -74,6 +76,7 @@ function withDefaults(request: ConsumerRequest, context: ConsumerContext): Consu
     config.ack_wait = config.backoff[0];
   }
   inheritLimits(config, stream, pedantic);
+  if (!config.durable_name && !config.inactive_threshold) config.inactive_threshold = UNUSED_MAX;
   if (!config.max_ack_pending && config.ack_policy !== 'none')
     config.max_ack_pending = maxAckPending > 0 ? Math.min(maxAckPending, ACK_PENDING_MAX) : ACK_PENDING_MAX;
   if (!config.deliver_subject && !config.max_batch && maxRequestBatch > 0) config.max_batch = maxRequestBatch;
@@ -95,8 +98,8 @@ function checkNames(config: ConsumerConfig, stream: StreamConfig): void {
     throw invalidConfig("consumer name can not contain '.', '*', '>', '\\', '/'");
   if (config.durable_name && !isName(config.durable_name))
     throw invalidConfig("consumer durable name can not contain '.', '*', '>', '\\', '/'");
-  if (config.num_replicas > 0 && config.num_replicas > stream.num_replicas)
-    throw apiError('consumerReplicasExceedsStream');
+  if (config.num_replicas > 1 && stream.num_replicas === 1) throw apiError('streamReplicasNotSupported');
+  if (config.num_replicas > stream.num_replicas) throw apiError('consumerReplicasExceedsStream');
   if (config.num_replicas < 0) throw apiError('replicasCountCannotBeNegative');
 }
 
@@ -148,10 +151,10 @@ function checkLimits(config: ConsumerConfig, { stream, maxAckPending }: Consumer
 function checkFilters(config: ConsumerConfig): void {
   const { filter_subject = '', filter_subjects = [] } = config;
   if (filter_subject !== '' && filter_subjects.length > 0) throw apiError('consumerDuplicateFilterSubjects');
-  if (filter_subject !== '' && !isFilter(filter_subject)) throw invalidConfig('malformed subject');
+  if (filter_subject !== '' && !isFilter(filter_subject)) throw invalidConfig('invalid subject');
   if (filter_subjects.includes('')) throw apiError('consumerEmptyFilter');
   filter_subjects.forEach((filter, i) => {
-    if (!isFilter(filter)) throw invalidConfig('malformed subject');
+    if (!isFilter(filter)) throw invalidConfig('invalid subject');
     if (filter_subjects.some((other, j) => i !== j && filterCovers(other, filter)))
       throw apiError('consumerOverlappingSubjectFilters');
   });
@@ -225,7 +228,6 @@ const UPDATE_RULES: [keyof ConsumerConfig, string][] = [
   ['replay_policy', 'replay policy can not be updated'],
   ['idle_heartbeat', 'heart beats can not be updated'],
   ['flow_control', 'flow control can not be updated'],
-  ['max_waiting', 'max waiting can not be updated'],
 ];
 
 /** What forbids a consumer to change from one configuration to the other: a text, or null. */
@@ -233,5 +235,5 @@ export function whyNotUpdate(old: ConsumerConfig, next: ConsumerConfig): string 
   for (const [key, refusal] of UPDATE_RULES) if ((old[key] || 0) !== (next[key] || 0)) return refusal;
   if (!old.deliver_subject && next.deliver_subject) return 'can not update pull consumer to push based';
   if (old.deliver_subject && !next.deliver_subject) return 'can not update push consumer to pull based';
-  return null;
+  return (old.max_waiting ?? 0) === (next.max_waiting ?? 0) ? null : 'max waiting can not be updated';
 }

@@ -28,8 +28,6 @@ export interface ConsumerParts {
 
 /** Messages that go out before others get their turn. */
 const BURST_MESSAGES = 512;
-/** How long an ephemeral consumer may be unused unless its configuration says. */
-const UNUSED_MS = 5_000;
 
 /**
  * A view of a stream that remembers what was given and acknowledged.
@@ -106,10 +104,6 @@ export class Consumer implements ConsumerCore {
 
   get broker() {
     return this.owner.surroundings.broker;
-  }
-
-  get durable(): boolean {
-    return Boolean(this.config.durable_name);
   }
 
   get filters(): string[] {
@@ -334,8 +328,7 @@ export class Consumer implements ConsumerCore {
 
   /** How long it may be unused, in ms; 0 is for ever. */
   private get unusedMsMax(): number {
-    const threshold = (this.config.inactive_threshold ?? 0) / 1e6;
-    return threshold > 0 || this.durable ? threshold : UNUSED_MS;
+    return (this.config.inactive_threshold ?? 0) / 1e6;
   }
 
   private get inUse(): boolean {

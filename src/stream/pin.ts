@@ -1,12 +1,13 @@
 import { Alarm } from './alarm.js';
 import type { PullRequest } from './pull-request.js';
 import type { Surroundings } from './surroundings.js';
+import { NEVER } from './time.js';
 
 /** What a priority group shows of itself. */
 export interface PriorityGroupJson {
   group: string;
   pinned_client_id?: string;
-  pinned_ts?: string;
+  pinned_ts: string;
 }
 
 /** Of the clients of a consumer with `pinned_client`, the one that gets all messages as long as it keeps asking. */
@@ -71,7 +72,7 @@ export class Pin {
 
   groups(names: readonly string[] = []): PriorityGroupJson[] {
     return names.map((group) => {
-      if (this.id === '' || group !== this.group) return { group };
+      if (this.id === '' || group !== this.group) return { group, pinned_ts: NEVER };
       return { group, pinned_client_id: this.id, pinned_ts: new Date(this.pinnedMs).toISOString() };
     });
   }

@@ -83,13 +83,13 @@ export class PullOutlet implements Outlet {
       return `409 Exceeded MaxRequestExpires of ${durationText(max_expires)}`;
     if (bytesLimited && max_bytes > 0 && bytesRemaining > max_bytes)
       return `409 Exceeded MaxRequestMaxBytes of ${max_bytes}`;
-    const { minPending, minAckPending, pinId, priority, group } = request;
+    const { minPending, minAckPending, pinId, priority, group, formal } = request;
     if ((minPending !== 0 || minAckPending !== 0) && priority_policy !== 'overflow')
       return '400 Bad Request - Not a Overflow Priority consumer';
     if (pinId !== '' && priority_policy !== 'pinned_client')
       return '400 Bad Request - Not a Pinned Client Priority consumer';
     if (priority < 0 || priority > 9) return '400 Bad Request - Priority must be between 0 and 9';
-    if (priority_policy === 'none') return null;
+    if (priority_policy === 'none' || !formal) return null;
     if (group === '') return '400 Bad Request - Priority Group missing';
     return priority_groups?.includes(group) ? null : '400 Bad Request - Invalid Priority Group';
   }

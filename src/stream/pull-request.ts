@@ -30,6 +30,8 @@ export interface PullRequest {
   readonly expiresMs: number;
   readonly heartbeatMs: number;
   nextHeartbeatMs: number;
+  /** Whether it is of the form that can name a group. */
+  readonly formal: boolean;
   readonly group: string;
   readonly minPending: number;
   readonly minAckPending: number;
@@ -64,6 +66,7 @@ export function readPullRequest(payload: string, reply: Uint8Array, nowMs: numbe
     expiresMs: expires > 0 ? nowMs + expires / 1e6 : Number.POSITIVE_INFINITY,
     heartbeatMs: Math.max(0, idle_heartbeat) / 1e6,
     nextHeartbeatMs: idle_heartbeat > 0 ? nowMs + idle_heartbeat / 1e6 : Number.POSITIVE_INFINITY,
+    formal: said.startsWith('{'),
     group,
     minPending: fields.min_pending ?? 0,
     minAckPending: fields.min_ack_pending ?? 0,

@@ -80,7 +80,7 @@ function tooSmall(config: StreamConfig, origin: StreamConfig): boolean {
 
 function checkTransforms(transforms: TransformConfig[], badSource: ErrorName, badDestination: ErrorName): void {
   for (const { src = '', dest = '' } of transforms) {
-    if (src !== '' && !isFilter(src)) throw apiError(badSource, { err: `malformed subject ${src}` });
+    if (src !== '' && !isFilter(src)) throw apiError(badSource, { err: `invalid subject ${src}` });
     try {
       new SubjectTransform(src, dest);
     } catch (error) {

@@ -182,8 +182,7 @@ function checkTransforms(config: StreamConfig, pedantic: boolean): void {
   const { subject_transform: transform, republish, subjects = [] } = config;
   if (transform !== undefined) {
     const { src = '', dest = '' } = transform;
-    if (src !== '' && !isFilter(src))
-      throw apiError('streamTransformInvalidSource', { err: `malformed subject ${src}` });
+    if (src !== '' && !isFilter(src)) throw apiError('streamTransformInvalidSource', { err: `invalid subject ${src}` });
     const err = transformMistake(src, dest);
     if (err !== null) throw apiError('streamTransformInvalidDestination', { err });
   }

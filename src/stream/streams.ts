@@ -21,6 +21,7 @@ export interface StreamsParts {
   clock: Clock;
   logger: Logger;
   random: () => number;
+  serverName: string;
   domain: string;
   limits: StreamLimits;
   /** A store for a stream of this configuration. */
@@ -43,6 +44,7 @@ export class Streams implements Surroundings {
   readonly broker: Account;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly serverName: string;
   readonly domain: string;
   readonly limits: StreamLimits;
   private readonly random: () => number;
@@ -55,7 +57,8 @@ export class Streams implements Surroundings {
   /** Names of streams that are being made. */
   private readonly making = new Map<string, StreamConfig>();
 
-  constructor({ broker, clock, logger, random, domain, limits, newStore }: StreamsParts) {
+  constructor({ broker, clock, logger, random, serverName, domain, limits, newStore }: StreamsParts) {
+    this.serverName = serverName;
     this.broker = broker;
     this.clock = clock;
     this.logger = logger;

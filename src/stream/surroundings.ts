@@ -8,6 +8,8 @@ export interface Surroundings {
   readonly logger: Logger;
   /** The account whose messages they take and give. */
   readonly broker: Account;
+  /** Of the server, that leads all its streams. */
+  readonly serverName: string;
   /** Empty without one. */
   readonly domain: string;
   /** Whether as much as may be is stored. */

@@ -30,9 +30,9 @@ export class SubjectTransform {
     this.source = source === '' ? '>' : source;
     this.destination = destination === '' ? '>' : destination;
     this.random = random;
-    if (!isFilter(this.source)) throw new TransformMistake(`malformed subject ${source}`);
+    if (!isFilter(this.source)) throw new TransformMistake(`invalid subject ${source}`);
     const tokens = splitTokens(this.destination);
-    if (tokens.some((token) => token === '')) throw new TransformMistake(`malformed subject ${destination}`);
+    if (tokens.some((token) => token === '')) throw new TransformMistake(`invalid subject ${destination}`);
     const from = this.source.split('.');
     const wildcards = from.flatMap((token, index) => (token === '*' ? [index] : []));
     this.tail = tokens.at(-1) === '>';
