@@ -26,8 +26,24 @@ export interface AuthorizationSettings {
   users: readonly UserSettings[];
   /** The user that a client without credentials is taken for. */
   noAuthUser?: string;
+  /** A service that is asked about everybody but the users that it names. */
+  callout?: CalloutSettings;
   /** Who says nothing is in `$G`, since all the users there are belong to the system. */
   openGlobal?: boolean;
+}
+
+/** Whom to ask about who comes in. */
+export interface CalloutSettings {
+  /** A public account key: it signs the answers. */
+  issuer: string;
+  /** Where the service is. */
+  account: string;
+  /** Users that the server itself knows. */
+  users: readonly string[];
+  /** Accounts whose users are asked about; empty is all. */
+  accounts: readonly string[];
+  /** A public curve key to encrypt requests for; empty is none. */
+  xkey: string;
 }
 
 interface User extends UserSettings {

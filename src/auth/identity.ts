@@ -29,6 +29,8 @@ export interface IdentityClaims {
   issuer: string;
   name: string;
   tags: readonly string[];
+  /** Seconds since the epoch. */
+  issuedAt: number;
 }
 
 /** Where clients are whom nothing puts elsewhere. */

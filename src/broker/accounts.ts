@@ -70,7 +70,17 @@ export class Accounts {
   linkAll(): void {
     for (const entry of this.entries.values()) {
       for (const link of entry.imports) link.end();
-      entry.imports = entry.settings.imports.flatMap((settings) => this.link(entry, settings));
+      entry.imports = entry.settings.imports.flatMap((settings) => this.linkOne(entry, settings));
+    }
+  }
+
+  /** Makes the imports of one account anew, and those of others from it. */
+  link(name: string): void {
+    for (const entry of this.entries.values()) {
+      const { imports } = entry.settings;
+      if (entry.account.name !== name && !imports.some(({ account }) => account === name)) continue;
+      for (const link of entry.imports) link.end();
+      entry.imports = imports.flatMap((settings) => this.linkOne(entry, settings));
     }
   }
 
@@ -83,7 +93,7 @@ export class Accounts {
     return entry;
   }
 
-  private link(to: Entry, settings: ImportSettings): (StreamImport | ServiceImport)[] {
+  private linkOne(to: Entry, settings: ImportSettings): (StreamImport | ServiceImport)[] {
     const from = this.entries.get(settings.account);
     const offered = from && exportFor(from.settings.exports, settings, to.settings.name);
     if (from === undefined || offered === undefined) return [];

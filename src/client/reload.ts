@@ -21,15 +21,20 @@ export function reloadLimits(door: ClientDoor, limits: ClientLimits): number {
  */
 export async function reauthenticate(door: ClientDoor, before: Authentication): Promise<void> {
   for (const session of [...door.sessions.values()]) {
-    const { identity: present, options, transport } = session;
+    const { identity: present, transport } = session;
     const entrance = door.entranceOf(transport);
     if (!session.sentConnect && !entrance.authRequired) continue;
     const known = present === null || entrance !== door ? undefined : door.authenticator.knownFrom(before, present);
-    const verdict = known ?? entrance.authenticate(options, session);
-    // Only a promise is waited for, one at a time: bcrypt takes long, and passwords of clients that come in are checked meanwhile.
-    const identity = verdict instanceof Promise ? await verdict : verdict;
-    if (session.closedReason === null) settle(session, identity);
+    await askAgain(door, session, known);
   }
+}
+
+/** Asks who a client is, unless it is `known`, and lets it go on as that, or go. */
+export async function askAgain(door: ClientDoor, session: ClientSession, known?: Identity): Promise<void> {
+  const verdict = known ?? door.entranceOf(session.transport).authenticate(session.options, session);
+  // Only a promise is waited for, one at a time: bcrypt takes long, and passwords of clients that come in are checked meanwhile.
+  const identity = verdict instanceof Promise ? await verdict : verdict;
+  if (session.closedReason === null) settle(session, identity);
 }
 
 function settle(session: ClientSession, identity: Identity | null): void {

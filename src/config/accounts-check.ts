@@ -34,7 +34,7 @@ export function settleAccounts(draft: Draft): void {
     );
   const global = { ...accountOptions(GLOBAL_ACCOUNT), mappings: draft.mappings };
   const own = byName.has(SYSTEM_ACCOUNT) ? [] : [accountOptions(SYSTEM_ACCOUNT)];
-  options.accounts = [global, ...own, ...listed];
+  options.accounts = [global, ...(options.operator === null ? own : []), ...listed];
   // Where all users are the system's, everybody else is as if there were no users.
   const onlySystem = accounts.length === 1 && accounts[0].name === system && !draft.authorizationSet;
   if (onlySystem && options.authorization.noAuthUser === undefined && options.operator === null)

@@ -2,6 +2,7 @@ import type { MappingSettings } from '../broker/account-settings.js';
 import type { AccountDraft } from './account-draft.js';
 import type { ConfigValue } from './grammar.js';
 import type { Apply } from './key-table.js';
+import type { OperatorDraft } from './operator-draft.js';
 import type { Options } from './options.js';
 import { type Place, placeText } from './place.js';
 import type { Read } from './values.js';
@@ -17,6 +18,8 @@ export interface Draft {
   authTimeoutSet: boolean;
   /** Whether there is an `authorization` block. */
   authorizationSet: boolean;
+  operator: OperatorDraft;
+  systemAccountSet: boolean;
   /** Accounts as their blocks say them. */
   accounts: AccountDraft[];
   /** Mappings of the account of those whom nothing puts elsewhere. */

@@ -7,6 +7,8 @@ import { digestOf } from './digest.js';
 import type { Draft } from './draft.js';
 import { parseConfig } from './grammar.js';
 import { readBlock } from './key-table.js';
+import { settleOperator } from './operator-block.js';
+import { emptyOperator } from './operator-draft.js';
 import { defaultOptions, type Options } from './options.js';
 import { settleAttachments } from './plugins-block.js';
 import { TOP_LEVEL } from './top-level.js';
@@ -27,6 +29,8 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
     attachments: [],
     authTimeoutSet: false,
     authorizationSet: false,
+    operator: emptyOperator(),
+    systemAccountSet: false,
     accounts: [],
     mappings: [],
     usersListed: false,
@@ -36,6 +40,7 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
   if (file !== undefined) readConfigFile(draft, file, env);
   applyArguments(draft, given);
   settleTimeouts(draft);
+  settleOperator(draft);
   settleAccounts(draft);
   await settleAttachments(draft);
   const mistake = settleWebSocketLogin(draft) ?? whyInvalid(draft);

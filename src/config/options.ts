@@ -27,6 +27,33 @@ export function accountOptions(name: string): AccountOptions {
   return { ...emptyAccount(name), nkey: '', jetstream: null };
 }
 
+/** Where the JWTs of accounts come from. */
+export type ResolverOptions =
+  | { kind: 'memory' }
+  | { kind: 'url'; url: string; timeoutMs: number }
+  | {
+      kind: 'directory';
+      folder: string;
+      mayDelete: boolean;
+      deleteForGood: boolean;
+      /** 0 is no limit. */
+      accountsMax: number;
+      timeoutMs: number;
+    };
+
+export interface OperatorOptions {
+  /** Public keys that sign for accounts. */
+  trustedKeys: string[];
+  /** The operators' own JWTs. */
+  tokens: string[];
+  resolver: ResolverOptions;
+  preload: [account: string, token: string][];
+  /** Accounts that may be used; null is all. */
+  pinnedAccounts: string[] | null;
+  /** The JWT of who shows none; empty is nobody. */
+  defaultSentinel: string;
+}
+
 /** A `tls` block. Its files are read when the configuration is. */
 export interface TlsOptions extends TlsSettings {
   timeoutMs: number;
@@ -111,7 +138,8 @@ export interface Options {
   /** All accounts, also those that are always there. */
   accounts: AccountOptions[];
   systemAccount: string;
-  operator: null;
+  /** Whom to believe about accounts, where they are not in the configuration. */
+  operator: OperatorOptions | null;
   authTimeoutMs: number;
   tls: TlsOptions | null;
   /** Whether clients may come without TLS though there is TLS. */

@@ -49,7 +49,7 @@ const RULES: Rules = {
   authorization: live('', () => 'authorization users'),
   accounts: live('', () => 'accounts'),
   systemAccount: fixed('SystemAccount'),
-  operator: silent('TrustedOperators'),
+  operator: fixed('TrustedOperators'),
   authTimeoutMs: live('', (ms: number) => `authorization timeout = ${ms / 1000}`),
   tls: live('', (tls: unknown) => `tls = ${tls === null ? 'disabled' : 'enabled'}`),
   allowNonTls: fixed('AllowNonTLS'),

@@ -5,8 +5,8 @@ import { type Draft, logOption, option, warnAboutSeconds } from './draft.js';
 import type { ConfigValue } from './grammar.js';
 import { readJetStream } from './jetstream-block.js';
 import { type Apply, type KeyTable, keys, unsupported } from './key-table.js';
+import { OPERATOR_KEYS } from './operator-block.js';
 import { defaultOptions, type Options } from './options.js';
-
 import { readPeer } from './peer-blocks.js';
 import { configError, placeText } from './place.js';
 import { readPlugins } from './plugins-block.js';
@@ -141,7 +141,10 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     'mappings|maps': (draft, value, key) => {
       draft.mappings = readMappings(value, key);
     },
-    'system_account|system': option('systemAccount', text),
+    'system_account|system': (draft, value, key) => {
+      draft.options.systemAccount = text(value, key);
+      draft.systemAccountSet = true;
+    },
     no_auth_user: ({ options }, value, key) => {
       options.authorization = { ...options.authorization, noAuthUser: text(value, key) };
     },
@@ -183,11 +186,12 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     'store_dir|storedir': option('storeDir', text),
     plugins: readPlugins,
   }),
+  ...OPERATOR_KEYS,
   ...withoutEffect({
     'connect_error_reports|reconnect_error_reports|prof_block_rate': count,
     'disable_sublist_cache|no_sublist_cache|trace_headers|no_system_account|no_system|no_sys_acc': flag,
   }),
   ...unsupported<Draft>(
-    'default_sentinel syslog remote_syslog prof_port proxy_protocol ocsp write_timeout default_js_domain operator operators roots root root_operators root_operator resolver account_resolver accounts_resolver resolver_tls resolver_preload resolver_pinned_accounts trusted trusted_keys feature_flags ocsp_cache proxies',
+    'syslog remote_syslog prof_port proxy_protocol ocsp write_timeout default_js_domain resolver_tls feature_flags ocsp_cache proxies',
   ),
 };

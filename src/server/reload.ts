@@ -3,6 +3,7 @@ import { reauthenticate, reloadLimits } from '../client/reload.js';
 import type { Options, WebSocketOptions } from '../config/options.js';
 import { planReload, type ReloadPlan } from '../config/reload-plan.js';
 import type { DeclaredPlugins } from '../host/declared-plugins.js';
+import { authenticationOf } from './authentication.js';
 import { clientTls } from './client-tls.js';
 import { limitsOf } from './limits.js';
 import type { ServerParts } from './server-parts.js';
@@ -69,11 +70,11 @@ export async function reload(
 }
 
 function swapAuthenticators(
-  { door, options }: ServerParts,
+  { door, options, operator, clock }: ServerParts,
   websocket: WebSocketDoor | null,
   next: WebSocketOptions | null,
 ): void {
-  door.authenticator = new Authenticator(options.authorization);
+  door.authenticator = authenticationOf(options, operator, () => clock.nowMs());
   if (websocket === null) return;
   const own = next?.authorization ?? null;
   void websocket.entrance.authenticator?.close();

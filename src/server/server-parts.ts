@@ -7,6 +7,7 @@ import type { InfoState, ServerIdentity } from '../client/info.js';
 import type { Options } from '../config/options.js';
 import type { PluginHost } from '../host/plugin-host.js';
 import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
+import type { OperatorAccounts } from './operator-accounts.js';
 
 /** What a server is made of, for those who wire a part of it. */
 export interface ServerParts {
@@ -16,6 +17,8 @@ export interface ServerParts {
   readonly identity: ServerIdentity;
   readonly accounts: Accounts;
   readonly account: Account;
+  /** Null where accounts are in the configuration. */
+  readonly operator: OperatorAccounts | null;
   readonly host: PluginHost;
   readonly door: ClientDoor;
   /** Null without streams. */

@@ -1,4 +1,5 @@
-import { Authenticator, isBcrypt } from '../auth/authenticator.js';
+import type { AccountClaims } from '../auth/account-claims.js';
+import { isBcrypt } from '../auth/authenticator.js';
 import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
@@ -8,6 +9,7 @@ import type { Account } from '../broker/account.js';
 import { Accounts } from '../broker/accounts.js';
 import { ClosedReason } from '../client/closed-reason.js';
 import { ClientDoor } from '../client/door.js';
+import { enforceAccount } from '../client/enforce.js';
 import { InfoBuilder, type InfoState, type ServerIdentity } from '../client/info.js';
 import { defaultOptions, type Options } from '../config/options.js';
 import { splitAddress } from '../config/validate.js';
@@ -16,10 +18,12 @@ import { PluginApi } from '../host/plugin-api.js';
 import { PluginHost } from '../host/plugin-host.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { ApiResponder } from './api-responder.js';
+import { authenticationOf } from './authentication.js';
 import { clientTls } from './client-tls.js';
 import { seeClientsOff } from './lame-duck.js';
 import { limitsOf } from './limits.js';
 import { Listeners } from './listeners.js';
+import { OperatorAccounts } from './operator-accounts.js';
 import { openPluginStore } from './plugin-store.js';
 import type { ListenUrls } from './ports-file.js';
 import { newServerId } from './server-id.js';
@@ -53,6 +57,7 @@ export class Server implements ServerParts {
   readonly identity: ServerIdentity;
   readonly accounts: Accounts;
   readonly account: Account;
+  operator: OperatorAccounts | null = null;
   readonly host: PluginHost;
   readonly door: ClientDoor;
   readonly startedMs: number;
@@ -83,13 +88,14 @@ export class Server implements ServerParts {
     this.accounts = new Accounts({ clock, random, plugins: (name) => (name === GLOBAL_ACCOUNT ? this.host : null) });
     this.accounts.apply(this.options.accounts);
     this.account = this.accounts.get(GLOBAL_ACCOUNT)!;
+    this.operator = this.makeOperator();
     this.door = new ClientDoor({
       clock,
       logger,
       random,
       flushQueue: new FlushQueue(() => clock.monotonicNs()),
       accounts: this.accounts,
-      authenticator: new Authenticator(this.options.authorization),
+      authenticator: authenticationOf(this.options, this.operator, () => clock.nowMs()),
       info: new InfoBuilder(this.identity, this.infoState),
       limits: limitsOf(this.options),
       tracedBytesMax: this.options.log.tracedBytesMax,
@@ -228,6 +234,13 @@ export class Server implements ServerParts {
     if (options.configFile !== '')
       logger.info(`Using configuration file: ${options.configFile} (${options.configDigest})`);
     for (const notice of options.notices) logger.warn(notice);
+  }
+
+  private makeOperator(): OperatorAccounts | null {
+    const { options, accounts, clock, logger } = this;
+    if (options.operator === null) return null;
+    const onChanged = (claims: AccountClaims) => void enforceAccount(this.door, claims);
+    return new OperatorAccounts(options.operator, { accounts, clock, logger, onChanged });
   }
 
   private makeInfoState(): InfoState {

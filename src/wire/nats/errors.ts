@@ -3,6 +3,8 @@ export const ErrorText = {
   unknownOperation: 'Unknown Protocol Operation',
   authorizationViolation: 'Authorization Violation',
   authenticationTimeout: 'Authentication Timeout',
+  authenticationRevoked: 'User Authentication Revoked',
+  accountExpired: 'Account Authentication Expired',
   authenticationExpired: 'User Authentication Expired',
   failedAccountRegistration: 'Failed Account Registration',
   maximumAccountConnections: 'maximum account active connections exceeded',

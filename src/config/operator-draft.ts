@@ -1,0 +1,21 @@
+import type { Claims } from '../auth/jwt.js';
+import type { ResolverOptions } from './options.js';
+
+/** What the file says about operators, before it is known whether it goes together. */
+export interface OperatorDraft {
+  operators: Claims[];
+  trustedKeys: string[];
+  resolver: ResolverOptions | null;
+  preload: [account: string, token: string][];
+  pinnedAccounts: string[] | null;
+  defaultSentinel: string;
+}
+
+export const emptyOperator = (): OperatorDraft => ({
+  operators: [],
+  trustedKeys: [],
+  resolver: null,
+  preload: [],
+  pinnedAccounts: null,
+  defaultSentinel: '',
+});

@@ -1,0 +1,131 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isKey } from '../auth/nkey.js';
+import { Failure } from '../base/failure.js';
+import type { ResolverOptions } from '../config/options.js';
+
+/** Where the JWTs of accounts are. */
+export interface AccountStore {
+  readonly kind: ResolverOptions['kind'];
+  /** The JWT of an account; null when there is none. A promise that rejects says that nobody knows. */
+  fetch(account: string): string | null | Promise<string | null>;
+  /** Throws a `Failure` when nothing can be kept. */
+  save(account: string, token: string): void;
+  /** Public keys of the accounts that are there. */
+  list(): string[];
+  /** Throws a `Failure` when nothing may be deleted. */
+  delete(account: string): void;
+}
+
+export function accountStore(options: ResolverOptions): AccountStore {
+  if (options.kind === 'url') return new UrlStore(options);
+  return options.kind === 'directory' ? new DirectoryStore(options) : new MemoryStore();
+}
+
+class MemoryStore implements AccountStore {
+  readonly kind = 'memory';
+  private readonly tokens = new Map<string, string>();
+
+  fetch(account: string): string | null {
+    return this.tokens.get(account) ?? null;
+  }
+
+  save(account: string, token: string): void {
+    this.tokens.set(account, token);
+  }
+
+  list(): string[] {
+    return [...this.tokens.keys()];
+  }
+
+  delete(): void {
+    throw new Failure('accounts-kept', 'delete must be enabled in server config');
+  }
+}
+
+/** A server that answers `GET <url><account>`. */
+class UrlStore implements AccountStore {
+  readonly kind = 'url';
+  private readonly url: string;
+  private readonly timeoutMs: number;
+  /** What was told since, which counts more. */
+  private readonly updated = new MemoryStore();
+
+  constructor({ url, timeoutMs }: Extract<ResolverOptions, { kind: 'url' }>) {
+    this.url = url.endsWith('/') ? url : `${url}/`;
+    this.timeoutMs = timeoutMs;
+  }
+
+  fetch(account: string): string | null | Promise<string | null> {
+    return this.updated.fetch(account) ?? this.get(account);
+  }
+
+  save(account: string, token: string): void {
+    this.updated.save(account, token);
+  }
+
+  list(): string[] {
+    return [];
+  }
+
+  delete(): void {
+    this.updated.delete();
+  }
+
+  private async get(account: string): Promise<string | null> {
+    const answer = await fetch(this.url + account, { signal: AbortSignal.timeout(this.timeoutMs) });
+    if (answer.status === 404) return null;
+    if (!answer.ok) throw new Failure('account-fetch', `could not fetch <${this.url}>: ${answer.status}`);
+    return (await answer.text()).trim();
+  }
+}
+
+/** A folder with a file for each account. */
+class DirectoryStore implements AccountStore {
+  readonly kind = 'directory';
+  private readonly options: Extract<ResolverOptions, { kind: 'directory' }>;
+
+  constructor(options: Extract<ResolverOptions, { kind: 'directory' }>) {
+    this.options = options;
+    mkdirSync(options.folder, { recursive: true });
+  }
+
+  fetch(account: string): string | null {
+    if (!isKey('account', account)) return null;
+    try {
+      return readFileSync(this.path(account), 'utf8').trim();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+  }
+
+  save(account: string, token: string): void {
+    const { accountsMax } = this.options;
+    if (accountsMax > 0 && this.fetch(account) === null && this.list().length >= accountsMax)
+      throw new Failure('accounts-full', 'jwt store is full');
+    // A file is there as a whole or not at all.
+    const path = this.path(account);
+    writeFileSync(`${path}.new`, token, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+
+  list(): string[] {
+    return readdirSync(this.options.folder)
+      .filter((name) => name.endsWith('.jwt'))
+      .map((name) => name.slice(0, -4))
+      .filter((name) => isKey('account', name));
+  }
+
+  delete(account: string): void {
+    const { mayDelete, deleteForGood } = this.options;
+    if (!mayDelete) throw new Failure('accounts-kept', 'delete must be enabled in server config');
+    const path = this.path(account);
+    if (deleteForGood) unlinkSync(path);
+    else renameSync(path, `${path}.deleted`);
+  }
+
+  private path(account: string): string {
+    return join(this.options.folder, `${account}.jwt`);
+  }
+}
