@@ -74,10 +74,6 @@ export class Guest {
   }
 }
 
-export function bundled(plugin: string): PreparedModule {
-  return prepareModule(readFileSync(join(root, 'dist', 'plugins', `${plugin}.wasm`)));
-}
-
 type Compile = (request: { folder: string; outFile?: string }) => Promise<{ bytes: number; outFile: string }>;
 
 export async function compiler(): Promise<Compile> {

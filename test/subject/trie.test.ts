@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { filterCovers, isFilter, isFilterBytes, isLiteralSubject, isLiteralSubjectBytes } from '../../src/subject/subject.js';
+import {
+  filterCovers,
+  isFilter,
+  isFilterBytes,
+  isLiteralSubject,
+  isLiteralSubjectBytes,
+} from '../../src/subject/subject.js';
 import { SubjectTrie } from '../../src/subject/trie.js';
 
 class Entry {
@@ -20,26 +26,31 @@ const filter = fc
 describe('subject trie', () => {
   it('agrees with matching filter by filter, also after removals (property)', () => {
     fc.assert(
-      fc.property(fc.array(filter, { maxLength: 40 }), fc.array(subject, { maxLength: 20 }), fc.nat(), (filters, subjects, seed) => {
-        const trie = new SubjectTrie<Entry>();
-        const entries = filters.map((text) => new Entry(text));
-        for (const entry of entries) trie.insert(Buffer.from(entry.filter), entry);
-        const kept = entries.filter((entry, i) => {
-          if ((seed + i) % 3 !== 0) return true;
-          expect(trie.remove(Buffer.from(entry.filter), entry)).toBe(true);
-          return false;
-        });
-        expect(trie.size).toBe(kept.length);
-        for (const text of subjects) {
-          const found: Entry[] = [];
-          trie.match(Buffer.from(text), 0, text.length, found);
-          const expected = kept.filter((entry) => filterCovers(entry.filter, text)).map((entry) => entry.filter);
-          expect(found.map((entry) => entry.filter).sort()).toEqual(expected.sort());
-        }
-        const all: string[] = [];
-        trie.forEach((entry) => all.push(entry.filter));
-        expect(all.sort()).toEqual(kept.map((entry) => entry.filter).sort());
-      }),
+      fc.property(
+        fc.array(filter, { maxLength: 40 }),
+        fc.array(subject, { maxLength: 20 }),
+        fc.nat(),
+        (filters, subjects, seed) => {
+          const trie = new SubjectTrie<Entry>();
+          const entries = filters.map((text) => new Entry(text));
+          for (const entry of entries) trie.insert(Buffer.from(entry.filter), entry);
+          const kept = entries.filter((entry, i) => {
+            if ((seed + i) % 3 !== 0) return true;
+            expect(trie.remove(Buffer.from(entry.filter), entry)).toBe(true);
+            return false;
+          });
+          expect(trie.size).toBe(kept.length);
+          for (const text of subjects) {
+            const found: Entry[] = [];
+            trie.match(Buffer.from(text), 0, text.length, found);
+            const expected = kept.filter((entry) => filterCovers(entry.filter, text)).map((entry) => entry.filter);
+            expect(found.map((entry) => entry.filter).sort()).toEqual(expected.sort());
+          }
+          const all: string[] = [];
+          trie.forEach((entry) => void all.push(entry.filter));
+          expect(all.sort()).toEqual(kept.map((entry) => entry.filter).sort());
+        },
+      ),
     );
   });
 
