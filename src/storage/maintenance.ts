@@ -105,8 +105,9 @@ export class Maintenance {
 
   /** Writes these segments anew, whatever they hold, and overwrites what they held before. */
   async erase(segment: Segment): Promise<void> {
-    while (this.holds > 0) await new Promise<void>((resolve) => this.onRelease.push(resolve));
-    await this.settled();
+    while (this.holds > 0 || this.round !== null) {
+      await (this.round ?? new Promise<void>((resolve) => this.onRelease.push(resolve)));
+    }
     const retired = this.retired.find((each) => each.segment === segment);
     if (retired) retired.erase = true;
     else this.forced.add(segment);
