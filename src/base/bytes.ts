@@ -63,6 +63,46 @@ export function copyWords(target: DataView, at: number, source: DataView, start:
   for (let i = 0; i < length; i += 4) target.setInt32(at + i, source.getInt32(start + i, true), true);
 }
 
+/** Bytes, and the same as words. */
+interface Viewed {
+  readonly bytes: Uint8Array;
+  readonly words: DataView;
+}
+
+/** From here on the engine's own copy is faster, which takes 30 ns however few the bytes are (bench/micro/sandbox.ts). */
+const ENGINE_COPIES_FROM = 224;
+
+/** Copies exactly `length` bytes: between memories that are not both the arena. */
+export function copyBytes(target: Viewed, at: number, source: Viewed, start: number, length: number): void {
+  if (length >= ENGINE_COPIES_FROM) target.bytes.set(source.bytes.subarray(start, start + length), at);
+  else if (length >= 8) copyDoubles(target.words, at, source.words, start, length);
+  else for (let i = 0; i < length; i++) target.bytes[at + i] = source.bytes[start + i];
+}
+
+/**
+ * Eight bytes at a time as the doubles that they spell, and the last eight once more. The engine may change the bits of a double that is no number, so
+ * those go as two integers.
+ */
+function copyDoubles(target: DataView, at: number, source: DataView, start: number, length: number): void {
+  let i = 0;
+  for (const last = length - 16; i <= last; i += 16) {
+    const one = source.getFloat64(start + i, true);
+    const other = source.getFloat64(start + i + 8, true);
+    if (Number.isNaN(one + other)) copyIntegers(target, at + i, source, start + i, 16);
+    else {
+      target.setFloat64(at + i, one, true);
+      target.setFloat64(at + i + 8, other, true);
+    }
+  }
+  if (length - i > 8) copyIntegers(target, at + i, source, start + i, 8);
+  if (i < length) copyIntegers(target, at + length - 8, source, start + length - 8, 8);
+}
+
+/** Copies a multiple of four bytes. */
+export function copyIntegers(target: DataView, at: number, source: DataView, start: number, length: number): void {
+  for (let i = 0; i < length; i += 4) target.setInt32(at + i, source.getInt32(start + i, true), true);
+}
+
 /** Writes what `packWords` made, up to `WORD_SLACK_BYTES` more than the bytes it was made of. */
 export function writeWords(target: DataView, at: number, words: Int32Array): void {
   for (let i = 0; i < words.length; i++) target.setInt32(at + i * 4, words[i], true);

@@ -1,6 +1,6 @@
 import { rangesEqual, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
-import { ChainOutcome } from '../host/chain.js';
+import { type Chain, ChainOutcome } from '../host/chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
 import { composeMessage, type Message } from '../message/message.js';
@@ -272,7 +272,7 @@ export class Account {
         delivered = this.deliver(route, message, publisher);
         break;
       case ChainOutcome.replace:
-        delivered = this.deliverReplaced(message, chain.replaced, publisher);
+        delivered = this.deliverReplaced(chain, message, publisher);
         break;
       case ChainOutcome.reject:
         this.reject(message, publisher, chain.rejectCode, chain.rejectText);
@@ -284,8 +284,16 @@ export class Account {
     return delivered;
   }
 
+  private deliverReplaced(chain: Chain, message: Message, publisher: Publisher | null): number {
+    // Delivering may lead to messages that run through the same chain.
+    const { replaced } = chain;
+    const delivered = this.deliverIfPermitted(message, replaced, publisher);
+    chain.release(replaced);
+    return delivered;
+  }
+
   /** A plugin may not send a publisher's message where the publisher may not send it. */
-  private deliverReplaced(message: Message, replaced: Message, publisher: Publisher | null): number {
+  private deliverIfPermitted(message: Message, replaced: Message, publisher: Publisher | null): number {
     const route = this.routeOf(replaced);
     if (publisher === null || sameSubject(message, replaced) || this.permits(route, replaced, publisher)) {
       return this.deliver(route, replaced, publisher);

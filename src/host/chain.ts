@@ -1,9 +1,10 @@
-import { composeMessage, Message } from '../message/message.js';
+import { Message } from '../message/message.js';
 import { Verdict } from '../sandbox/abi.js';
 import type { Fault } from '../sandbox/fault.js';
 import { FAULT } from '../sandbox/instance.js';
-import type { Outbox, Range } from '../sandbox/outbox.js';
+import type { Outbox } from '../sandbox/outbox.js';
 import type { Attachment } from './attachment.js';
+import { composeReplaced, releaseReplaced } from './composer.js';
 import { deadLetter } from './dead-letter.js';
 import type { Effects } from './effects.js';
 import { isHeaderBlock, singleLine } from './headers.js';
@@ -20,7 +21,7 @@ const REJECT_CHARACTERS_MAX = 250;
 /** The attachments that match one subject, in order. Runs synchronously; a message that passes costs no allocation. */
 export class Chain {
   readonly attachments: readonly Attachment[];
-  /** The message as the plugins left it, after `replace`; valid until the next run. */
+  /** The message as the plugins left it, after `replace`. Whoever delivered it hands it to `release`. */
   replaced = new Message();
   /** After `reject`. */
   rejectCode = 0;
@@ -50,15 +51,20 @@ export class Chain {
         continue;
       }
       const next = this.apply(attachment, current, verdict);
-      if (typeof next === 'number') {
-        if (next !== ChainOutcome.pass) return next;
-        break; // bypass-chain: the message goes on past the rest.
-      }
+      // bypass-chain: the message goes on past the rest.
+      if (next === ChainOutcome.pass) break;
+      if (next !== current && current !== message) releaseReplaced(current);
+      if (typeof next === 'number') return next;
       current = next;
     }
     if (current === message) return ChainOutcome.pass;
     this.replaced = current;
     return ChainOutcome.replace;
+  }
+
+  /** Takes `replaced` back after its delivery: its bytes are used for another. One that never comes back is lost to the collector. */
+  release(replaced: Message): void {
+    releaseReplaced(replaced);
   }
 
   /** Many plugins that each keep to their budget can still hold everyone up together. */
@@ -82,6 +88,7 @@ export class Chain {
     const fault: Fault | null =
       typeof made === 'string' ? { cause: 'output', text: made } : this.effects.apply(attachment, message, outbox);
     if (fault !== null || typeof made === 'string') {
+      if (typeof made !== 'string' && made !== message) releaseReplaced(made);
       attachment.fail(fault!);
       return this.onFault(attachment, message);
     }
@@ -116,17 +123,12 @@ export class Chain {
     if (stage === 'deliver' && outbox.subject !== null) return 'at the stage "deliver" a message keeps its subject';
     const problem = this.whyNotReplace(outbox);
     if (problem !== null) return problem;
-    const take = (range: Range | null, start: number, end: number) =>
-      range === null ? message.bytes.subarray(start, end) : outbox.bytes.subarray(range.start, range.end);
-    const subject = take(outbox.subject, message.subjectStart, message.subjectEnd);
-    const reply = take(outbox.reply, message.replyStart, message.replyEnd);
-    const headers = take(outbox.headers, message.headersStart, message.payloadStart);
-    const payload = take(outbox.payload, message.payloadStart, message.payloadEnd);
     const limit = this.effects.payloadBytesMax();
-    if (headers.length + payload.length > limit) {
-      return `the new message has ${headers.length + payload.length} bytes; at most ${limit} are allowed`;
-    }
-    return composeMessage({ subject, reply, headers, payload }, message.hops);
+    const made = composeReplaced(message, outbox);
+    const bytes = made.payloadEnd - made.headersStart;
+    if (bytes <= limit) return made;
+    releaseReplaced(made);
+    return `the new message has ${bytes} bytes; at most ${limit} are allowed`;
   }
 
   private whyNotReplace({ bytes, subject, reply, headers }: Outbox): string | null {

@@ -1,4 +1,4 @@
-import { textOf } from '../base/bytes.js';
+import { textOf, wordsOf } from '../base/bytes.js';
 import { RECORD_HEAD_BYTES, RecordKind } from './abi.js';
 import type { GuestMemory } from './guest-memory.js';
 
@@ -44,6 +44,8 @@ const NO_METRICS: MetricRecord[] = [];
  */
 export class Outbox {
   bytes: Uint8Array = new Uint8Array(0);
+  /** The same bytes. */
+  words: DataView = wordsOf(this.bytes);
   subject: Range | null = null;
   reply: Range | null = null;
   headers: Range | null = null;
@@ -80,6 +82,7 @@ export class Outbox {
   /** Reads the records in `memory[start, end)`, `start` a multiple of 4. Returns what is wrong, or null. */
   read(memory: GuestMemory, start: number, end: number): string | null {
     this.bytes = memory.bytes;
+    this.words = memory.words;
     this.isEmpty = false;
     const view = memory.words;
     let at = start;
