@@ -48,7 +48,7 @@ export function parseNumber(start: usize, end: usize): f64 {
 // @ts-ignore: decorator
 @inline
 function digitsAt(at: usize, count: usize): u32 {
-  let digits = (load<u64>(at) ^ 0x3030303030303030) << (<u64>(8 - count) << 3);
+  let digits = (load<u64>(at) ^ 0x3030303030303030) << ((8 - <u64>count) << 3);
   digits = (digits * 2561) >> 8;
   digits = ((digits & 0x00ff00ff00ff00ff) * 6553601) >> 16;
   return <u32>(((digits & 0x0000ffff0000ffff) * 42949672960001) >> 32);
