@@ -1,9 +1,10 @@
 import type { CheckpointContent, SegmentContent } from './checkpoint.js';
 import type { Ledger } from './ledger.js';
-import { StoredMessage } from './message-log.js';
+import { type LogDamage, StoredMessage } from './message-log.js';
 import { recordSequence, recordTimeMs, recordTimeNs } from './record.js';
+import { type Recovery, segmentPath } from './recovery.js';
 import { forEachRemoved } from './removal-record.js';
-import type { Segment } from './segment.js';
+import { Segment } from './segment.js';
 import type { SegmentFile } from './segment-file.js';
 import { HEADER_BYTES } from './segment-header.js';
 import {
@@ -80,6 +81,32 @@ export function durablePlaces(content: CheckpointContent | null): Map<number, nu
     places.set(id, frameStarts.length > 0 ? fileBytes : HEADER_BYTES + recordBytes);
   }
   return places;
+}
+
+/** Segments of a checkpoint whose files are gone, with messages that nobody removed. */
+export function lostSegments(
+  content: CheckpointContent | null,
+  found: FoundSegment[],
+  recovery: Recovery,
+  folder: string,
+): LogDamage[] {
+  const ids = new Set(found.map(({ segment }) => segment.id));
+  return (content?.segments ?? [])
+    .filter((each) => each.messages > 0 && !ids.has(each.id) && !recovery.isAllRemoved(segmentOf(each)))
+    .map(({ id, base, last, fileBytes }) => ({
+      file: segmentPath(folder, id),
+      offset: 0,
+      bytes: fileBytes,
+      firstSequence: base,
+      lastSequence: last,
+    }));
+}
+
+function segmentOf(content: SegmentContent): Segment {
+  const segment = new Segment(content.id, content.base);
+  segment.last = content.last;
+  segment.absent = content.absent;
+  return segment;
 }
 
 function fits(content: CheckpointContent, byId: Map<number, FoundSegment>, found: FoundSegment[]): boolean {

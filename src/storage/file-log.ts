@@ -7,7 +7,7 @@ import type { Block } from './block.js';
 import type { BlockCache } from './block-cache.js';
 import { blockOfBytes } from './block-reading.js';
 import { checkpointPath, readCheckpoint } from './checkpoint.js';
-import { adoptCheckpoint, durablePlaces } from './checkpoint-recovery.js';
+import { adoptCheckpoint, durablePlaces, lostSegments } from './checkpoint-recovery.js';
 import { Committer, type SyncPolicy } from './committer.js';
 import type { Stretch } from './damage-scan.js';
 import type { Disk } from './disk.js';
@@ -110,7 +110,7 @@ export class FileLog extends BaseLog {
       const fresh = content === null ? found : await this.openAgain(found);
       const recovery = new Recovery(ledger, fresh, durablePlaces(content));
       await recovery.readAll();
-      damages.push(...recovery.damages);
+      damages.push(...recovery.damages, ...lostSegments(content, fresh, recovery, folder));
       boundDamages(damages, fresh, ledger.state.lastSequence);
       const isLive = ({ segment }: FoundSegment) => segment.messages > 0 || segment === fresh.at(-1)?.segment;
       this.register(
@@ -315,9 +315,11 @@ export class FileLog extends BaseLog {
     // What recovery found is known.
     if (file.damaged) return;
     file.damaged = true;
-    const place = file.placeOf(segment.blockStarts[index]);
+    const start = segment.blockStarts[index];
     for (const { offset, bytes, firstSequence, lastSequence } of stretches) {
-      this.tellDamage({ file: file.path, offset: place + offset, bytes, firstSequence, lastSequence });
+      const place = file.placeOf(start + offset);
+      const placeEnd = file.placeOf(start + offset + bytes);
+      this.tellDamage({ file: file.path, offset: place, bytes: placeEnd - place, firstSequence, lastSequence });
     }
   }
 

@@ -161,6 +161,8 @@ export class Maintenance {
         return this.take();
       });
       if (failure === null) await writeMetadata(this.options.place, taken);
+      // The old one names files that go now, to make room.
+      else await this.options.disk.removeFile(this.options.place.path);
       this.checkpointBytes = taken.length;
       await this.nameFiles();
       await this.deleteUnneeded(gone);

@@ -86,6 +86,7 @@ async function setAside(
 /** Builds a ledger from the files alone: newest first, for what a record removes is always older than the record. */
 export class Recovery {
   readonly damages: LogDamage[] = [];
+  private readonly removed: [number, number][] = [];
   private readonly ledger: Ledger;
   private readonly found: FoundSegment[];
   private readonly durablePlaces: ReadonlyMap<number, number>;
@@ -129,8 +130,18 @@ export class Recovery {
     this.count(scanned, messages);
   }
 
+  /** Whether every message of a segment that has no file was removed by some record. */
+  isAllRemoved(segment: Segment): boolean {
+    for (const [first, last] of this.removed) {
+      const end = Math.min(last, segment.last);
+      if (first <= end) segment.markRangeAbsent(Math.max(first, segment.base), end);
+    }
+    return segment.nextLive(segment.base) < 0;
+  }
+
   private markRemoved(first: number, last: number): void {
     const { found } = this;
+    this.removed.push([first, last]);
     const { state } = this.ledger;
     state.lastSequence = Math.max(state.lastSequence, last);
     for (let i = 0; i < found.length && found[i].segment.base <= last; i++) {

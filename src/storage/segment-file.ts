@@ -124,7 +124,7 @@ export class SegmentFile {
     this.fileBytes = place;
   }
 
-  /** Reads the records of one block into `into`; what is damaged is left out. Returns how many bytes there are. */
+  /** Reads the records of one block into `into`; fewer at the end of a file that was cut. */
   readBlock(start: number, end: number, into: (bytes: number) => Uint8Array): Uint8Array {
     const place = this.placeOf(start);
     const stored = new Uint8Array(this.codec === null ? 0 : this.placeOf(end) - place);
@@ -178,14 +178,12 @@ export class SegmentFile {
     into: (bytes: number) => Uint8Array,
   ): Uint8Array {
     const bytes = into(range.end - range.start);
-    let used = 0;
     for (let i = this.frameIndex(range.start); i < this.frameStarts.length && this.frameStarts[i] < range.end; i++) {
       const records = this.codec!.decode(stored, this.framePlaces[i] - range.place, this.framePlaces[i]);
-      if (records === null) continue;
-      bytes.set(records, used);
-      used += records.length;
+      // Of a damaged frame zeros are left, which are no records.
+      if (records !== null) bytes.set(records, this.frameStarts[i] - range.start);
     }
-    return bytes.subarray(0, used);
+    return bytes.subarray(0, range.end - range.start);
   }
 }
 
