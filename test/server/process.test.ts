@@ -93,9 +93,9 @@ describe('questions', () => {
     expect(unknown).toMatchObject({ code: 0, stderr: 'flag provided but not defined: -bogus\n' });
     expect(unknown.stdout).toContain('Usage:');
     expect((await finish(['--bogus'], 'weir')).code).toBe(1);
-    const tls = await finish(['--tls']);
-    expect(tls.code).toBe(1);
-    expect(tls.stderr).toContain('flag is not supported yet by this server: -tls');
+    const routes = await finish(['--routes', 'nats://127.0.0.1:6222']);
+    expect(routes.code).toBe(1);
+    expect(routes.stderr).toContain('flag is not supported yet by this server: -routes');
   });
 });
 
