@@ -1,8 +1,8 @@
 /** The nats-server release whose client protocol this server speaks: clients read it as a NATS version. */
 export const VERSION = '2.12.0';
 
-/** What of the JetStream API that release speaks. */
-export const API_LEVEL = 2;
+/** The level of the JetStream API that is spoken: with fast batches, which came later than that release. */
+export const API_LEVEL = 4;
 
 /** Weir's own version. */
 export const WEIR_VERSION = '0.1.0';

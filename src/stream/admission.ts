@@ -3,6 +3,7 @@ import type { Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
 import type { MessageLog } from '../storage/message-log.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
+import { isInteger } from './counter.js';
 import type { DedupeWindow } from './dedupe.js';
 import { HEADER, type Headers } from './headers.js';
 import type { StreamConfig } from './stream-config.js';
@@ -50,6 +51,11 @@ export function judge(rules: AdmissionRules, message: Message, headers: Headers 
 
 function judgeHeaders(rules: AdmissionRules, message: Message, headers: Headers): Readonly<Verdict> {
   const { config, dedupe, nowMs } = rules;
+  const increment = headers.get(HEADER.increment);
+  if (increment !== undefined) {
+    const error = checkIncrement(config, message, headers);
+    if (error !== null) return refused(error);
+  }
   const expectedStream = headers.get(HEADER.expectedStream) ?? '';
   if (expectedStream !== '' && expectedStream !== config.name) return refused(errorJson('streamNotMatch'));
   const ttlText = headers.get(HEADER.ttl) ?? '';
@@ -71,6 +77,18 @@ function judgeHeaders(rules: AdmissionRules, message: Message, headers: Headers)
   const ttlSeconds = ttlText === '' ? 0 : readTtl(ttlText);
   if (ttlSeconds === null) return refused(errorJson('messageTtlInvalid'));
   return { error: null, duplicateOf: 0, msgId, rollup: rollup as Verdict['rollup'], ttlSeconds };
+}
+
+const NOT_WITH_INCREMENT = [
+  ...[HEADER.rollup, HEADER.expectedStream, HEADER.expectedLastMsgId, HEADER.expectedLastSequence],
+  ...[HEADER.expectedLastSubjectSequence, HEADER.expectedLastSubjectSequenceSubject],
+];
+
+function checkIncrement(config: Readonly<StreamConfig>, message: Message, headers: Headers): ApiErrorJson | null {
+  if (!isInteger(headers.get(HEADER.increment)!)) return errorJson('messageIncrInvalid');
+  if (!config.allow_msg_counter) return errorJson('messageIncrDisabled');
+  if (message.payloadEnd > message.payloadStart) return errorJson('messageIncrPayload');
+  return NOT_WITH_INCREMENT.some((name) => headers.has(name)) ? errorJson('messageIncrInvalid') : null;
 }
 
 function checkSequences({ config, log }: AdmissionRules, message: Message, headers: Headers): ApiErrorJson | null {

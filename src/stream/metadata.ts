@@ -10,10 +10,10 @@ type Metadata = Record<string, string>;
 
 /** The metadata that is stored: what the user gave, and the API level that the configuration asks for. */
 export function storedStreamMetadata(config: StreamConfig): Metadata {
-  const { allow_msg_counter, allow_atomic, allow_msg_schedules, persist_mode } = config;
+  const { allow_msg_counter, allow_atomic, allow_msg_schedules, persist_mode, allow_batched } = config;
   const second = allow_msg_counter || allow_atomic || allow_msg_schedules || persist_mode === 'async';
   const first = config.allow_msg_ttl || (config.subject_delete_marker_ttl ?? 0) > 0;
-  return stored(config.metadata, second ? 2 : first ? 1 : 0);
+  return stored(config.metadata, allow_batched ? 4 : second ? 2 : first ? 1 : 0);
 }
 
 export function storedConsumerMetadata(config: ConsumerConfig): Metadata {

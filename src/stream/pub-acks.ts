@@ -36,12 +36,20 @@ export class PubAcks {
     if (replyEnd > replyStart) this.send({ sequence, reply: bytes.slice(replyStart, replyEnd), rest });
   }
 
+  /** Answers a message by other words. */
+  say({ bytes, replyStart, replyEnd }: Message, payload: Uint8Array): void {
+    if (replyEnd > replyStart) this.sayTo(bytes.slice(replyStart, replyEnd), payload);
+  }
+
+  sayTo(reply: Uint8Array, payload: Uint8Array): void {
+    this.broker.publishDirect(composeMessage({ subject: reply, reply: null, headers: null, payload }));
+  }
+
   /** Says at once why a message was not stored. */
   refuse({ bytes, replyStart, replyEnd }: Message, error: ApiErrorJson): void {
     if (replyEnd === replyStart) return;
     const payload = utf8(JSON.stringify({ error, stream: this.stream, seq: 0 }));
-    const subject = bytes.slice(replyStart, replyEnd);
-    this.broker.publishDirect(composeMessage({ subject, reply: null, headers: null, payload }));
+    this.sayTo(bytes.slice(replyStart, replyEnd), payload);
   }
 
   onCommit(sequence: number): void {

@@ -41,6 +41,7 @@ const FORBIDDEN: [keyof StreamConfig, ErrorName][] = [
   ['sources', 'mirrorWithSources'],
   ['allow_msg_counter', 'mirrorWithCounters'],
   ['allow_atomic', 'mirrorWithAtomicPublish'],
+  ['allow_batched', 'mirrorWithBatchPublish'],
   ['allow_msg_schedules', 'mirrorWithMsgSchedules'],
 ];
 

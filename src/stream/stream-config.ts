@@ -49,6 +49,7 @@ export const streamFields = {
   allow_atomic: flag,
   allow_msg_schedules: flag,
   persist_mode: oneOf('default', 'async'),
+  allow_batched: flag,
   metadata: texts,
 } as const;
 

@@ -1,29 +1,22 @@
 import { utf8 } from '../base/bytes.js';
 import type { Failure } from '../base/failure.js';
 import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
-import { composeMessage, type Message } from '../message/message.js';
-import { LogFilter } from '../storage/log-filter.js';
+import type { Message } from '../message/message.js';
 import {
   type LogDamage,
   type LogListener,
   type MessageLog,
   type PurgeOptions,
-  REFUSED,
   StoredMessage,
 } from '../storage/message-log.js';
-import { SubjectTransform } from '../subject/transform.js';
-import { judge, type Verdict } from './admission.js';
-import { errorJson } from './api-error.js';
 import type { Consumer } from './consumer.js';
 import type { ConsumerOwner } from './consumer-owner.js';
 import { DedupeWindow } from './dedupe.js';
 import { Expiry } from './expiry.js';
-import { HEADER, type Headers, readHeaders } from './headers.js';
+import { HEADER, readHeaders } from './headers.js';
 import type { Inflow } from './inflow.js';
-import { PubAcks } from './pub-acks.js';
-import { Republisher } from './republisher.js';
+import { Intake, trim } from './intake.js';
 import type { StreamConfig } from './stream-config.js';
-import { whyFull } from './stream-limits.js';
 import type { StreamStore } from './stream-store.js';
 import type { Surroundings } from './surroundings.js';
 
@@ -58,10 +51,8 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
   closed = false;
   /** Where it takes messages of other streams from, if it does. */
   inflow: Inflow | null = null;
-  private readonly acks: PubAcks;
-  private readonly expiry: Expiry;
-  private republisher: Republisher | null = null;
-  private transform: SubjectTransform | null = null;
+  readonly expiry: Expiry;
+  private readonly intake: Intake;
   private subscriptions: Subscription[] = [];
 
   private constructor({ config, createdMs, surroundings, store }: StreamParts) {
@@ -70,8 +61,8 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
     this.surroundings = surroundings;
     this.store = store;
     this.dedupe = new DedupeWindow((config.duplicate_window ?? 0) / 1e6);
-    this.acks = new PubAcks(surroundings.broker, config.name, surroundings.domain);
     this.expiry = new Expiry(this);
+    this.intake = new Intake(this);
   }
 
   /** Opens the log and brings back what it remembers; takes messages once `listen` was called. */
@@ -111,15 +102,12 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
     this.dedupe.setWindow((config.duplicate_window ?? 0) / 1e6, this.nowMs);
     this.applyConfig();
     if (config.max_msgs_per_subject > 0) this.log.trimSubjects(config.max_msgs_per_subject);
-    this.trim();
+    trim(this.log, config);
     if (config.retention !== 'limits') this.dropUnneeded();
   }
 
   private applyConfig(): void {
-    const { subject_transform, republish } = this.config;
-    const { src = '', dest = '' } = subject_transform ?? {};
-    this.transform = subject_transform === undefined ? null : new SubjectTransform(src, dest);
-    this.republisher = republish === undefined ? null : new Republisher(this, republish);
+    this.intake.configure();
     this.expiry.configure();
   }
 
@@ -143,125 +131,20 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
 
   deliver(_leg: Leg, message: Message): boolean {
     if (this.closed) return false;
-    this.publish(this.transformed(message));
+    this.intake.take(message);
     return true;
-  }
-
-  private transformed(message: Message): Message {
-    if (this.transform === null) return message;
-    const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
-    const subject = this.transform.match(
-      Buffer.from(bytes.buffer, bytes.byteOffset + subjectStart, subjectEnd - subjectStart).toString(),
-    );
-    if (subject === null) return message;
-    return composeMessage({
-      subject: utf8(subject),
-      reply: bytes.subarray(replyStart, replyEnd),
-      headers: bytes.subarray(headersStart, payloadStart),
-      payload: bytes.subarray(payloadStart, payloadEnd),
-    });
   }
 
   /** Stores a message of the server's own. */
   appendOwn(message: Message): void {
-    if (!this.closed) this.publish(message);
-  }
-
-  private publish(message: Message): void {
-    const headers = message.payloadStart > message.headersStart ? readHeaders(message) : null;
-    const verdict = judge(this, message, headers);
-    if (verdict.error !== null) this.refuse(message, verdict.error);
-    else if (verdict.duplicateOf > 0) this.acknowledge(message, verdict.duplicateOf, ',"duplicate": true');
-    else if (this.config.retention === 'interest' && !this.isWanted(message)) this.skip(message, verdict);
-    else this.storeMessage(message, verdict, headers);
-  }
-
-  private storeMessage(message: Message, verdict: Readonly<Verdict>, headers: Headers | null): void {
-    if (this.surroundings.isExhausted(this.config.storage)) {
-      this.refuse(message, errorJson('insufficientResources'));
-      return;
-    }
-    const full = whyFull(this.config, this.log, message);
-    if (full !== null) {
-      this.refuse(message, errorJson('streamStoreFailed', { err: full }));
-      return;
-    }
-    const lastOfSubject = this.republisher?.lastOfSubject(message) ?? 0;
-    const timeMs = this.nowMs;
-    const sequence = this.log.append(message, { timeMs, timeNs: 0 });
-    if (sequence < 0) {
-      this.refuse(message, this.refusalOf(sequence));
-      return;
-    }
-    this.republisher?.onAppended(sequence, lastOfSubject);
-    this.dedupe.lastId = verdict.msgId;
-    if (verdict.msgId !== '') this.dedupe.add(verdict.msgId, sequence, timeMs);
-    for (const consumer of this.consumers.values()) consumer.onAppended(sequence, message);
-    if (headers !== null) this.afterHeaders(message, verdict, sequence);
-    this.applyLimits(message);
-    this.expiry.onAppended(timeMs);
-    this.acknowledge(message, sequence, '');
-  }
-
-  private afterHeaders(message: Message, { rollup, ttlSeconds }: Readonly<Verdict>, sequence: number): void {
-    if (ttlSeconds !== 0) this.expiry.add(sequence, ttlSeconds, this.nowMs);
-    if (rollup === '') return;
-    const { bytes, subjectStart, subjectEnd } = message;
-    const filter = rollup === 'all' ? null : LogFilter.literal(bytes.slice(subjectStart, subjectEnd));
-    this.purge({ filter, keep: 1 });
-  }
-
-  private applyLimits(message: Message): void {
-    const { max_msgs_per_subject: perSubject } = this.config;
-    if (perSubject > 0)
-      this.log.trimSubject(message.bytes.subarray(message.subjectStart, message.subjectEnd), perSubject);
-    this.trim();
-  }
-
-  private trim(): void {
-    const { max_msgs, max_bytes } = this.config;
-    const { state } = this.log;
-    if (max_msgs > 0 && state.messages > max_msgs) this.log.trimMessages(max_msgs);
-    if (max_bytes > 0 && state.bytes > max_bytes) this.log.trimBytes(max_bytes);
-  }
-
-  /** A message that nobody waits for takes a sequence and no room. */
-  private skip(message: Message, { msgId }: Readonly<Verdict>): void {
-    const sequence = this.log.state.lastSequence + 1;
-    this.log.skipTo(sequence + 1);
-    this.dedupe.lastId = msgId;
-    if (msgId !== '') this.dedupe.add(msgId, sequence, this.nowMs);
-    if (!this.config.no_ack) this.acks.answer(message, sequence, '');
-  }
-
-  private isWanted({ bytes, subjectStart, subjectEnd }: Message): boolean {
-    for (const { feed } of this.consumers.values())
-      if (feed.filter === null || feed.filter.matches(bytes, subjectStart, subjectEnd)) return true;
-    return false;
-  }
-
-  private refusalOf(refused: number) {
-    if (refused === REFUSED.BUSY) return errorJson('streamTooManyRequests');
-    if (refused === REFUSED.TOO_LARGE) return errorJson('streamStoreFailed', { err: 'message to large' });
-    return errorJson('streamStoreFailed', { err: this.log.trouble?.message ?? 'store is closed' });
-  }
-
-  private refuse(message: Message, error: ReturnType<typeof errorJson>): void {
-    if (!this.config.no_ack) this.acks.refuse(message, error);
-  }
-
-  private acknowledge(message: Message, sequence: number, rest: string): void {
-    if (this.config.no_ack) return;
-    if (sequence <= this.log.committedSequence) this.acks.answer(message, sequence, rest);
-    else this.acks.add(message, sequence, rest);
+    if (!this.closed) this.intake.place(message, readHeaders(message));
   }
 
   // ---- what the log tells ----
 
   onCommit(sequence: number): void {
     if (this.closed) return;
-    this.acks.onCommit(sequence);
-    this.republisher?.onCommit(sequence);
+    this.intake.onCommit(sequence);
     for (const consumer of this.consumers.values()) consumer.wake();
   }
 
@@ -357,6 +240,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
     this.closed = true;
     this.deafen();
     this.expiry.close();
+    this.intake.close();
     for (const consumer of this.consumers.values())
       consumer.close(ending === 'deleted' ? '409 Consumer Deleted' : '409 Server Shutdown');
     if (ending === 'deleted') await this.log.delete();

@@ -1,0 +1,205 @@
+import { utf8 } from '../base/bytes.js';
+import { composeMessage, type Message } from '../message/message.js';
+import { LogFilter } from '../storage/log-filter.js';
+import { type MessageLog, type PurgeOptions, REFUSED } from '../storage/message-log.js';
+import { SubjectTransform } from '../subject/transform.js';
+import { judge, type Verdict } from './admission.js';
+import { type ApiErrorJson, errorJson } from './api-error.js';
+import { AtomicBatches } from './atomic-batches.js';
+import type { Consumer } from './consumer.js';
+import { countUp } from './counter.js';
+import type { DedupeWindow } from './dedupe.js';
+import type { Expiry } from './expiry.js';
+import { FastBatches, isFastReply } from './fast-batches.js';
+import { HEADER, type Headers, readHeaders } from './headers.js';
+import { PubAcks } from './pub-acks.js';
+import { Republisher } from './republisher.js';
+import type { StreamConfig } from './stream-config.js';
+import { whyFull } from './stream-limits.js';
+import type { Surroundings } from './surroundings.js';
+
+/** The stream, as its intake sees it. */
+export interface IntakeOwner {
+  readonly config: Readonly<StreamConfig>;
+  readonly log: MessageLog;
+  readonly surroundings: Surroundings;
+  readonly dedupe: DedupeWindow;
+  readonly expiry: Expiry;
+  readonly consumers: ReadonlyMap<string, Consumer>;
+  purge(options: PurgeOptions): number;
+}
+
+/** Takes messages in: transform, checks, log, limits; and acknowledges them when they are durable. */
+export class Intake {
+  /** Why the last `place` stored nothing. */
+  error: ApiErrorJson = errorJson('streamInvalid');
+  /** What the acknowledgement of the last one says beside its sequence. */
+  rest = '';
+  readonly acks: PubAcks;
+  private readonly owner: IntakeOwner;
+  private readonly atomic: AtomicBatches;
+  private readonly fast: FastBatches;
+  private republisher: Republisher | null = null;
+  private transform: SubjectTransform | null = null;
+  /** The last sequence that went to a message that nobody waited for. */
+  private skipped = 0;
+
+  constructor(owner: IntakeOwner) {
+    const { surroundings, config } = owner;
+    this.owner = owner;
+    this.acks = new PubAcks(surroundings.broker, config.name, surroundings.domain);
+    this.atomic = new AtomicBatches(owner, this);
+    this.fast = new FastBatches(owner, this);
+  }
+
+  configure(): void {
+    const { subject_transform, republish } = this.owner.config;
+    const { src = '', dest = '' } = subject_transform ?? {};
+    this.transform = subject_transform === undefined ? null : new SubjectTransform(src, dest);
+    this.republisher = republish === undefined ? null : new Republisher(this.owner, republish);
+  }
+
+  /** A message from the broker. */
+  take(received: Message): void {
+    const message = this.transform === null ? received : this.transformed(received);
+    const headers = message.payloadStart > message.headersStart ? readHeaders(message) : null;
+    if (isFastReply(message)) this.fast.take(message, headers);
+    else if (headers?.has(HEADER.batchId)) this.atomic.take(message, headers);
+    else this.answer(message, this.place(message, headers));
+  }
+
+  /** Acknowledges, now or when it is durable, what `place` made of a message. */
+  answer(message: Message, placed: number): void {
+    if (this.owner.config.no_ack) return;
+    if (placed === 0) this.acks.refuse(message, this.error);
+    else if (placed < 0) this.acknowledge(message, -placed, ',"duplicate": true');
+    else this.acknowledge(message, placed, this.rest);
+  }
+
+  acknowledge(message: Message, sequence: number, rest: string): void {
+    const { log } = this.owner;
+    // Beyond the last message: a sequence that was skipped, and nothing to wait for.
+    if (sequence <= log.committedSequence || this.skipped === sequence) this.acks.answer(message, sequence, rest);
+    else this.acks.add(message, sequence, rest);
+  }
+
+  /** Everything up to here is durable. */
+  onCommit(sequence: number): void {
+    this.acks.onCommit(sequence);
+    this.fast.onCommit(sequence);
+    this.republisher?.onCommit(sequence);
+  }
+
+  close(): void {
+    this.atomic.close();
+    this.fast.close();
+  }
+
+  /** Stores a message: its sequence; 0 when `error` says why not; the negative sequence of the one that it repeats. */
+  place(message: Message, headers: Headers | null): number {
+    const { owner } = this;
+    this.rest = '';
+    const nowMs = owner.surroundings.clock.nowMs();
+    const verdict = judge({ config: owner.config, log: owner.log, dedupe: owner.dedupe, nowMs }, message, headers);
+    if (verdict.error !== null) return this.refused(verdict.error);
+    if (verdict.duplicateOf > 0) return -verdict.duplicateOf;
+    return this.placeJudged(message, verdict, headers);
+  }
+
+  /** The same for a message that is known to be as it should be. */
+  placeJudged(given: Message, verdict: Readonly<Verdict>, headers: Headers | null): number {
+    const { config, log, surroundings } = this.owner;
+    let message = given;
+    if (config.allow_msg_counter) {
+      const counted = countUp(log, given, headers);
+      if ('error' in counted) return this.refused(counted.error);
+      message = counted.message;
+      this.rest = `,"val":"${counted.value}"`;
+    }
+    if (surroundings.isExhausted(config.storage)) return this.refused(errorJson('insufficientResources'));
+    if (config.retention === 'interest' && !this.isWanted(message)) return this.skip(verdict);
+    const full = whyFull(config, log, message);
+    if (full !== null) return this.refused(errorJson('streamStoreFailed', { err: full }));
+    return this.append(message, verdict, headers);
+  }
+
+  private append(message: Message, verdict: Readonly<Verdict>, headers: Headers | null): number {
+    const { log, dedupe, consumers, expiry } = this.owner;
+    const lastOfSubject = this.republisher?.lastOfSubject(message) ?? 0;
+    const timeMs = this.owner.surroundings.clock.nowMs();
+    const sequence = log.append(message, { timeMs, timeNs: 0 });
+    if (sequence < 0) return this.refused(this.refusalOf(sequence));
+    this.republisher?.onAppended(sequence, lastOfSubject);
+    dedupe.lastId = verdict.msgId;
+    if (verdict.msgId !== '') dedupe.add(verdict.msgId, sequence, timeMs);
+    if (consumers.size > 0) for (const consumer of consumers.values()) consumer.onAppended(sequence, message);
+    if (headers !== null) this.afterHeaders(message, verdict, sequence);
+    this.applyLimits(message);
+    expiry.onAppended(timeMs);
+    return sequence;
+  }
+
+  private afterHeaders(message: Message, { rollup, ttlSeconds }: Readonly<Verdict>, sequence: number): void {
+    const { owner } = this;
+    if (ttlSeconds !== 0) owner.expiry.add(sequence, ttlSeconds, owner.surroundings.clock.nowMs());
+    if (rollup === '') return;
+    const { bytes, subjectStart, subjectEnd } = message;
+    const filter = rollup === 'all' ? null : LogFilter.literal(bytes.slice(subjectStart, subjectEnd));
+    owner.purge({ filter, keep: 1 });
+  }
+
+  private applyLimits({ bytes, subjectStart, subjectEnd }: Message): void {
+    const { log, config } = this.owner;
+    const { max_msgs_per_subject: perSubject } = config;
+    if (perSubject > 0) log.trimSubject(bytes.subarray(subjectStart, subjectEnd), perSubject);
+    trim(log, config);
+  }
+
+  /** A message that nobody waits for takes a sequence and no room. */
+  private skip({ msgId }: Readonly<Verdict>): number {
+    const { log, dedupe, surroundings } = this.owner;
+    const sequence = log.state.lastSequence + 1;
+    log.skipTo(sequence + 1);
+    dedupe.lastId = msgId;
+    if (msgId !== '') dedupe.add(msgId, sequence, surroundings.clock.nowMs());
+    this.skipped = sequence;
+    return sequence;
+  }
+
+  private isWanted({ bytes, subjectStart, subjectEnd }: Message): boolean {
+    for (const { feed } of this.owner.consumers.values())
+      if (feed.filter === null || feed.filter.matches(bytes, subjectStart, subjectEnd)) return true;
+    return false;
+  }
+
+  private refused(error: ApiErrorJson): 0 {
+    this.error = error;
+    return 0;
+  }
+
+  private refusalOf(refusal: number): ApiErrorJson {
+    if (refusal === REFUSED.BUSY) return errorJson('streamTooManyRequests');
+    if (refusal === REFUSED.TOO_LARGE) return errorJson('streamStoreFailed', { err: 'message to large' });
+    return errorJson('streamStoreFailed', { err: this.owner.log.trouble?.message ?? 'store is closed' });
+  }
+
+  private transformed(message: Message): Message {
+    const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
+    const own = Buffer.from(bytes.buffer, bytes.byteOffset + subjectStart, subjectEnd - subjectStart).toString();
+    const subject = this.transform!.match(own);
+    if (subject === null) return message;
+    return composeMessage({
+      subject: utf8(subject),
+      reply: bytes.subarray(replyStart, replyEnd),
+      headers: bytes.subarray(headersStart, payloadStart),
+      payload: bytes.subarray(payloadStart, payloadEnd),
+    });
+  }
+}
+
+/** Removes the oldest messages beyond the limits. */
+export function trim(log: MessageLog, { max_msgs, max_bytes }: Readonly<StreamConfig>): void {
+  const { state } = log;
+  if (max_msgs > 0 && state.messages > max_msgs) log.trimMessages(max_msgs);
+  if (max_bytes > 0 && state.bytes > max_bytes) log.trimBytes(max_bytes);
+}
