@@ -1,3 +1,4 @@
+import type { TrialSnapshot } from '../host/candidates.js';
 import type { AttachmentSnapshot } from '../host/snapshot.js';
 import { callApi } from './api-client.js';
 import { type ConnectionOptions, withOpenConnection } from './connection.js';
@@ -77,4 +78,38 @@ export async function redeliver(name: string, options: Options): Promise<void> {
   const answer = await ask<{ redelivered: number; left: number }>('REDELIVER', name, options);
   if (options.json) printJson(answer);
   else printLine(`delivered ${answer.redelivered} dead letters of ${name} again, ${answer.left} are left`);
+}
+
+export interface TrialOptions extends SwapOptions {
+  share?: number;
+  stop?: boolean;
+}
+
+/** Tries a version out beside the one at work, or ends that. */
+export async function tryOut(kind: 'canary' | 'shadow', name: string, options: TrialOptions): Promise<void> {
+  if (options.stop) {
+    const { trial } = await ask<{ trial: TrialSnapshot }>('STOP', name, options);
+    if (options.json) printJson(trial);
+    else printLine(`ended: ${trialText(trial)}`);
+    return;
+  }
+  const { to: version, config, share } = options;
+  const body = {
+    ...(version !== undefined && { version }),
+    ...(config !== undefined && { config: parseJsonArgument('--config', config) }),
+    ...(share !== undefined && { share }),
+  };
+  const { attachment } = await ask<AttachmentAnswer>(kind.toUpperCase(), name, options, body);
+  if (options.json) printJson(attachment);
+  else printLine(`${runs(attachment)}; ${trialText(attachment.trial!)}`);
+}
+
+function trialText({ kind, version, share, calls, faults, same, different, samples }: TrialSnapshot): string {
+  const head = `${kind} of version ${version}: ${calls} calls, ${faults} faults`;
+  if (kind === 'canary') return `${head}, ${share! * 100} % of the subjects`;
+  const lines = samples.map(
+    ({ subject, payload, active, candidate }) =>
+      `\n${subject} ${payload}\n  active    ${active}\n  candidate ${candidate}`,
+  );
+  return `${head}, ${same} judged the same, ${different} differently${lines.join('')}`;
 }

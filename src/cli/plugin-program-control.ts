@@ -37,6 +37,43 @@ function addVersions(plugin: Command): void {
   examples(budget, 'weir plugin budget noise --fuel 200000', 'weir plugin budget noise --messages 1000 --cpu 0.1');
 }
 
+function addTrials(plugin: Command): void {
+  const trial = (name: 'canary' | 'shadow', text: string) =>
+    withConnection(plugin.command(name).argument('<attachment>', attachmentArgument))
+      .description(text)
+      .option('--to <version>', 'number of the version (default: the newest)', whole(1))
+      .option('--config <json>', 'another configuration: JSON, or @file')
+      .option('--stop', 'end it, and say what came of it')
+      .option('--json', 'print JSON')
+      .action(async (attachment, options) => (await import('./plugin-control.js')).tryOut(name, attachment, options));
+  const canary = trial(
+    'canary',
+    'let another version judge the messages of some subjects; weir plugin swap takes it over',
+  ).option('--share <n>', 'of the subjects, by their hash: 0.1 is a tenth', real);
+  examples(canary, 'weir plugin canary noise --share 0.05', 'weir plugin canary noise --stop');
+
+  const shadow = trial(
+    'shadow',
+    'let another version see the same messages; differences are counted, and change nothing',
+  );
+  examples(shadow, 'weir plugin shadow noise --to 4', 'weir plugin shadow noise --stop');
+
+  const backtest = plugin
+    .command('backtest')
+    .argument('<module>', '.wasm file, plugin folder or bundled plugin')
+    .argument('<messages>', 'file of messages, as weir sub --json prints them')
+    .description('call a module on recorded messages, and show what comes out otherwise than with another one')
+    .option('--against <module>', 'the module to compare with; without it, verdicts are counted')
+    .option('--config <json>', 'configuration of both: JSON, or @file')
+    .option('--json', 'print JSON')
+    .action(async (module, file, options) => (await import('./plugin-backtest.js')).backtest(module, file, options));
+  examples(
+    backtest,
+    "weir sub 'sensors.>' --json --count 10000 > sensors.ndjson",
+    'weir plugin backtest ./noise sensors.ndjson --against noise.old.wasm --config @config.json',
+  );
+}
+
 function addFailures(plugin: Command): void {
   const redeliver = withConnection(plugin.command('redeliver').argument('<attachment>', attachmentArgument))
     .description('publish the messages that became dead letters once more, as when the plugin was mended')
@@ -89,6 +126,7 @@ function addWatching(plugin: Command): void {
 /** Adds the commands for attachments that run. */
 export function addControl(plugin: Command): void {
   addVersions(plugin);
+  addTrials(plugin);
   addFailures(plugin);
   addWatching(plugin);
 }

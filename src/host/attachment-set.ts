@@ -1,4 +1,5 @@
 import { hasAnyPrefix, utf8 } from '../base/bytes.js';
+import { hashSubject } from '../message/message.js';
 import { SubjectTrie, type TrieValue } from '../subject/trie.js';
 import type { Attachment } from './attachment.js';
 import type { Chain } from './chain.js';
@@ -23,6 +24,7 @@ export class AttachmentSet {
   private readonly deliveryChains = new Map<string, DeliveryChain>();
   /** Whether any attachment is of the stage `deliver`. */
   anyDelivery = false;
+  private anyCanary = false;
   private readonly found: Ranked[] = [];
   /** The kill switch: while false, no subject has a chain. */
   enabled = true;
@@ -55,6 +57,11 @@ export class AttachmentSet {
     return deleted;
   }
 
+  /** To be called when attachments changed otherwise than by `put` and `delete`. */
+  refresh(): void {
+    this.changed();
+  }
+
   setEnabled(enabled: boolean): void {
     if (this.enabled === enabled) return;
     this.enabled = enabled;
@@ -76,7 +83,24 @@ export class AttachmentSet {
     this.index.match(bytes, start, end, found);
     if (found.length === 0) return null;
     if (found.length > 1) found.sort((one, other) => one.rank - other.rank);
-    return this.chainOf(found);
+    return this.anyCanary ? this.chainWithCanaries(found, hashSubject(bytes, start, end)) : this.chainOf(found);
+  }
+
+  /** As `chainOf`, with the candidate in the place of each attachment whose canary the subject belongs to. */
+  private chainWithCanaries(found: readonly Ranked[], hash: number): Chain {
+    const part = (hash >>> 0) / 2 ** 32;
+    const chosen = found.map(({ attachment, rank }) => {
+      const { canary } = attachment;
+      return canary !== null && part < canary.share
+        ? { attachment: canary.attachment, key: `${rank}c` }
+        : { attachment, key: String(rank) };
+    });
+    const key = chosen.map((each) => each.key).join();
+    const known = this.chains.get(key);
+    if (known !== undefined) return known;
+    const chain = this.makeChain(chosen.map(({ attachment }) => attachment));
+    if (this.chains.size < CHAINS_MAX) this.chains.set(key, chain);
+    return chain;
   }
 
   /** The chain that a receiver's messages of a literal subject go through, or null. Those who share it share its outcome. */
@@ -126,6 +150,7 @@ export class AttachmentSet {
     this.chains.clear();
     this.deliveryIndex = null;
     this.deliveryChains.clear();
+    this.anyCanary = this.all().some(({ canary }) => canary !== null);
     this.anyDelivery = this.enabled && this.all().some(({ stage }) => stage === 'deliver');
     for (const listener of this.listeners) listener();
   }

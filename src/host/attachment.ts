@@ -48,6 +48,15 @@ const TRAP_WORK = 500_000;
 /** A new instance. */
 const RENEWAL_WORK = 500_000;
 
+/** Sees what an attachment sees, and compares. */
+export interface ShadowOf {
+  readonly candidate: Attachment;
+  readonly same: number;
+  readonly different: number;
+  readonly samples: { subject: string; payload: string; active: string; candidate: string }[];
+  compare(active: Attachment, message: Message, call: { verdict: number; now: WallTime }): void;
+}
+
 interface AttachmentParts {
   clock: Clock;
   /** Why the plugin cannot run at all. */
@@ -87,6 +96,10 @@ export class Attachment {
   readonly config: string;
   /** Why the plugin cannot run at all, however often it is tried; null as a rule. */
   readonly damage: string | null;
+  /** Another version that judges a share of the subjects, by their hash. */
+  canary: { readonly attachment: Attachment; readonly share: number } | null = null;
+  /** Another version that sees the same messages. */
+  shadow: ShadowOf | null = null;
   /** What the plugin saved of itself last: a new instance goes on from there. */
   savedState: Uint8Array | null = null;
   /** What a new instance is a copy of; null when it is started anew each time. */

@@ -45,6 +45,7 @@ export class Chain {
       const verdict = this.call(attachment, current, work);
       work += attachment.work;
       this.turn.add(attachment.work);
+      if (attachment.shadow !== null) this.shadow(attachment, current, verdict);
       if (verdict === Verdict.pass && !attachment.instance!.outbox.hasEffects) {
         attachment.counters.passed++;
         attachment.succeed();
@@ -60,6 +61,12 @@ export class Chain {
     if (current === message) return ChainOutcome.pass;
     this.replaced = current;
     return ChainOutcome.replace;
+  }
+
+  private shadow(attachment: Attachment, message: Message, verdict: number): void {
+    const { shadow } = attachment;
+    shadow!.compare(attachment, message, { verdict, now: this.turn });
+    this.turn.add(shadow!.candidate.work);
   }
 
   /** Takes `replaced` back after its delivery: its bytes are used for another. One that never comes back is lost to the collector. */

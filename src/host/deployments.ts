@@ -3,6 +3,7 @@ import { describe, Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
 import { Attachment } from './attachment.js';
 import type { AttachmentSet } from './attachment-set.js';
+import { circleOf } from './circles.js';
 import type { AttachmentDeclaration, BudgetRequest } from './declarations.js';
 import type { PluginEvents } from './events.js';
 import type { Ledger } from './ledger.js';
@@ -70,6 +71,7 @@ export class Deployments {
   async start(declaration: AttachmentDeclaration, replace = false): Promise<Attachment> {
     const before = this.sameAsBefore(declaration, replace);
     if (before !== null) return before;
+    this.refuseCircle(declaration);
     const version = this.parts.registry.version(declaration.plugin, declaration.version);
     return this.startOn(declaration, version);
   }
@@ -103,7 +105,7 @@ export class Deployments {
   /** Goes on with another version or configuration. */
   async swap(name: string, request: SwapRequest): Promise<Attachment> {
     this.refuseDeclared(name);
-    const before = this.get(name);
+    const before = this.find(name);
     const { registry } = this.parts;
     const version = registry.version(before.declaration.plugin, request.version);
     const config = Object.hasOwn(request, 'config') ? request.config : before.declaration.config;
@@ -114,10 +116,18 @@ export class Deployments {
     return this.commit(await this.startOn(declaration, version), true);
   }
 
+  /** Another version or configuration of an attachment, started and not put to work: to be tried out. */
+  candidate(name: string, request: SwapRequest): Promise<Attachment> {
+    const { declaration } = this.find(name);
+    const version = this.parts.registry.version(declaration.plugin, request.version);
+    const config = Object.hasOwn(request, 'config') ? request.config : declaration.config;
+    return this.startOn({ ...declaration, config, version: version.number }, version);
+  }
+
   /** Goes back to the definition before. */
   async rollback(name: string): Promise<Attachment> {
     this.refuseDeclared(name);
-    const before = this.get(name);
+    const before = this.find(name);
     const record = this.recordOf(name);
     const [target] = record?.previous ?? [];
     if (target === undefined) {
@@ -143,7 +153,7 @@ export class Deployments {
   /** Other budgets from the next message on; another memory budget from the next instance on, which is made now. */
   async setBudget(name: string, budget: BudgetRequest): Promise<Attachment> {
     this.refuseDeclared(name);
-    const attachment = this.get(name);
+    const attachment = this.find(name);
     const { ledger } = this.parts;
     return ledger.exclusive(async () => {
       const declaration = { ...attachment.declaration, budget: { ...attachment.declaration.budget, ...budget } };
@@ -168,7 +178,7 @@ export class Deployments {
     const { ledger, attachments, events } = this.parts;
     this.refuseDeclared(name);
     await ledger.exclusive(async () => {
-      const attachment = this.get(name);
+      const attachment = this.find(name);
       await ledger.save({ attachments: this.without(name) });
       attachments.delete(name);
       this.tracks.delete(name);
@@ -353,7 +363,8 @@ export class Deployments {
       .catch((error) => events.problem(`the rollback of ${JSON.stringify(name)} was not stored: ${describe(error)}`));
   }
 
-  private get(name: string): Attachment {
+  /** Throws a `Failure` when there is none. */
+  find(name: string): Attachment {
     const found = this.parts.attachments.get(name);
     if (found !== undefined) return found;
     throw new Failure('attachment-not-found', `there is no attachment ${JSON.stringify(name)}`);
@@ -365,6 +376,21 @@ export class Deployments {
 
   private without(name: string): AttachmentRecord[] {
     return this.parts.ledger.attachments.filter(({ declaration }) => declaration.name !== name);
+  }
+
+  /** Hops end what goes round; what can be seen to do so is hardly meant. */
+  private refuseCircle(declaration: AttachmentDeclaration): void {
+    if (declaration.force) return;
+    const circle = circleOf(
+      declaration,
+      this.parts.attachments.all().map((each) => each.declaration),
+    );
+    if (circle === null) return;
+    const way = circle.map((name) => JSON.stringify(name)).join(' → ');
+    throw new Failure(
+      'attachment-circle',
+      `attachment ${JSON.stringify(declaration.name)}: what it emits comes back to it (${way}); emit to other subjects, or add "force": true: a message is emitted at most 4 times in a row`,
+    );
   }
 
   private refuseDeclared(name: string): void {

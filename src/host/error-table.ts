@@ -20,6 +20,9 @@ export const ERRORS = {
   'attachment-changed': { code: 409, number: 20037 },
   'state-refused': { code: 409, number: 20038 },
   'config-invalid': { code: 400, number: 20039 },
+  'attachment-circle': { code: 409, number: 20040 },
+  'trial-exists': { code: 409, number: 20041 },
+  'trial-not-found': { code: 404, number: 20042 },
   'plugin-store': { code: 500, number: 20090 },
   internal: { code: 500, number: 20099 },
 } as const;

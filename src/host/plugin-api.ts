@@ -34,6 +34,9 @@ const OPERATIONS: Record<string, { named: string; run: Operation }> = {
   'ATTACHMENT.CREATE': { named: 'attachment', run: createAttachment },
   'ATTACHMENT.SWAP': { named: 'attachment', run: swapAttachment },
   'ATTACHMENT.ROLLBACK': { named: 'attachment', run: rollBackAttachment },
+  'ATTACHMENT.CANARY': { named: 'attachment', run: canary },
+  'ATTACHMENT.SHADOW': { named: 'attachment', run: shadow },
+  'ATTACHMENT.STOP': { named: 'attachment', run: stopTrial },
   'ATTACHMENT.BUDGET': { named: 'attachment', run: setBudget },
   'ATTACHMENT.CAPSULE': { named: 'attachment', run: capsule },
   'ATTACHMENT.REDELIVER': { named: 'attachment', run: redeliver },
@@ -148,6 +151,20 @@ async function swapAttachment(host: PluginHost, name: string, { payload }: ApiRe
 
 async function rollBackAttachment(host: PluginHost, name: string): Promise<object> {
   return answerOf(host, await host.deployments.rollback(name));
+}
+
+async function canary(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
+  const { readTrial } = await import('./requests.js');
+  return answerOf(host, await host.candidates.canary(name, readTrial(name, payload)));
+}
+
+async function shadow(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
+  const { readTrial } = await import('./requests.js');
+  return answerOf(host, await host.candidates.shadow(name, readTrial(name, payload)));
+}
+
+function stopTrial(host: PluginHost, name: string): object {
+  return { trial: host.candidates.stop(name) };
 }
 
 async function setBudget(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {

@@ -3,6 +3,7 @@ import { Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
 import type { Attachment } from './attachment.js';
 import { AttachmentSet } from './attachment-set.js';
+import { Candidates } from './candidates.js';
 import { Chain } from './chain.js';
 import type { AttachmentDeclaration } from './declarations.js';
 import { Deployments } from './deployments.js';
@@ -29,6 +30,7 @@ export class PluginHost {
   readonly registry: PluginRegistry;
   readonly attachments: AttachmentSet;
   readonly deployments: Deployments;
+  readonly candidates: Candidates;
   readonly uploads: Uploads;
   readonly emits = new EmitQueue();
   readonly events: PluginEvents;
@@ -59,6 +61,7 @@ export class PluginHost {
       limits: () => this.limits,
       onRetire: (attachment) => this.ticker.drain(attachment),
     });
+    this.candidates = new Candidates({ deployments: this.deployments, attachments, events });
   }
 
   /**

@@ -2,11 +2,13 @@ import * as v from 'valibot';
 import { textOf } from '../base/bytes.js';
 import { describe, Failure } from '../base/failure.js';
 import { budgetSchema, checkAttachment } from './attachment-schema.js';
+import type { TrialRequest } from './candidates.js';
 import type { AttachmentDeclaration, BudgetRequest } from './declarations.js';
 import type { SwapRequest } from './deployments.js';
 
 const number = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 31));
 const swap = v.strictObject({ version: v.optional(number), config: v.optional(v.unknown()) });
+const trial = v.strictObject({ ...swap.entries, share: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))) });
 const upload = v.strictObject({ bytes: v.number(), sha256: v.string() });
 
 /** Reads the body of a request that makes an attachment. */
@@ -20,6 +22,11 @@ export function readAttachment(
 /** Reads what is to be changed by a swap; nothing at all is the newest version. */
 export function readSwap(name: string, payload: Uint8Array): SwapRequest {
   return read(swap, `attachment ${JSON.stringify(name)}`, payload) as SwapRequest;
+}
+
+/** Reads what is to be tried out. */
+export function readTrial(name: string, payload: Uint8Array): TrialRequest {
+  return read(trial, `attachment ${JSON.stringify(name)}`, payload) as TrialRequest;
 }
 
 export function readBudget(name: string, payload: Uint8Array): BudgetRequest {

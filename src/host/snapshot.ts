@@ -1,4 +1,5 @@
 import type { Attachment, AttachmentCounters } from './attachment.js';
+import { type TrialSnapshot, trialOf } from './candidates.js';
 import type { Histogram } from './histogram.js';
 import type { PluginHost } from './plugin-host.js';
 import type { PluginVersion } from './registry.js';
@@ -67,6 +68,8 @@ export interface AttachmentSnapshot {
   /** Messages that can be delivered again, and those that were given up for later ones. */
   dead_letters: number;
   dead_letters_lost: number;
+  /** What is tried out beside it. */
+  trial: TrialSnapshot | null;
 }
 
 export interface Quantiles {
@@ -113,6 +116,7 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     fuel: quantilesOf(attachment.fuelPerCall),
     dead_letters: attachment.failures.letterCount,
     dead_letters_lost: attachment.failures.lettersLost,
+    trial: trialOf(attachment),
   };
 }
 

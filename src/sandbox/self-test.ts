@@ -54,7 +54,11 @@ export function outcomeOf(
   { config, message }: Omit<SelfTest, 'expect'>,
 ): Outcome {
   const instance = Instance.create(prepared, budget, JSON.stringify(config ?? {}));
-  if (!(instance instanceof Instance)) return { verdict: 'error' };
+  return instance instanceof Instance ? outcomeOn(instance, message) : { verdict: 'error' };
+}
+
+/** What a running plugin makes of a message. */
+export function outcomeOn(instance: Instance, message: SelfTest['message']): Outcome {
   const [subject, reply, headers, payload] = [message.subject, message.reply, message.headers, message.payload].map(
     bytesOf,
   );

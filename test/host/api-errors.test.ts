@@ -262,6 +262,20 @@ describe('an attachment', () => {
     await refused('attachment-declared', 'ATTACHMENT.CREATE.a', onIn({ replace: true }));
   });
 
+  test('that would emit to itself', async () => {
+    await done('PLUGIN.INSTALL.p', passes);
+    const circle = onIn({ grants: { emit: ['in'] } });
+    expect(await refused('attachment-circle', 'ATTACHMENT.CREATE.a', circle)).toContain('("a" → "a")');
+    await done('ATTACHMENT.CREATE.a', { ...circle, force: true });
+  });
+
+  test('with one trial at a time', async () => {
+    await attached();
+    expect(await refused('trial-not-found', 'ATTACHMENT.STOP.a')).toContain('has no canary and no shadow');
+    await done('ATTACHMENT.CANARY.a', {});
+    expect(await refused('trial-exists', 'ATTACHMENT.SHADOW.a', {})).toContain('stop it first');
+  });
+
   test('that never was another', async () => {
     await attached();
     expect(await refused('attachment-first', 'ATTACHMENT.ROLLBACK.a')).toContain(

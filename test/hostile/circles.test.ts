@@ -24,7 +24,10 @@ describe('circles and floods', () => {
   }
 
   it('an emit into its own subject ends after four', async () => {
-    await stage.bring('self', await writingGuest(PASS, emit('self.in', 'again')), { grants: { emit: ['self.in'] } });
+    await stage.bring('self', await writingGuest(PASS, emit('self.in', 'again')), {
+      grants: { emit: ['self.in'] },
+      force: true,
+    });
     const letter = stage.deadLetterOf('self', () => undefined);
     const arrived = await stage.send('self', 'first');
     expect(arrived.map((message) => message.string())).toEqual(['first', 'again', 'again', 'again']);
@@ -36,8 +39,14 @@ describe('circles and floods', () => {
   });
 
   it('two attachments that emit to each other end after four', async () => {
-    await stage.bring('ping', await writingGuest(PASS, emit('pong.in', 'pong')), { grants: { emit: ['pong.in'] } });
-    await stage.bring('pong', await writingGuest(PASS, emit('ping.in', 'ping')), { grants: { emit: ['ping.in'] } });
+    await stage.bring('ping', await writingGuest(PASS, emit('pong.in', 'pong')), {
+      grants: { emit: ['pong.in'] },
+      force: true,
+    });
+    await stage.bring('pong', await writingGuest(PASS, emit('ping.in', 'ping')), {
+      grants: { emit: ['ping.in'] },
+      force: true,
+    });
     const arrived = await stage.send('ping', 'ping');
     expect(arrived.map((message) => message.subject)).toEqual(['ping.in', 'pong.in', 'ping.in', 'pong.in']);
   });
@@ -46,7 +55,7 @@ describe('circles and floods', () => {
     const eight = records(...new Array(8).fill(emit('fan.in')));
     const wasm = await writingGuest(PASS, eight, { locals: LOCAL, message: busy(900_000) });
     // The last row has faults: they must not stop the rest.
-    const definition = { grants: { emit: ['fan.in'] }, failure: { default: 'drop' } };
+    const definition = { grants: { emit: ['fan.in'] }, force: true, failure: { default: 'drop' } };
     let order = 0;
     await stage.bring('fan', wasm, definition);
     await stage.contained(async () => {
