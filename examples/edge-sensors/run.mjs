@@ -1,47 +1,12 @@
 // Runs the story: a gateway with the plugins of edge.conf, two weather stations that publish four years of days, and a control
 // room that listens. `node examples/edge-sensors/run.mjs`
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
-
-const here = import.meta.dirname;
-const weir = join(here, '..', '..', 'bin', 'weir.mjs');
-const startMsMax = 60_000; // a fresh clone builds Weir first
-
-/** `weir serve -c edge.conf`, as on a real gateway; resolves when it is ready. */
-async function startGateway() {
-  const folder = mkdtempSync(join(tmpdir(), 'edge-sensors-'));
-  const log = join(folder, 'gateway.log');
-  const args = ['serve', '-c', join(here, 'edge.conf'), '--ports_file_dir', folder, '-l', log];
-  const gateway = spawn(process.execPath, [weir, ...args], { stdio: 'inherit' });
-  const exited = new Promise((resolve) => {
-    gateway.once('exit', resolve);
-  });
-  const stop = async () => {
-    gateway.kill();
-    await exited;
-    rmSync(folder, { recursive: true, force: true });
-  };
-  for (const endsMs = Date.now() + startMsMax; Date.now() < endsMs && gateway.exitCode === null; await sleep(20)) {
-    const ports = readdirSync(folder).find((file) => file.endsWith('.ports'));
-    if (ports === undefined) continue;
-    const problems = readFileSync(log, 'utf8').match(/^.*\[ERR\].*$/gm);
-    if (problems !== null) console.error(problems.join('\n'));
-    return { url: JSON.parse(readFileSync(join(folder, ports), 'utf8')).nats[0], stop };
-  }
-  const said = existsSync(log) ? readFileSync(log, 'utf8') : '';
-  await stop();
-  throw new Error(`the gateway did not start:\n${said}`);
-}
+import { dataSet, serve } from '../weir.mjs';
 
 /** Daily weather of Seattle and New York, 2012 to 2015, as measured. */
 function readDays() {
-  const file = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '..', 'data', 'weather.csv');
-  const [head, ...rows] = readFileSync(file, 'utf8').trim().split(/\r?\n/);
+  const [head, ...rows] = dataSet('weather.csv').trim().split(/\r?\n/);
   const names = head.split(',');
   const value = (cell) => (Number.isFinite(Number(cell)) ? Number(cell) : cell);
   return rows.map((row) => Object.fromEntries(row.split(',').map((cell, i) => [names[i], value(cell)])));
@@ -89,7 +54,8 @@ async function tell(url) {
   await Promise.all([station.close(), controlRoom.close()]);
 }
 
-const gateway = await startGateway();
+// As on a real gateway.
+const gateway = await serve('-c', join(import.meta.dirname, 'edge.conf'));
 try {
   console.log(`The gateway is up: ${gateway.url}`);
   await tell(gateway.url);
