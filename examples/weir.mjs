@@ -18,6 +18,8 @@ export async function serve(...flags) {
   const exited = new Promise((resolve) => {
     server.once('exit', resolve);
   });
+  // Also when the example fails.
+  process.on('exit', () => server.kill());
   const stop = async () => {
     server.kill();
     await exited;
