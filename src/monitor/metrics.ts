@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import { health } from './health.js';
-import type { ConnectionSnapshot, MonitorSource, PluginsSnapshot } from './snapshots.js';
+import { collectAttachments } from './plugin-metrics.js';
+import type { ConnectionSnapshot, MonitorSource } from './snapshots.js';
 import { type MonitorFigures, varz } from './varz.js';
 
 type Prometheus = typeof import('prom-client');
@@ -72,56 +73,12 @@ function connectionNumbers(connections: readonly ConnectionSnapshot[]): [string,
 
 function collectWeir(scrape: Scrape, source: MonitorSource): void {
   const { weirVersion, version } = source.server();
-  const { plugins, attachments } = source.plugins();
+  const snapshot = source.plugins();
+  const { plugins, attachments } = snapshot;
   scrape.gauge('weir_build_info', 'versions of this server', [[{ version: weirVersion, nats_version: version }, 1]]);
   scrape.gauge('weir_plugins', 'installed plugins', [[{}, plugins.length]]);
   scrape.gauge('weir_attachments', 'plugins at work on a subject', [[{}, attachments.length]]);
-  if (attachments.length > 0) collectAttachments(scrape, attachments);
-}
-
-type Attachments = PluginsSnapshot['attachments'];
-type Attachment = Attachments[number];
-
-function collectAttachments(scrape: Scrape, attachments: Attachments): void {
-  const labelsOf = ({ name, plugin }: Attachment): Labels => ({ attachment: name, plugin });
-  const each = (value: (attachment: Attachment) => number) =>
-    attachments.map((attachment): [Labels, number] => [labelsOf(attachment), value(attachment)]);
-  const counters = {
-    calls: ['calls of the plugin', ({ counters: { calls } }: Attachment) => calls],
-    passed: ['messages that it let pass', ({ counters: { passed } }: Attachment) => passed],
-    dropped: ['messages that it dropped', ({ counters: { dropped } }: Attachment) => dropped],
-    replaced: ['messages that it changed', ({ counters: { replaced } }: Attachment) => replaced],
-    rejected: ['messages that it rejected', ({ counters: { rejected } }: Attachment) => rejected],
-    fuel: ['fuel that its calls took', ({ counters: { fuel } }: Attachment) => fuel],
-    emits: ['messages that it emitted', ({ counters: { emits } }: Attachment) => emits],
-    renewals: ['instances made after a failure', ({ counters: { renewals } }: Attachment) => renewals],
-  } as const;
-  for (const [name, [help, value]] of Object.entries(counters))
-    scrape.counter(`weir_attachment_${name}_total`, help, each(value));
-  scrape.gauge(
-    'weir_attachment_quarantined',
-    'whether it is at rest after faults',
-    each((one) => (one.quarantined ? 1 : 0)),
-  );
-  scrape.gauge(
-    'weir_attachment_memory_bytes',
-    'memory of its instance',
-    each((one) => one.memory_bytes),
-  );
-  const faults = attachments.flatMap((attachment) =>
-    Object.entries(attachment.counters.faults).map(([cause, count]): [Labels, number] => [
-      { ...labelsOf(attachment), cause },
-      count ?? 0,
-    ]),
-  );
-  if (faults.length > 0) scrape.counter('weir_attachment_faults_total', 'calls that failed, by cause', faults);
-  const own = attachments.flatMap((attachment) =>
-    Object.entries(attachment.counters.metrics).map(([metric, value]): [Labels, number] => [
-      { ...labelsOf(attachment), metric },
-      value,
-    ]),
-  );
-  if (own.length > 0) scrape.gauge('weir_attachment_metric', 'what plugins count themselves', own);
+  collectAttachments(scrape, snapshot);
 }
 
 function collectProcess(scrape: Scrape): void {

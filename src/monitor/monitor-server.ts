@@ -9,6 +9,7 @@ import { health } from './health.js';
 import { indexPage } from './index-page.js';
 import { jsz } from './jsz.js';
 import { metrics } from './metrics.js';
+import { pluginz } from './pluginz.js';
 import { BadQuery } from './query.js';
 import type { MonitorSource } from './snapshots.js';
 import { subsz } from './subsz.js';
@@ -38,7 +39,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/leafz': empty(() => ({ leafnodes: 0, leafs: [] })),
   '/gatewayz': empty(() => ({ outbound_gateways: {}, inbound_gateways: {} })),
   '/jsz': jsz,
-  '/pluginz': empty((source) => source.plugins()),
+  '/pluginz': pluginz,
 };
 
 const TEXT = 'text/plain; charset=utf-8';

@@ -121,6 +121,8 @@ export interface ConnectionSnapshot {
 export interface PluginsSnapshot {
   plugins: PluginSnapshot[];
   attachments: AttachmentSnapshot[];
+  /** What plugins emitted: waiting to be published, and lost because too much waited. */
+  emits: { waiting: number; lost: number };
 }
 
 /** Where monitoring gets its values. */

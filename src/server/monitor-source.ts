@@ -76,6 +76,7 @@ export class ServerSource implements MonitorSource {
     return {
       plugins: host.registry.names().map((name) => snapshotOfPlugin(host, name)),
       attachments: snapshotsOfAttachments(host),
+      emits: { waiting: host.emits.length, lost: host.emits.lost },
     };
   }
 

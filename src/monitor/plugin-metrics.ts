@@ -1,0 +1,81 @@
+import type { PluginsSnapshot } from './snapshots.js';
+
+type Labels = Record<string, string>;
+type Attachment = PluginsSnapshot['attachments'][number];
+
+/** Where figures go. */
+export interface MetricSink {
+  gauge(name: string, help: string, values: [Labels, number][]): void;
+  counter(name: string, help: string, values: [Labels, number][]): void;
+}
+
+const COUNTERS: Record<string, [help: string, value: (attachment: Attachment) => number]> = {
+  calls: ['calls of the plugin', ({ counters }) => counters.calls],
+  passed: ['messages that it let pass', ({ counters }) => counters.passed],
+  dropped: ['messages that it dropped', ({ counters }) => counters.dropped],
+  replaced: ['messages that it changed', ({ counters }) => counters.replaced],
+  rejected: ['messages that it rejected', ({ counters }) => counters.rejected],
+  fuel: ['fuel that its calls took', ({ counters }) => counters.fuel],
+  cpu_seconds: ['time of the processor that its calls took, estimated', ({ cpu_seconds }) => cpu_seconds],
+  bytes_in: ['bytes that it was given', ({ counters }) => counters.bytes_in],
+  bytes_out: ['bytes of messages that it changed', ({ counters }) => counters.bytes_out],
+  emits: ['messages that it emitted', ({ counters }) => counters.emits],
+  logs: ['lines that it logged', ({ counters }) => counters.logs],
+  logs_dropped: ['lines beyond those that it may log', ({ counters }) => counters.logs_dropped],
+  ticks: ['times that it was told the time', ({ counters }) => counters.ticks],
+  renewals: ['instances that were made', ({ counters }) => counters.renewals],
+  swaps: ['versions and configurations that took over', ({ swaps }) => swaps],
+  rollbacks: ['times that it went back', ({ rollbacks }) => rollbacks],
+};
+
+const GAUGES: Record<string, [help: string, value: (attachment: Attachment) => number]> = {
+  quarantined: ['whether it is at rest after faults', ({ quarantined }) => (quarantined ? 1 : 0)],
+  memory_bytes: ['memory of its instance', ({ memory_bytes }) => memory_bytes],
+  dead_letters: ['messages that can be delivered again', ({ dead_letters }) => dead_letters],
+  trial_different: ['messages that its shadow judges differently', ({ trial }) => trial?.different ?? 0],
+};
+
+function labelsOf({ name, plugin, version }: Attachment): Labels {
+  return { attachment: name, plugin, version: String(version) };
+}
+
+/** Figures of each attachment, with its name, plugin and version. */
+export function collectAttachments(sink: MetricSink, { attachments, emits }: PluginsSnapshot): void {
+  sink.counter('weir_emits_lost_total', 'messages of plugins that found the queue full', [[{}, emits.lost]]);
+  if (attachments.length === 0) return;
+  const each = (value: (attachment: Attachment) => number) =>
+    attachments.map((attachment): [Labels, number] => [labelsOf(attachment), value(attachment)]);
+  for (const [name, [help, value]] of Object.entries(COUNTERS))
+    sink.counter(`weir_attachment_${name}_total`, help, each(value));
+  for (const [name, [help, value]] of Object.entries(GAUGES)) sink.gauge(`weir_attachment_${name}`, help, each(value));
+  collectQuantiles(sink, attachments);
+  const faults = attachments.flatMap((attachment) =>
+    Object.entries(attachment.counters.faults).map(([cause, count]): [Labels, number] => [
+      { ...labelsOf(attachment), cause },
+      count ?? 0,
+    ]),
+  );
+  if (faults.length > 0) sink.counter('weir_attachment_faults_total', 'calls that failed, by cause', faults);
+  const own = attachments.flatMap((attachment) =>
+    Object.entries(attachment.counters.metrics).map(([metric, value]): [Labels, number] => [
+      { ...labelsOf(attachment), metric },
+      value,
+    ]),
+  );
+  if (own.length > 0) sink.gauge('weir_attachment_metric', 'what plugins count themselves', own);
+}
+
+function collectQuantiles(sink: MetricSink, attachments: readonly Attachment[]): void {
+  const figures = [
+    ['latency_ns', 'time of a call; upper bounds in powers of two', (one: Attachment) => one.latency_ns],
+    ['fuel_per_call', 'fuel of a call; upper bounds in powers of two', (one: Attachment) => one.fuel],
+  ] as const;
+  for (const [name, help, quantiles] of figures) {
+    const values = attachments.flatMap((attachment) => {
+      const { p50, p99, max } = quantiles(attachment);
+      const known = Object.entries({ '0.5': p50, '0.99': p99, '1': max }).filter(([, value]) => value !== null);
+      return known.map(([quantile, value]): [Labels, number] => [{ ...labelsOf(attachment), quantile }, value!]);
+    });
+    if (values.length > 0) sink.gauge(`weir_attachment_${name}`, help, values);
+  }
+}
