@@ -128,6 +128,13 @@ describe('the document of the control API', () => {
     expect(rows.sort()).toEqual(known.sort());
   });
 
+  test('names every event', () => {
+    const code = readFileSync(join(root, 'src', 'host', 'events.ts'), 'utf8');
+    const kinds = /^export type EventKind =\n((?: {2}\| '[\w-]+';?\n)+)/m.exec(code)![1].match(/[\w-]{2,}/g)!;
+    const [, shown] = /^Events are ([^.]*)\./m.exec(document)!;
+    for (const kind of kinds) expect(shown).toContain(`\`${kind}\``);
+  });
+
   test('has the errors of the table in the code', () => {
     const rows = [...document.matchAll(/^\| (\d{5}) +\| (\d{3}) /gm)].map(([, number, code]) => [+number, +code]);
     expect(rows).toEqual(Object.values(ERRORS).map(({ number, code }) => [number, code]));
