@@ -95,6 +95,7 @@ export function lostSegments(
     .filter((each) => each.messages > 0 && !ids.has(each.id) && !recovery.isAllRemoved(segmentOf(each)))
     .map(({ id, base, last, fileBytes }) => ({
       file: segmentPath(folder, id),
+      reason: 'is gone',
       offset: 0,
       bytes: fileBytes,
       firstSequence: base,

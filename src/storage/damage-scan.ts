@@ -65,11 +65,12 @@ export class RecordScan {
     this.records.push(at);
   }
 
+  /** The next record, newer than those before; `end` when there is none. */
   private findRecord(bytes: Uint8Array, view: DataView, from: number, end: number): number {
     for (let at = from; at <= end - RECORD_BYTES_MIN; at++) {
       const length = recordLength(view, at);
       if (length < RECORD_BYTES_MIN || length > end - at) continue;
-      const found = recordSequence(view, at);
+      const found = recordSequence(view, at) - (recordFlags(view, at) & FLAG.REMOVALS ? 0 : 1);
       if (found < this.sequence || found > this.sequence + SEQUENCE_LEAP_MAX) continue;
       if (isRecord(bytes, view, at, end, this.seed)) return at;
     }

@@ -15,7 +15,7 @@ import type { LedgerStore, SizeRule } from './ledger.js';
 import { Maintenance } from './maintenance.js';
 import { type LogDamage, type LogListener, type LogSnapshot, REFUSED } from './message-log.js';
 import type { MetadataPlace } from './metadata-file.js';
-import { boundDamages, openSegments, Recovery, segmentPath } from './recovery.js';
+import { boundDamages, DAMAGED, openSegments, Recovery, segmentPath } from './recovery.js';
 import type { Segment } from './segment.js';
 import { SegmentFile } from './segment-file.js';
 import { cipherOf, type Encryption, newHeader } from './segment-header.js';
@@ -58,6 +58,7 @@ export class FileLog extends BaseLog {
   private readonly committer: Committer;
   private readonly maintenance: Maintenance;
   private readonly place: MetadataPlace;
+  private readonly unread: { segment: Segment; index: number; damage: LogDamage }[] = [];
 
   constructor(options: FileLogOptions) {
     const store: LedgerStore = {
@@ -257,6 +258,7 @@ export class FileLog extends BaseLog {
     const file = await SegmentFile.create(disk, path, header, this.key);
     await disk.syncFolder(folder);
     this.files.set(segment, file);
+    this.maintenance.fileMade();
     // It was purged while its file was made.
     if (!this.ledger.segments.includes(segment)) this.maintenance.retire(segment);
     return file;
@@ -306,6 +308,7 @@ export class FileLog extends BaseLog {
     const { block, stretches } = blockOfBytes(segment, index, bytes);
     segment.loaded[index] = block;
     this.options.cache.add(block);
+    if (this.unread.length > 0) this.forgetUnread(segment, index);
     if (stretches.length > 0) this.noteDamage(segment, index, stretches);
     return block;
   }
@@ -319,22 +322,34 @@ export class FileLog extends BaseLog {
     for (const { offset, bytes, firstSequence, lastSequence } of stretches) {
       const place = file.placeOf(start + offset);
       const placeEnd = file.placeOf(start + offset + bytes);
-      this.tellDamage({ file: file.path, offset: place, bytes: placeEnd - place, firstSequence, lastSequence });
+      const range = { offset: place, bytes: placeEnd - place, firstSequence, lastSequence };
+      this.tellDamage({ file: file.path, reason: DAMAGED, ...range });
     }
   }
 
+  /** A block cannot be read now; told once, until it can. */
   private tellUnread(segment: Segment, index: number, thrown: unknown): void {
-    const { path } = this.files.get(segment)!;
-    const offset = this.files.get(segment)!.placeOf(segment.blockStarts[index]);
-    const known = this.damages.some((damage) => damage.file === path && damage.offset === offset);
-    if (known) return;
-    this.tellDamage({
-      file: `${path}: ${describe(thrown)}`,
-      offset,
-      bytes: segment.blockEnd(index) - segment.blockStarts[index],
+    if (this.unread.some((each) => each.segment === segment && each.index === index)) return;
+    const file = this.files.get(segment)!;
+    const start = segment.blockStarts[index];
+    const place = file.placeOf(start);
+    const damage: LogDamage = {
+      file: file.path,
+      reason: `cannot be read: ${describe(thrown)}`,
+      offset: place,
+      bytes: file.placeOf(segment.blockEnd(index)) - place,
       firstSequence: segment.blockSequences[index],
       lastSequence: (segment.blockSequences[index + 1] ?? segment.last + 1) - 1,
-    });
+    };
+    this.unread.push({ segment, index, damage });
+    this.tellDamage(damage);
+  }
+
+  private forgetUnread(segment: Segment, index: number): void {
+    const at = this.unread.findIndex((each) => each.segment === segment && each.index === index);
+    if (at < 0) return;
+    const [{ damage }] = this.unread.splice(at, 1);
+    this.damages.splice(this.damages.indexOf(damage), 1);
   }
 
   private tellDamage(damage: LogDamage): void {

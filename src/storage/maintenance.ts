@@ -66,7 +66,9 @@ export class Maintenance {
   private closing = false;
   private checkpointBytes = 0;
   private bytesAtCheckpoint = 0;
-  private lastFailedAt = -1;
+  private failedAt = -1;
+  /** Whether segments were thinned or retired since they were last looked at. */
+  private changed = false;
 
   constructor(options: MaintenanceOptions) {
     this.options = options;
@@ -74,7 +76,13 @@ export class Maintenance {
 
   /** A closed segment lost messages, or is one that is to be compressed. */
   thin(segment: Segment): void {
+    this.changed = true;
     this.thinned.add(segment);
+  }
+
+  /** A segment got its file: older ones may go. */
+  fileMade(): void {
+    this.changed = true;
   }
 
   /** A segment has no messages and is not in the ledger any more. */
@@ -82,6 +90,7 @@ export class Maintenance {
     const { files, cache } = this.options;
     for (const block of segment.loaded) if (block !== null) cache.remove(block);
     this.thinned.delete(segment);
+    this.changed = true;
     const file = files.get(segment);
     if (file === undefined) return;
     files.delete(segment);
@@ -92,15 +101,15 @@ export class Maintenance {
   /** Begins a round if there is enough to do. */
   consider(): void {
     if (this.round !== null || this.closing || this.holds > 0) return;
-    const { committer, segmentBytes } = this.options;
-    const written = committer.bytesWritten - this.bytesAtCheckpoint;
-    if (committer.trouble !== null && (this.retired.length === 0 || this.lastFailedAt === committer.bytesWritten))
+    const { committer, segmentBytes, ledger } = this.options;
+    if (committer.trouble !== null) {
+      // Deleting what is not needed may be what helps.
+      if (this.retired.length > 0 && this.failedAt !== committer.bytesWritten) void this.start();
       return;
-    const due =
-      written >= Math.max(CHECKPOINT_BYTES, this.checkpointBytes * CHECKPOINT_SHARE) ||
-      this.reclaimable() >= Math.max(segmentBytes, this.liveBytes() / 4) ||
-      (committer.trouble !== null && this.retired.length > 0);
-    if (due) void this.start();
+    }
+    const written = committer.bytesWritten - this.bytesAtCheckpoint;
+    const isCheckpointDue = written >= Math.max(CHECKPOINT_BYTES, this.checkpointBytes * CHECKPOINT_SHARE);
+    if (isCheckpointDue || this.reclaimable() >= Math.max(segmentBytes, ledger.state.bytes / 4)) void this.start();
   }
 
   /** Writes these segments anew, whatever they hold, and overwrites what they held before. */
@@ -145,6 +154,7 @@ export class Maintenance {
   private start(): Promise<void> {
     this.round = this.run().finally(() => {
       this.round = null;
+      this.consider();
     });
     return this.round;
   }
@@ -166,10 +176,10 @@ export class Maintenance {
       this.checkpointBytes = taken.length;
       await this.nameFiles();
       await this.deleteUnneeded(gone);
-      this.lastFailedAt = failure === null ? -1 : committer.bytesWritten;
+      this.failedAt = failure === null ? -1 : committer.bytesWritten;
     } catch {
       // A full or failing disk: nothing is lost, the next round tries again.
-      this.lastFailedAt = committer.bytesWritten;
+      this.failedAt = committer.bytesWritten;
     }
   }
 
@@ -242,8 +252,7 @@ export class Maintenance {
 
   private async deleteUnneeded(candidates: Retired[]): Promise<void> {
     const { disk, folder } = this.options;
-    const { files } = this.options;
-    const newest = Math.max(-1, ...[...files.keys()].map((segment) => segment.id));
+    const newest = this.newestId();
     for (;;) {
       const gone = candidates.filter(
         (each) => this.retired.includes(each) && each.segment.id < newest && !this.isFileNeeded(each.segment),
@@ -294,15 +303,24 @@ export class Maintenance {
     return takeCheckpoint(ledger, { segments, retired, damages: [...damages] });
   }
 
+  /** Bytes that a round would write anew, or delete. */
   private reclaimable(): number {
+    if (!this.changed) return 0;
+    this.changed = false;
     let bytes = 0;
-    for (const segment of this.thinned) bytes += this.options.compress ? segment.recordBytes : deadBytes(segment);
-    for (const { segment } of this.retired) bytes += segment.recordBytes;
+    for (const segment of this.candidates()) bytes += this.options.compress ? segment.recordBytes : deadBytes(segment);
+    const newest = this.newestId();
+    for (const { segment } of this.retired) {
+      if (segment.id < newest && !this.isFileNeeded(segment)) bytes += segment.recordBytes;
+    }
     return bytes;
   }
 
-  private liveBytes(): number {
-    return this.options.ledger.state.bytes;
+  /** The newest file says what the last sequence is: it is not deleted. */
+  private newestId(): number {
+    let newest = -1;
+    for (const segment of this.options.files.keys()) newest = Math.max(newest, segment.id);
+    return newest;
   }
 }
 

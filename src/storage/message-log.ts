@@ -153,6 +153,8 @@ export interface PurgeOptions {
 /** A range of a file that could not be read, and the messages lost with it (an empty range when none is known to be). */
 export interface LogDamage {
   file: string;
+  /** What is wrong with it. */
+  reason: string;
   offset: number;
   bytes: number;
   firstSequence: number;

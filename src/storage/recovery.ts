@@ -22,6 +22,9 @@ import {
 
 const NAME = /^(\d{8,})\.log$/;
 
+/** The reason of damage that checksums find. */
+export const DAMAGED = 'is damaged';
+
 export function segmentPath(folder: string, id: number): string {
   return `${folder}/${String(id).padStart(8, '0')}.log`;
 }
@@ -80,7 +83,14 @@ async function setAside(
   await disk.syncFolder(path.slice(0, path.lastIndexOf('/')));
   // What it held is known when the segments around it were read.
   const first = found.at(-1)?.segment.base ?? 1;
-  damages.push({ file: `${path}.damaged`, offset: 0, bytes, firstSequence: first, lastSequence: -1 });
+  damages.push({
+    file: `${path}.damaged`,
+    reason: 'has no header',
+    offset: 0,
+    bytes,
+    firstSequence: first,
+    lastSequence: -1,
+  });
 }
 
 /** Builds a ledger from the files alone: newest first, for what a record removes is always older than the record. */
@@ -175,7 +185,7 @@ export class Recovery {
     file.damaged = true;
     let missing = firstSequence > lastSequence;
     for (let i = firstSequence; i <= lastSequence && !missing; i++) missing = !segment.isMarkedAbsent(i);
-    if (missing) this.damages.push({ file: file.path, offset, bytes, firstSequence, lastSequence });
+    if (missing) this.damages.push({ file: file.path, reason: DAMAGED, offset, bytes, firstSequence, lastSequence });
   }
 }
 

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { utf8 } from '../../src/base/bytes.js';
+import { composeMessage } from '../../src/message/message.js';
 import type { FileLog, FileLogOptions } from '../../src/storage/file-log.js';
 import { type LogDamage, StoredMessage } from '../../src/storage/message-log.js';
+import { HEADER_BYTES } from '../../src/storage/segment-header.js';
 import { FaultDisk } from './fault-disk.js';
 import { FOLDER, openLog, silentListener } from './opened.js';
 import { messageOf, readOut } from './random-operations.js';
@@ -156,18 +159,22 @@ describe('damage', () => {
     await log.close();
   });
 
-  test('is not what another file of the log is, or a copy of a record in a payload', async () => {
+  test('does not bring to life what a payload holds, though it is a record of another segment', async () => {
+    const other = new FaultDisk();
+    const source = await openLog(other);
+    source.skipTo(50);
+    source.append(messageOf('s', 'forged'), TIME);
+    await source.close();
     const disk = new FaultDisk();
     const log = await openLog(disk);
-    log.append(messageOf('s', 'first'), TIME);
-    await log.flush();
-    const record = Buffer.from(disk.get(SEGMENT).subarray(128)).toString('latin1');
+    const payload = new Uint8Array(other.get(SEGMENT).subarray(HEADER_BYTES));
+    log.append(composeMessage({ subject: utf8('s'), reply: null, headers: null, payload }), TIME);
+    log.append(messageOf('s', payloadOf(2)), TIME);
     await log.close();
-    const forged = await openLog(disk);
-    forged.append(messageOf('s', `junk ${record} junk`), TIME);
-    await forged.flush();
-    await forged.close();
-    expect(forged.state.messages).toBe(2);
+    disk.get(SEGMENT)[HEADER_BYTES]! ^= 1;
+    const damaged = await openLog(without(disk, INDEX));
+    expect(readAll(damaged)).not.toContain(50);
+    await damaged.close();
   });
 });
 
