@@ -1,6 +1,7 @@
 import { rangesEqual, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
 import { type Chain, ChainOutcome } from '../host/chain.js';
+import type { Delivery } from '../host/delivery-chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
 import { composeMessage, type Message } from '../message/message.js';
@@ -45,8 +46,9 @@ export class Account {
   private readonly plugins: AccountPlugins | null;
   private readonly random: () => number;
   private draining = false;
-  /** Messages that went through plugins of receivers. */
+  /** Messages that went through plugins of receivers, and how many of them are on their way. */
   private deliveries = 0;
+  private underWay = 0;
   limits: AccountLimits = NO_LIMITS;
   /** Connections that are in it. */
   clients = 0;
@@ -154,7 +156,7 @@ export class Account {
     const route = this.routeOf(address);
     const { legs, groups } = route;
     const filters = this.plugins?.attachments.anyDelivery === true;
-    const delivery = ++this.deliveries;
+    const delivery = this.beginDelivery(null);
     const wasBusy = route.busy;
     route.busy = true;
     let delivered = 0;
@@ -162,14 +164,15 @@ export class Account {
       // What a kept leg remembers is of the address: this one is for the message.
       const leg = new Leg(legs[i].subscription, false);
       if (filters) leg.chain = this.routes.deliveryChain(leg.subscription, message);
-      if (deliverThrough(leg, message, { publisher: null, delivery })) delivered++;
+      if (deliverThrough(leg, message, delivery)) delivered++;
     }
     for (let i = 0; i < groups.length; i++) {
       const members = groups[i].map((leg) => new Leg(leg.subscription, false));
       if (filters) for (const leg of members) leg.chain = this.routes.deliveryChain(leg.subscription, message);
-      if (this.deliverToOneThrough(members, message, { publisher: null, delivery })) delivered++;
+      if (this.deliverToOneThrough(members, message, delivery)) delivered++;
     }
     route.busy = wasBusy;
+    this.underWay--;
     if (filters) this.drainEmits();
     return delivered;
   }
@@ -235,21 +238,26 @@ export class Account {
   /** As `deliverAll`, through the plugins that some of the receivers have before them. */
   private deliverFiltered(route: Route, message: Message, publisher: Publisher | null): number {
     const { legs, groups } = route;
-    const way = { publisher, delivery: ++this.deliveries };
+    const delivery = this.beginDelivery(publisher);
     const wasBusy = route.busy;
     route.busy = true;
     let delivered = 0;
-    for (let i = 0; i < legs.length; i++) if (deliverThrough(legs[i], message, way)) delivered++;
-    for (let i = 0; i < groups.length; i++) if (this.deliverToOneThrough(groups[i], message, way)) delivered++;
+    for (let i = 0; i < legs.length; i++) if (deliverThrough(legs[i], message, delivery)) delivered++;
+    for (let i = 0; i < groups.length; i++) if (this.deliverToOneThrough(groups[i], message, delivery)) delivered++;
     route.busy = wasBusy;
+    this.underWay--;
     this.drainEmits();
     return delivered;
   }
 
-  private deliverToOneThrough(members: Leg[], message: Message, way: FilteredDelivery): boolean {
+  private beginDelivery(publisher: Publisher | null): FilteredDelivery {
+    return { publisher, number: ++this.deliveries, nested: this.underWay++ > 0 };
+  }
+
+  private deliverToOneThrough(members: Leg[], message: Message, delivery: FilteredDelivery): boolean {
     const first = Math.floor(this.random() * members.length);
     for (let i = 0; i < members.length; i++) {
-      if (deliverThrough(members[(first + i) % members.length], message, way)) return true;
+      if (deliverThrough(members[(first + i) % members.length], message, delivery)) return true;
     }
     return false;
   }
@@ -332,17 +340,15 @@ export class Account {
 }
 
 /** A message on its way to receivers that have plugins before them. */
-interface FilteredDelivery {
-  publisher: Publisher | null;
-  /** Another number for each message: plugins run once for all who share them. */
-  delivery: number;
+interface FilteredDelivery extends Delivery {
+  readonly publisher: Publisher | null;
 }
 
 /** What plugins drop on the way counts as delivered: the receiver is there, it does not want this one. */
-function deliverThrough(leg: Leg, message: Message, { publisher, delivery }: FilteredDelivery): boolean {
+function deliverThrough(leg: Leg, message: Message, delivery: FilteredDelivery): boolean {
   const { chain, subscription } = leg;
   const seen = chain === null ? message : chain.outcomeOf(message, delivery);
-  return seen === null || subscription.subscriber.deliver(leg, seen, publisher);
+  return seen === null || subscription.subscriber.deliver(leg, seen, delivery.publisher);
 }
 
 function sameSubject(one: Message, other: Message): boolean {

@@ -18,21 +18,34 @@ export function isSelected({ subscription, queue, user }: ReceiverSelection, rec
   return user === undefined || user === receiver.user;
 }
 
+/** One message on its way to receivers. */
+export interface Delivery {
+  /** Another number for each message. */
+  readonly number: number;
+  /** Whether it began while another was under way. */
+  readonly nested: boolean;
+}
+
 /** A chain whose outcome all its receivers of one message share: it runs when the first of them is due, and once. */
 export class DeliveryChain {
   private readonly chain: Chain;
   private delivery = 0;
   private outcome: Message | null = null;
+  /** What the plugins made of the last message; its bytes are used again for the next one. */
+  private made: Message | null = null;
 
   constructor(chain: Chain) {
     this.chain = chain;
   }
 
-  /** What these receivers get in place of the message; null is nothing. `delivery` is another number for each message. */
-  outcomeOf(message: Message, delivery: number): Message | null {
-    if (this.delivery === delivery) return this.outcome;
+  /** What these receivers get in place of the message; null is nothing. */
+  outcomeOf(message: Message, { number, nested }: Delivery): Message | null {
+    if (this.delivery === number) return this.outcome;
+    // Within another delivery the bytes may still be on their way.
+    if (this.made !== null && !nested) this.chain.release(this.made);
+    this.made = null;
     this.outcome = this.run(message);
-    this.delivery = delivery;
+    this.delivery = number;
     return this.outcome;
   }
 
@@ -41,7 +54,8 @@ export class DeliveryChain {
       case ChainOutcome.pass:
         return message;
       case ChainOutcome.replace:
-        return this.chain.replaced;
+        this.made = this.chain.replaced;
+        return this.made;
       default:
         // The publisher hears nothing of a reject: its message was taken.
         return null;

@@ -133,6 +133,19 @@ describe('the stage deliver', () => {
     expect(texts(some)).toEqual(['4', '6']);
   });
 
+  test('what one chain made is not overwritten by what another makes of the same message', async () => {
+    await attach('count', await countingGuest(), { receivers: { subscription: 'a.x' } });
+    await attach('other', await countingGuest(), { receivers: { subscription: 'a.*' }, order: 5 });
+    await stage.done('ATTACHMENT.BUDGET.other', { fuel_per_message: 999_999 });
+    const client = await other();
+    const arrived = [];
+    for (const filter of ['a.x', 'a.*', 'a.x', 'a.*']) arrived.push(await listen(client, filter));
+    await send('a.x', 'p', 'p', 'p');
+    const [first, second, third, fourth] = arrived.map(texts);
+    expect([third, fourth]).toEqual([first, second]);
+    expect([...first, ...second].sort()).toEqual(['1', '2', '3', '4', '5', '6']);
+  });
+
   test('fails closed: the message becomes a dead letter once, and the publisher is not told', async () => {
     await attach('broken', await guest({ message: 'unreachable' }));
     const clients = [await other(), await other()];
