@@ -192,6 +192,7 @@ export class FileLog extends BaseLog {
 
   protected dropped(segments: Segment[]): void {
     for (const segment of segments) this.maintenance.retire(segment);
+    this.maintenance.hurry();
   }
 
   protected async overwrite(segment: Segment, _sequence: number, wipe: () => void): Promise<void> {

@@ -67,6 +67,7 @@ export class Maintenance {
   private checkpointBytes = 0;
   private bytesAtCheckpoint = 0;
   private failedAt = -1;
+  private isHurried = false;
   /** Whether segments were thinned or retired since they were last looked at. */
   private changed = false;
 
@@ -78,6 +79,11 @@ export class Maintenance {
   thin(segment: Segment): void {
     this.changed = true;
     this.thinned.add(segment);
+  }
+
+  /** Somebody purged all: what can go, goes soon. */
+  hurry(): void {
+    this.isHurried = true;
   }
 
   /** A segment got its file: older ones may go. */
@@ -109,7 +115,8 @@ export class Maintenance {
     }
     const written = committer.bytesWritten - this.bytesAtCheckpoint;
     const isCheckpointDue = written >= Math.max(CHECKPOINT_BYTES, this.checkpointBytes * CHECKPOINT_SHARE);
-    if (isCheckpointDue || this.reclaimable() >= Math.max(segmentBytes, ledger.state.bytes / 4)) void this.start();
+    const enough = this.isHurried ? 1 : Math.max(segmentBytes, ledger.state.bytes / 4);
+    if (isCheckpointDue || this.reclaimable() >= enough) void this.start();
   }
 
   /** Writes these segments anew, whatever they hold, and overwrites what they held before. */
@@ -152,6 +159,7 @@ export class Maintenance {
   }
 
   private start(): Promise<void> {
+    this.isHurried = false;
     this.round = this.run().finally(() => {
       this.round = null;
       this.consider();
