@@ -44,7 +44,6 @@ export interface LedgerOptions {
   onRemoved: (sequence: number, subject: Uint8Array) => void;
 }
 
-const NO_TIME: LogTime = { timeMs: 0, timeNs: 0 };
 /** Catalogues may take this much before the oldest are dropped: four bytes a message. */
 const CATALOGUE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -111,7 +110,8 @@ export class Ledger {
     const at = block.used;
     block.bytes.set(payload, at + RECORD_BYTES_MIN);
     block.view.setUint16(at + 24, 0, true);
-    seal(block, length, sequence, NO_TIME, FLAG.REMOVALS | flags);
+    const time = { timeMs: this.state.lastTimeMs, timeNs: this.state.lastTimeNs };
+    seal(block, length, sequence, time, FLAG.REMOVALS | flags);
     const segment = this.active();
     segment.recordBytes += length;
     segment.noteRemovals(block.view, at);
@@ -324,7 +324,7 @@ export class Ledger {
   /** Finds out anew what the first message is, beginning at `from`. */
   moveFirst(from: number): void {
     const { state, segments } = this;
-    state.firstTimeKnown = false;
+    state.forgetFirstTime();
     state.firstSequence = state.lastSequence + 1;
     if (state.messages === 0) return;
     for (let i = this.segmentIndex(from); i < segments.length; i++) {
@@ -408,9 +408,9 @@ class LedgerState implements LogState {
   subjects = 0;
   lastTimeMs = 0;
   lastTimeNs = 0;
-  firstTimeKnown = false;
-  private firstMs = 0;
-  private firstNs = 0;
+  #firstTimeKnown = false;
+  #firstMs = 0;
+  #firstNs = 0;
   readonly #ledger: Ledger;
 
   constructor(ledger: Ledger) {
@@ -419,21 +419,26 @@ class LedgerState implements LogState {
 
   get firstTimeMs(): number {
     this.learnFirstTime();
-    return this.firstMs;
+    return this.#firstMs;
   }
 
   get firstTimeNs(): number {
     this.learnFirstTime();
-    return this.firstNs;
+    return this.#firstNs;
+  }
+
+  /** The first message is another one. */
+  forgetFirstTime(): void {
+    this.#firstTimeKnown = false;
   }
 
   private learnFirstTime(): void {
-    if (this.firstTimeKnown) return;
-    this.firstTimeKnown = true;
-    this.firstMs = 0;
-    this.firstNs = 0;
+    if (this.#firstTimeKnown) return;
+    this.#firstTimeKnown = true;
+    this.#firstMs = 0;
+    this.#firstNs = 0;
     if (this.messages === 0 || !this.#ledger.locate(this.firstSequence, null)) return;
-    this.firstMs = recordTimeMs(this.#ledger.foundBlock!.view, this.#ledger.foundAt);
-    this.firstNs = recordTimeNs(this.#ledger.foundBlock!.view, this.#ledger.foundAt);
+    this.#firstMs = recordTimeMs(this.#ledger.foundBlock!.view, this.#ledger.foundAt);
+    this.#firstNs = recordTimeNs(this.#ledger.foundBlock!.view, this.#ledger.foundAt);
   }
 }

@@ -18,7 +18,7 @@ import type { LogTime, StoredMessage } from './message-log.js';
  *    subject, headers, payload
  * ```
  *
- * A record of removals has the last sequence given so far, and ranges for a payload (removal-record.ts).
+ * A record of removals has the sequence and the time of the last message so far, and ranges for a payload (removal-record.ts).
  */
 export const RECORD_BYTES_MIN = 26;
 /** What no record is longer than: a length beyond it is damage. */

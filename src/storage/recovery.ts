@@ -135,6 +135,11 @@ export class Recovery {
     layBlocks(scanned);
     for (const stretch of scan.stretches) this.noteDamage(segment, file, stretch);
     // What a segment repeats of its successor is not believed.
+    const last = scan.records.at(-1);
+    if (state.lastTimeMs === 0 && last !== undefined) {
+      state.lastTimeMs = recordTimeMs(view, last);
+      state.lastTimeNs = recordTimeNs(view, last);
+    }
     const messages = scan.records.filter((at) => isMessage(view, at) && recordSequence(view, at) < next);
     markGaps(segment, messages, view, segment.base);
     this.count(scanned, messages);
@@ -166,15 +171,10 @@ export class Recovery {
   private count(scanned: ScannedSegment, messages: number[]): void {
     const { segment, view } = scanned;
     const { ledger } = this;
-    const { state } = ledger;
     for (let i = messages.length - 1; i >= 0; i--) {
       const at = messages[i];
       const sequence = recordSequence(view, at);
       noteTime(scanned, at);
-      if (state.lastTimeMs === 0) {
-        state.lastTimeMs = recordTimeMs(view, at);
-        state.lastTimeNs = recordTimeNs(view, at);
-      }
       if (segment.has(sequence)) ledger.subjects.noteFirst(countMessage(scanned, at, ledger), sequence);
     }
   }
