@@ -32,6 +32,8 @@ export interface DiskFile {
   read(into: Uint8Array, offset: number): Promise<number>;
   /** The same at once. */
   readSync(into: Uint8Array, offset: number): number;
+  /** The file has another path now; null: it is about to lose its name, and is still needed until it is closed. */
+  moved(path: string | null): void;
   close(): Promise<void>;
 }
 

@@ -249,7 +249,9 @@ export class Maintenance {
     const { disk, folder } = this.options;
     while (this.unnamed.length > 0) {
       const { from, to, segment } = this.unnamed[0];
+      from.file.moved(null);
       await disk.rename(to.path, from.path);
+      to.file.moved(from.path);
       await disk.syncFolder(folder);
       to.path = from.path;
       this.unnamed.shift();
@@ -266,7 +268,10 @@ export class Maintenance {
         (each) => this.retired.includes(each) && each.segment.id < newest && !this.isFileNeeded(each.segment),
       );
       if (gone.length === 0) return;
-      for (const { file } of gone) await disk.removeFile(file.path);
+      for (const { file } of gone) {
+        file.file.moved(null);
+        await disk.removeFile(file.path);
+      }
       await disk.syncFolder(folder);
       for (const each of gone) {
         this.retired.splice(this.retired.indexOf(each), 1);

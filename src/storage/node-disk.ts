@@ -17,7 +17,7 @@ export const nodeDisk: Disk = {
     const descriptor = await new Promise<number>((resolve, reject) => {
       fs.open(path, flags, FILE_MODE, (error, opened) => (error ? reject(error) : resolve(opened)));
     });
-    return new NodeFile(descriptor, fs.fstatSync(descriptor).size);
+    return new NodeFile(path, descriptor, fs.fstatSync(descriptor).size);
   },
 
   async list(folder) {
@@ -60,20 +60,32 @@ export const nodeDisk: Disk = {
   lock: (folder): Promise<DiskLock | null> => lockFolder(folder),
 };
 
+/** So many files that nobody uses just now stay open: a log may have thousands of segments, and a process only so many descriptors. */
+const IDLE_MAX = 256;
+/** Open files without an operation under way, the one longest unused first. */
+const idle = new Set<NodeFile>();
+
 class NodeFile implements DiskFile {
   bytes: number;
-  private readonly descriptor: number;
+  private path: string | null;
+  private descriptor: number;
+  private users = 0;
+  /** A descriptor that is to tell of a failed write must not be closed before the sync. */
+  private unsynced = false;
 
-  constructor(descriptor: number, bytes: number) {
+  constructor(path: string, descriptor: number, bytes: number) {
+    this.path = path;
     this.descriptor = descriptor;
     this.bytes = bytes;
+    this.rest();
   }
 
   async write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
     const queue = pieces.filter((piece) => piece.length > 0);
+    this.unsynced = true;
     while (queue.length > 0) {
       const batch = queue.slice(0, PIECES_MAX);
-      let written = await this.writeSome(batch, offset);
+      let written = await this.use<number>((descriptor, done) => fs.writev(descriptor, batch, offset, done));
       offset += written;
       this.bytes = Math.max(this.bytes, offset);
       while (written > 0) {
@@ -86,27 +98,22 @@ class NodeFile implements DiskFile {
     }
   }
 
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fs.fdatasync(this.descriptor, (error) => (error ? reject(error) : resolve()));
-    });
+  async sync(): Promise<void> {
+    await this.use<void>((descriptor, done) => fs.fdatasync(descriptor, done));
+    this.unsynced = false;
   }
 
   truncate(bytes: number): Promise<void> {
     this.bytes = bytes;
-    return new Promise((resolve, reject) => {
-      fs.ftruncate(this.descriptor, bytes, (error) => (error ? reject(error) : resolve()));
-    });
+    return this.use<void>((descriptor, done) => fs.ftruncate(descriptor, bytes, done));
   }
 
   async read(into: Uint8Array, offset: number): Promise<number> {
     let total = 0;
     while (total < into.length) {
-      const read = await new Promise<number>((resolve, reject) => {
-        fs.read(this.descriptor, into, total, into.length - total, offset + total, (error, bytes) =>
-          error ? reject(error) : resolve(bytes),
-        );
-      });
+      const read = await this.use<number>((descriptor, done) =>
+        fs.read(descriptor, into, total, into.length - total, offset + total, done),
+      );
       if (read === 0) break;
       total += read;
     }
@@ -114,27 +121,68 @@ class NodeFile implements DiskFile {
   }
 
   readSync(into: Uint8Array, offset: number): number {
-    let total = 0;
-    while (total < into.length) {
-      const read = fs.readSync(this.descriptor, into, total, into.length - total, offset + total);
-      if (read === 0) break;
-      total += read;
+    const descriptor = this.wake();
+    try {
+      let total = 0;
+      while (total < into.length) {
+        const read = fs.readSync(descriptor, into, total, into.length - total, offset + total);
+        if (read === 0) break;
+        total += read;
+      }
+      return total;
+    } finally {
+      this.rest();
     }
-    return total;
   }
 
-  close(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fs.close(this.descriptor, (error) => (error ? reject(error) : resolve()));
+  moved(path: string | null): void {
+    if (path === null) this.wake();
+    this.path = path;
+  }
+
+  async close(): Promise<void> {
+    idle.delete(this);
+    const { descriptor } = this;
+    this.descriptor = CLOSED;
+    if (descriptor === CLOSED) return;
+    await new Promise<void>((resolve, reject) => {
+      fs.close(descriptor, (error) => (error ? reject(error) : resolve()));
     });
   }
 
-  private writeSome(pieces: Uint8Array[], offset: number): Promise<number> {
+  /** Runs one call of `fs` on the descriptor. */
+  private use<T>(call: (descriptor: number, done: (error: Error | null, result: T) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      fs.writev(this.descriptor, pieces, offset, (error, bytes) => (error ? reject(error) : resolve(bytes)));
+      call(this.wake(), (error, result) => {
+        this.rest();
+        if (error) reject(error);
+        else resolve(result);
+      });
     });
+  }
+
+  private wake(): number {
+    if (this.descriptor === CLOSED) this.descriptor = fs.openSync(this.path!, fs.constants.O_RDWR);
+    idle.delete(this);
+    this.users++;
+    return this.descriptor;
+  }
+
+  private rest(): void {
+    if (this.users > 0) this.users--;
+    if (this.users > 0 || this.descriptor === CLOSED) return;
+    idle.add(this);
+    if (idle.size <= IDLE_MAX) return;
+    for (const file of idle) {
+      if (file.unsynced) continue;
+      idle.delete(file);
+      fs.closeSync(file.descriptor);
+      file.descriptor = CLOSED;
+      return;
+    }
   }
 }
 
+const CLOSED = -1;
 /** What one `writev` takes. */
 const PIECES_MAX = 1024;

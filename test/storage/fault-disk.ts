@@ -221,6 +221,8 @@ class FaultFile implements DiskFile {
     return part.length;
   }
 
+  moved(): void {}
+
   async close(): Promise<void> {}
 }
 

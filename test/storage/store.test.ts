@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { textOf, utf8 } from '../../src/base/bytes.js';
@@ -60,6 +60,26 @@ describe('a store on the real disk', () => {
     const into = new StoredMessage();
     expect(again.read(1000, into)).toBe(true);
     expect(readOut(into).payload).toBe('payload 1000');
+    await again.close();
+    await store.close();
+  });
+
+  test('keeps few files open, however many segments there are', async () => {
+    const store = await open();
+    const log = await store.openLog('log', { listener: silentListener, segmentBytes: 1000 });
+    for (let i = 0; i < 400; i++) log.append(messageOf('s', 'x'.repeat(1000)), TIME);
+    expect(await log.flush()).toBeNull();
+    expect((await store.list('log')).length).toBeGreaterThan(399);
+    if (existsSync('/proc/self/fd')) expect(readdirSync('/proc/self/fd').length).toBeLessThan(350);
+    const into = new StoredMessage();
+    for (let i = 1; i <= 400; i += 3) expect(log.read(i, into)).toBe(true);
+    log.trimMessages(300);
+    expect(await log.flush()).toBeNull();
+    await log.close();
+    const again = await store.openLog('log', { listener: silentListener });
+    expect(again.state).toMatchObject({ messages: 300, firstSequence: 101 });
+    for (let i = 101; i <= 400; i++) expect(again.read(i, into)).toBe(true);
+    expect(again.damages).toEqual([]);
     await again.close();
     await store.close();
   });
