@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { describe, Failure } from '../base/failure.js';
+import { issueText } from '../base/issues.js';
 
 const verdicts = ['pass', 'drop', 'replace', 'reject', 'error'] as const;
 
@@ -79,7 +80,5 @@ export function readCases(file: string): CaseFile {
   const schema = caseFile.options[v.is(v.object({ expectConfigError: v.unknown() }), value) ? 1 : 0];
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
-  const [issue] = result.issues;
-  const place = v.getDotPath(issue) ?? 'the file';
-  throw new Failure('cases', `cannot use the cases of "${file}": ${place}: ${issue.message}`);
+  throw new Failure('cases', `cannot use the cases of "${file}": ${issueText(result.issues[0], 'the file')}`);
 }

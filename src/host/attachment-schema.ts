@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { Failure } from '../base/failure.js';
+import { issueText } from '../base/issues.js';
 import { FAULT_CAUSES } from '../sandbox/fault.js';
 import { type AttachmentDeclaration, FAILURE_ACTIONS, PHASES, STAGES } from './declarations.js';
 
@@ -55,7 +56,7 @@ export function checkAttachment(
 ): { declaration: AttachmentDeclaration; replace: boolean } {
   const result = v.safeParse(attachment, value);
   if (!result.success) {
-    const texts = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'the definition'}: ${issue.message}`);
+    const texts = result.issues.map((issue) => issueText(issue, 'the definition'));
     throw new Failure('request-invalid', `attachment ${JSON.stringify(name)}: ${texts.join('; ')}`);
   }
   const { replace = false, ...rest } = result.output;

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { describe, Failure } from '../base/failure.js';
+import { issueText } from '../base/issues.js';
 import { checkAttachment } from './attachment-schema.js';
 import { LEDGER_FORMAT, type LedgerContents, type ResolvedDeclaration } from './ledger-contents.js';
 
@@ -31,7 +32,7 @@ export function readLedger(text: string): LedgerContents {
   const result = v.safeParse(contents, value);
   if (!result.success) {
     const [issue] = result.issues;
-    throw refused(`${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
+    throw refused(issueText(issue, 'the file'));
   }
   const { plugins, attachments } = result.output;
   return {

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { describe, Failure } from '../base/failure.js';
+import { issueText } from '../base/issues.js';
 import { budgetSchema } from './attachment-schema.js';
 import { checkSchema } from './config-schema.js';
 import { GRANT_KINDS, type Manifest } from './manifest-contents.js';
@@ -51,7 +52,7 @@ export function parseManifest(text: string): Manifest {
   const result = v.safeParse(manifest, value);
   if (!result.success) {
     const [issue] = result.issues;
-    throw refused(`${v.getDotPath(issue) ?? 'all of it'}: ${issue.message}`);
+    throw refused(issueText(issue, 'all of it'));
   }
   if (result.output.config !== null) checkSchema(result.output.config, 'config');
   return result.output as Manifest;

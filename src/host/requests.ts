@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { textOf } from '../base/bytes.js';
 import { describe, Failure } from '../base/failure.js';
+import { issueText } from '../base/issues.js';
 import { budgetSchema, checkAttachment } from './attachment-schema.js';
 import type { TrialRequest } from './candidates.js';
 import type { AttachmentDeclaration, BudgetRequest } from './declarations.js';
@@ -44,7 +45,7 @@ function read<Schema extends v.GenericSchema>(
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, parse(what, payload));
   if (result.success) return result.output;
-  const texts = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'the request'}: ${issue.message}`);
+  const texts = result.issues.map((issue) => issueText(issue, 'the request'));
   throw new Failure('request-invalid', `${what}: ${texts.join('; ')}`);
 }
 

@@ -111,7 +111,7 @@ describe('an author', () => {
     const misspelt = await run('plugin', 'test', 'wrong');
     expect(misspelt).toMatchObject({ code: 1, stdout: '' });
     expect(misspelt.stderr).toMatch(
-      /^weir: cannot use the cases of ".*first\.json": cases\.0\.expect\.verdi\S+: .*\n$/,
+      /^weir: cannot use the cases of ".*first\.json": "cases\.0\.expect\.verdi\w+" is (missing|not known)\n$/,
     );
     writeFileSync(cases, '{');
     const broken = await run('plugin', 'test', 'wrong');

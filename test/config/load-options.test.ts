@@ -287,7 +287,7 @@ describe('mistakes have their place', () => {
     ['jetstream: maybe', '"jetstream" is "maybe", expected "enabled"'],
     ['jetstream { max_mem: x }', '"max_mem" is "x", expected a size'],
     ['jetstream { limits { foo: 1 } }', 'unknown field "foo"'],
-    ['plugins { attachments { one { plugin: p } } }', 'x.conf:1:25: attachment "one": subject'],
+    ['plugins { attachments { one { plugin: p } } }', 'x.conf:1:25: attachment "one": "subject" is missing'],
     ['plugins { attachments { one { plugin: p, subject: a, phase: never } } }', 'attachment "one": phase'],
     ['client_advertise: "a b"', 'invalid ClientAdvertise value of a b'],
   ];

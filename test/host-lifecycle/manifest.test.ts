@@ -24,7 +24,7 @@ const refusal = async (operation: string, body: object | Uint8Array) =>
 describe('a manifest', () => {
   test.each([
     [{ needs: { payload: 'some' } }, /manifest cannot be used: needs\.payload: /],
-    [{ colour: 'red' }, /manifest cannot be used: colour: /],
+    [{ colour: 'red' }, /manifest cannot be used: "colour" is not known/],
     [{ grants: ['fly'] }, /manifest cannot be used: grants\.0: .*"fly"/],
     [{ budget: { fuel_per_message: 1 } }, /manifest cannot be used: budget\.fuel_per_message: /],
     [{ config: { type: 'objekt' } }, /config\.type is "objekt", which does not fit the keyword/],

@@ -83,7 +83,7 @@ describe('expectations of a case', () => {
     const wrong = (part: object) => () => difference(effects, { verdict: 'drop', ...part });
     expect(wrong({ logs: [{ level: 'fatal', text: '' }] })).toThrow(/cases\.0\.expect\.logs\.0\.level: /);
     expect(wrong({ metrics: [{ type: 'sum', name: 'n', value: 1 }] })).toThrow(/expect\.metrics\.0\.type: /);
-    expect(wrong({ emits: [{ payload: 1 }] })).toThrow(/expect\.emits\.0\.subject: /);
-    expect(wrong({ emits: [{ subject: 'a', to: 'b' }] })).toThrow(/expect\.emits\.0\.to: /);
+    expect(wrong({ emits: [{ payload: 1 }] })).toThrow(/"cases\.0\.expect\.emits\.0\.subject" is missing/);
+    expect(wrong({ emits: [{ subject: 'a', to: 'b' }] })).toThrow(/"cases\.0\.expect\.emits\.0\.to" is not known/);
   });
 });
