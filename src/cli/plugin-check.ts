@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Failure } from '../base/failure.js';
 import { budgetOf } from '../host/budgets.js';
 import { readManifest } from '../host/manifest.js';
+import { splitSignature } from '../host/signature.js';
 import { MODULE_LIMITS, PAGE_BYTES } from '../sandbox/limits.js';
 import { type PreparedModule, prepareModule } from '../sandbox/prepare.js';
 import { buildFolder } from './plugin-build.js';
@@ -84,8 +85,10 @@ export async function benchPlugin(typed: string, options: Options): Promise<void
 /** Says what a module is, as a server would see it. */
 export async function inspect(source: string, options: Options): Promise<void> {
   const file = moduleFile(source);
-  const prepared = prepareModule(readFileSync(file));
+  const wasm = readFileSync(file);
+  const prepared = prepareModule(wasm);
   const manifest = await readManifest(prepared.manifest);
+  const signedBy = splitSignature(wasm).signature?.key ?? null;
   const { hasInit, hasTick, hasDrain, hasState } = prepared;
   const hooks = Object.entries({ init: hasInit, tick: hasTick, drain: hasDrain, state: hasState })
     .filter(([, has]) => has)
@@ -94,6 +97,7 @@ export async function inspect(source: string, options: Options): Promise<void> {
   const found = {
     ...{ file, bytes: statSync(file).size, sha256: prepared.sha256, hooks },
     memory_bytes: { min: min * PAGE_BYTES, max: max * PAGE_BYTES },
+    signed_by: signedBy,
     functions_named: prepared.functionNames.size,
     manifest,
   };
@@ -102,6 +106,7 @@ export async function inspect(source: string, options: Options): Promise<void> {
     return;
   }
   printLine(`${file}: ${found.bytes} bytes, sha256 ${found.sha256}`);
+  if (signedBy !== null) printLine(`says that it is signed by ${signedBy}`);
   printLine(`memory: ${found.memory_bytes.min} bytes at the start, at most ${found.memory_bytes.max}`);
   printLine(`hooks: ${hooks.join(', ') || 'none'}`);
   printLine(manifest === null ? 'no manifest' : `manifest: ${summaryOf(manifest)}`);

@@ -55,6 +55,26 @@ function addAuthoring(plugin: Command): void {
   examples(inspect, 'weir plugin inspect door-filter', 'weir plugin inspect threshold --json');
 }
 
+function addSigning(plugin: Command): void {
+  const key = plugin
+    .command('key')
+    .argument('<file>', 'new file for the secret seed')
+    .description('make a key for signing modules')
+    .option('--json', 'print JSON')
+    .action(async (file, options) => (await import('./plugin-sign.js')).makeKey(file, options));
+  examples(key, 'weir plugin key release.key');
+
+  const sign = plugin
+    .command('sign')
+    .argument('<module>', '.wasm file, plugin folder or bundled plugin')
+    .description('sign a module: servers with trusted_keys take no others')
+    .requiredOption('--key <file>', 'file with the secret seed')
+    .option('--out <file>', 'where the signed module goes (default: in place)')
+    .option('--json', 'print JSON')
+    .action(async (module, options) => (await import('./plugin-sign.js')).sign(module, options));
+  examples(sign, 'weir plugin sign door-filter --key release.key');
+}
+
 function addInstall(plugin: Command): void {
   const install = withConnection(
     plugin.command('install').argument('<module>', '.wasm file, plugin folder or bundled plugin'),
@@ -160,6 +180,7 @@ function addListing(plugin: Command): void {
 export function addPlugin(program: Command): void {
   const plugin = program.command('plugin').description('make, test, install and attach plugins');
   addAuthoring(plugin);
+  addSigning(plugin);
   addInstall(plugin);
   addAttach(plugin);
   addDev(plugin);

@@ -1,4 +1,5 @@
 import type { FaultCause } from '../sandbox/fault.js';
+import type { PluginLimits } from './limits.js';
 
 /** When a plugin of a chain runs. Within a phase, by `order`, then by name. */
 export const PHASES = ['authorize', 'validate', 'transform', 'enrich', 'observe'] as const;
@@ -77,4 +78,7 @@ export interface PluginDeclarations {
   enabled: boolean;
   modules: { name: string; file: string }[];
   attachments: AttachmentDeclaration[];
+  /** Public nkeys: modules have to be signed by one of them. */
+  trustedKeys?: readonly string[];
+  limits?: Partial<PluginLimits>;
 }

@@ -21,6 +21,7 @@ export class DeclaredPlugins {
    */
   async install(declared: PluginDeclarations, readFile: (path: string) => Promise<Uint8Array>): Promise<void> {
     const versions = new Map<string, number>();
+    this.host.configure(declared);
     for (const { name, file } of declared.modules) {
       try {
         versions.set(name, (await this.host.install(name, await readFile(file), true)).number);

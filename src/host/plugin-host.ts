@@ -5,7 +5,7 @@ import type { Attachment } from './attachment.js';
 import { AttachmentSet } from './attachment-set.js';
 import { Candidates } from './candidates.js';
 import { Chain } from './chain.js';
-import type { AttachmentDeclaration } from './declarations.js';
+import type { AttachmentDeclaration, PluginDeclarations } from './declarations.js';
 import { Deployments } from './deployments.js';
 import { Effects } from './effects.js';
 import { EmitQueue } from './emit-queue.js';
@@ -35,7 +35,7 @@ export class PluginHost {
   readonly emits = new EmitQueue();
   readonly events: PluginEvents;
   readonly turn: PluginTurn;
-  readonly limits: PluginLimits;
+  limits: PluginLimits;
   private readonly clock: Clock;
   private readonly ledger = new Ledger(new MemoryPluginStore());
   private readonly ticker: Ticker;
@@ -62,6 +62,12 @@ export class PluginHost {
       onRetire: (attachment) => this.ticker.drain(attachment),
     });
     this.candidates = new Candidates({ deployments: this.deployments, attachments, events });
+  }
+
+  /** Takes on what the configuration file says about plugins besides which there are. */
+  configure({ trustedKeys = [], limits = {} }: Pick<PluginDeclarations, 'trustedKeys' | 'limits'>): void {
+    this.registry.trustedKeys = trustedKeys;
+    this.limits = { ...DEFAULT_PLUGIN_LIMITS, ...limits };
   }
 
   /**

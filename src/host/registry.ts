@@ -9,6 +9,7 @@ import type { PluginLimits } from './limits.js';
 import { readManifest } from './manifest.js';
 import type { Manifest } from './manifest-contents.js';
 import { checkName } from './names.js';
+import { checkSignature } from './signature.js';
 
 /** An immutable, numbered version of a plugin, addressed by the digest of its bytes. */
 export interface PluginVersion {
@@ -43,6 +44,8 @@ const COMPILED = 3;
 
 /** Plugins by name, versions by number. What is in it was validated, metered and compiled, now or before a restart. */
 export class PluginRegistry {
+  /** Public nkeys; when there are any, modules that none of them signed are refused. */
+  trustedKeys: readonly string[] = [];
   private readonly compiler: () => Promise<Compiler>;
   private readonly ledger: Ledger;
   private readonly limits: () => PluginLimits;
@@ -81,6 +84,7 @@ export class PluginRegistry {
     const known = twin();
     if (known !== undefined) return this.load(known);
     this.checkRoom(name, wasm.length);
+    await checkSignature(wasm, this.trustedKeys);
     const compiler = await this.compiler();
     const prepared = await compiler.prepare(wasm);
     const manifest = await readManifest(prepared.manifest);
@@ -106,6 +110,7 @@ export class PluginRegistry {
   async load(version: PluginVersion): Promise<PluginVersion & { prepared: PreparedModule }> {
     if (version.prepared === null) {
       const wasm = await this.ledger.store.readModule(version.sha256);
+      await checkSignature(wasm, this.trustedKeys);
       version.prepared = await (await this.compiler()).prepare(wasm);
       version.manifest = await readManifest(version.prepared.manifest);
     }
