@@ -1,7 +1,47 @@
+import type { MessageLog, StoredMessage } from '../storage/message-log.js';
+import type { SourceConfig, StreamConfig } from './stream-config.js';
+
+/** A stream that others take messages from. */
+export interface Origin {
+  readonly config: Readonly<StreamConfig>;
+  readonly log: MessageLog;
+  readonly closed: boolean;
+  /** Called whenever messages became durable. */
+  readonly followers: Set<() => void>;
+  /** A message is durable in the stream that took it. */
+  onTaken(sequence: number): void;
+}
+
+/** A stream that takes messages from others, as what brings them sees it. */
+export interface Taker {
+  readonly config: Readonly<StreamConfig>;
+  readonly log: MessageLog;
+  readonly nowMs: number;
+  /** The stream of this name, once it is there. */
+  findOrigin(name: string): Origin | undefined;
+  /** Stores a message of another stream; false: not now. */
+  takeMirrored(stored: StoredMessage, subject: Uint8Array | null): boolean;
+  takeSourced(stored: StoredMessage, subject: Uint8Array | null, source: string): boolean;
+}
+
 /** Messages that come from other streams: a mirror's, or those of sources. */
 export interface Inflow {
   /** `mirror` or `sources` of the stream's information. */
   info(): object;
+  /** Other streams came or went. */
+  lookAgain(): void;
+  /** Messages of its own became durable. */
+  onCommit(): void;
   /** Stops taking. */
   close(): void;
+}
+
+/** How far a source was followed. */
+export interface SourceInfo {
+  name: string | undefined;
+  external: SourceConfig['external'];
+  lag: number;
+  active: number;
+  filter_subject: string | undefined;
+  subject_transforms: SourceConfig['subject_transforms'];
 }

@@ -1,17 +1,18 @@
 import { utf8 } from '../base/bytes.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
-import { type MessageLog, type PurgeOptions, REFUSED } from '../storage/message-log.js';
+import { type MessageLog, type PurgeOptions, REFUSED, type StoredMessage } from '../storage/message-log.js';
 import { SubjectTransform } from '../subject/transform.js';
-import { judge, type Verdict } from './admission.js';
+import { judge, readTtl, type Verdict } from './admission.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
 import { AtomicBatches } from './atomic-batches.js';
 import type { Consumer } from './consumer.js';
 import { countUp } from './counter.js';
 import type { DedupeWindow } from './dedupe.js';
+import { ERRORS } from './error-table.js';
 import type { Expiry } from './expiry.js';
 import { FastBatches, isFastReply } from './fast-batches.js';
-import { HEADER, type Headers, readHeaders } from './headers.js';
+import { changeHeaders, HEADER, type Headers, readHeaders } from './headers.js';
 import { PubAcks } from './pub-acks.js';
 import { Republisher } from './republisher.js';
 import type { StreamConfig } from './stream-config.js';
@@ -26,6 +27,7 @@ export interface IntakeOwner {
   readonly dedupe: DedupeWindow;
   readonly expiry: Expiry;
   readonly consumers: ReadonlyMap<string, Consumer>;
+  readonly followers: ReadonlySet<unknown>;
   purge(options: PurgeOptions): number;
 }
 
@@ -123,6 +125,44 @@ export class Intake {
     return this.append(message, verdict, headers);
   }
 
+  /** A message of the stream that this one mirrors: with its sequence and its time. */
+  takeMirrored({ message, sequence, timeMs, timeNs }: StoredMessage, subject: Uint8Array | null): boolean {
+    const { log, config, consumers, expiry } = this.owner;
+    if (sequence <= log.state.lastSequence) return true;
+    if (sequence > log.state.lastSequence + 1) log.skipTo(sequence);
+    const own = subject === null ? message : withSubject(message, subject);
+    if (log.append(own, { timeMs, timeNs }) < 0) return false;
+    for (const consumer of consumers.values()) consumer.onAppended(sequence, own);
+    const headers = own.payloadStart > own.headersStart ? readHeaders(own) : null;
+    const ttl = readTtl(headers?.get(HEADER.ttl) ?? '');
+    if (ttl !== null && config.allow_msg_ttl) expiry.add(sequence, ttl, timeMs);
+    this.rollUp(own, this.rollupOf(headers));
+    this.applyLimits(own);
+    expiry.onAppended(timeMs);
+    return true;
+  }
+
+  /** A message of a source. What it expected of its own stream is not expected here. */
+  takeSourced({ message }: StoredMessage, subject: Uint8Array | null, source: string): boolean {
+    const { bytes, headersStart, payloadStart } = message;
+    const headers = changeHeaders(bytes.subarray(headersStart, payloadStart), NOT_OF_SOURCES, [
+      [HEADER.streamSource, source],
+    ]);
+    const own = withSubject(message, subject ?? bytes.subarray(message.subjectStart, message.subjectEnd), headers);
+    const read = readHeaders(own);
+    const { dedupe, surroundings } = this.owner;
+    const msgId = read?.get(HEADER.msgId) ?? '';
+    if (msgId !== '' && dedupe.find(msgId, surroundings.clock.nowMs()) > 0) return true;
+    const ttlSeconds = readTtl(read?.get(HEADER.ttl) ?? '') ?? 0;
+    const placed = this.placeJudged(
+      own,
+      { error: null, duplicateOf: 0, msgId, rollup: this.rollupOf(read), ttlSeconds },
+      read,
+    );
+    // A full stream waits for room; what can never be stored is left out.
+    return placed !== 0 || this.error.err_code !== FULL;
+  }
+
   private append(message: Message, verdict: Readonly<Verdict>, headers: Headers | null): number {
     const { log, dedupe, consumers, expiry } = this.owner;
     const lastOfSubject = this.republisher?.lastOfSubject(message) ?? 0;
@@ -142,10 +182,21 @@ export class Intake {
   private afterHeaders(message: Message, { rollup, ttlSeconds }: Readonly<Verdict>, sequence: number): void {
     const { owner } = this;
     if (ttlSeconds !== 0) owner.expiry.add(sequence, ttlSeconds, owner.surroundings.clock.nowMs());
+    this.rollUp(message, rollup);
+  }
+
+  /** Leaves only the newest message, of all or of its subject. */
+  private rollUp({ bytes, subjectStart, subjectEnd }: Message, rollup: Verdict['rollup']): void {
     if (rollup === '') return;
-    const { bytes, subjectStart, subjectEnd } = message;
     const filter = rollup === 'all' ? null : LogFilter.literal(bytes.slice(subjectStart, subjectEnd));
-    owner.purge({ filter, keep: 1 });
+    this.owner.purge({ filter, keep: 1 });
+  }
+
+  /** What a message of another stream rolls up here. */
+  private rollupOf(headers: Headers | null): Verdict['rollup'] {
+    const { allow_rollup_hdrs, deny_purge } = this.owner.config;
+    const rollup = headers?.get(HEADER.rollup);
+    return allow_rollup_hdrs && !deny_purge && (rollup === 'sub' || rollup === 'all') ? rollup : '';
   }
 
   private applyLimits({ bytes, subjectStart, subjectEnd }: Message): void {
@@ -167,6 +218,7 @@ export class Intake {
   }
 
   private isWanted({ bytes, subjectStart, subjectEnd }: Message): boolean {
+    if (this.owner.followers.size > 0) return true;
     for (const { feed } of this.owner.consumers.values())
       if (feed.filter === null || feed.filter.matches(bytes, subjectStart, subjectEnd)) return true;
     return false;
@@ -195,6 +247,22 @@ export class Intake {
       payload: bytes.subarray(payloadStart, payloadEnd),
     });
   }
+}
+
+const NOT_OF_SOURCES = [
+  ...[HEADER.expectedStream, HEADER.expectedLastMsgId, HEADER.expectedLastSequence, HEADER.streamSource],
+  ...[HEADER.expectedLastSubjectSequence, HEADER.expectedLastSubjectSequenceSubject],
+];
+const [FULL] = ERRORS.streamStoreFailed;
+
+function withSubject(message: Message, subject: Uint8Array, headers?: Uint8Array): Message {
+  const { bytes, headersStart, payloadStart, payloadEnd } = message;
+  return composeMessage({
+    subject,
+    reply: null,
+    headers: headers ?? bytes.subarray(headersStart, payloadStart),
+    payload: bytes.subarray(payloadStart, payloadEnd),
+  });
 }
 
 /** Removes the oldest messages beyond the limits. */

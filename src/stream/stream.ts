@@ -14,8 +14,10 @@ import type { ConsumerOwner } from './consumer-owner.js';
 import { DedupeWindow } from './dedupe.js';
 import { Expiry } from './expiry.js';
 import { HEADER, readHeaders } from './headers.js';
-import type { Inflow } from './inflow.js';
+import type { Inflow, Origin, Taker } from './inflow.js';
 import { Intake, trim } from './intake.js';
+import { Mirror } from './mirror.js';
+import { Sources } from './sources.js';
 import type { StreamConfig } from './stream-config.js';
 import type { StreamStore } from './stream-store.js';
 import type { Surroundings } from './surroundings.js';
@@ -40,7 +42,7 @@ type Ending = 'deleted' | 'shutdown';
  *                       acknowledgements, republish, consumers
  * ```
  */
-export class Stream implements Subscriber, LogListener, ConsumerOwner {
+export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, Taker {
   config: StreamConfig;
   readonly createdMs: number;
   readonly surroundings: Surroundings;
@@ -51,8 +53,11 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
   closed = false;
   /** Where it takes messages of other streams from, if it does. */
   inflow: Inflow | null = null;
+  /** Streams that take messages from here. */
+  readonly followers = new Set<() => void>();
   readonly expiry: Expiry;
   private readonly intake: Intake;
+  private inflowConfig = '';
   private subscriptions: Subscription[] = [];
 
   private constructor({ config, createdMs, surroundings, store }: StreamParts) {
@@ -109,6 +114,29 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
   private applyConfig(): void {
     this.intake.configure();
     this.expiry.configure();
+    this.configureInflow();
+  }
+
+  private configureInflow(): void {
+    const { mirror, sources = [] } = this.config;
+    const wanted = JSON.stringify([mirror, sources]);
+    if (wanted === this.inflowConfig) return;
+    this.inflowConfig = wanted;
+    this.inflow?.close();
+    this.inflow =
+      mirror !== undefined ? new Mirror(this, mirror) : sources.length > 0 ? new Sources(this, sources) : null;
+  }
+
+  findOrigin(name: string): Origin | undefined {
+    return this.surroundings.findOrigin(name);
+  }
+
+  takeMirrored(stored: StoredMessage, subject: Uint8Array | null): boolean {
+    return this.intake.takeMirrored(stored, subject);
+  }
+
+  takeSourced(stored: StoredMessage, subject: Uint8Array | null, source: string): boolean {
+    return this.intake.takeSourced(stored, subject, source);
   }
 
   /** Ids of the last messages, and messages with a time to live: what is not written down beside the log. */
@@ -146,6 +174,8 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
     if (this.closed) return;
     this.intake.onCommit(sequence);
     for (const consumer of this.consumers.values()) consumer.wake();
+    for (const follower of this.followers) follower();
+    this.inflow?.onCommit();
   }
 
   onTrouble(trouble: Failure | null): void {
@@ -172,6 +202,10 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
     const { retention } = this.config;
     if (retention === 'workqueue') this.log.remove(sequence);
     else if (retention === 'interest' && !this.isNeeded(sequence, name)) this.log.remove(sequence);
+  }
+
+  onTaken(sequence: number): void {
+    this.onDone('', sequence);
   }
 
   onChanged(name: string): void {
@@ -239,6 +273,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner {
     if (this.closed) return;
     this.closed = true;
     this.deafen();
+    this.inflow?.close();
     this.expiry.close();
     this.intake.close();
     for (const consumer of this.consumers.values())

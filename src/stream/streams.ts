@@ -6,6 +6,7 @@ import { filtersOverlap } from '../subject/subject.js';
 import { Advisories } from './advisories.js';
 import { apiError } from './api-error.js';
 import { newId } from './id.js';
+import type { Origin } from './inflow.js';
 import type { StreamLimits } from './limits.js';
 import { storedStreamMetadata } from './metadata.js';
 import { Stream } from './stream.js';
@@ -144,11 +145,17 @@ export class Streams implements Surroundings {
   private add(stream: Stream): void {
     this.byName.set(stream.name, stream);
     stream.listen();
-    this.onAdded(stream);
+    this.lookAgain();
   }
 
-  /** Told of every stream that comes, and of each change of its configuration. */
-  onAdded: (stream: Stream) => void = () => {};
+  /** Streams that take messages of others look whether those are there. */
+  private lookAgain(): void {
+    for (const stream of this.byName.values()) stream.inflow?.lookAgain();
+  }
+
+  findOrigin(name: string): Origin | undefined {
+    return this.byName.get(name);
+  }
 
   async update(request: StreamRequest, pedantic: boolean): Promise<Stream> {
     const stream = this.get(request.name ?? '');
@@ -160,7 +167,7 @@ export class Streams implements Surroundings {
     const ordered = inOrder(config);
     await stream.store.saveConfig(ordered, stream.createdMs);
     stream.configure(ordered);
-    this.onAdded(stream);
+    this.lookAgain();
     this.adviseStream(stream, 'UPDATED', 'modify');
     return stream;
   }

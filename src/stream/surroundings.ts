@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
+import type { Origin } from './inflow.js';
 
 /** What streams and consumers need of the house they live in. */
 export interface Surroundings {
@@ -14,6 +15,8 @@ export interface Surroundings {
   readonly domain: string;
   /** Whether as much as may be is stored. */
   isExhausted(storage: 'file' | 'memory'): boolean;
+  /** The stream of this name, as one to take messages from. */
+  findOrigin(name: string): Origin | undefined;
   /** Letters and digits that nobody else has. */
   newId(length: number): string;
   /** Tells whoever listens on `$JS.EVENT.ADVISORY.<subject>` what happened. */

@@ -1,0 +1,100 @@
+import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, headers } from '@nats-io/transport-node';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startWeir } from '../kit/servers.js';
+import { tempFolder } from '../kit/temp-folder.js';
+
+describe('after a restart', () => {
+  const folder = tempFolder();
+  const stops: (() => Promise<void>)[] = [];
+
+  afterEach(async () => {
+    for (const stop of stops.splice(0).reverse()) await stop();
+    folder.remove();
+  });
+
+  async function start() {
+    const weir = await startWeir(`server_name: s\njetstream { store_dir: ${JSON.stringify(folder.path)} }`);
+    const connection = await connect({ servers: weir.url, reconnect: false });
+    stops.push(() => weir.stop());
+    const stop = async () => {
+      await connection.close();
+      await weir.stop();
+    };
+    return { js: jetstream(connection), manager: await jetstreamManager(connection), stop };
+  }
+
+  it('streams, messages, message ids and consumers are what they were', async () => {
+    const before = await start();
+    await before.manager.streams.add({
+      ...{ name: 'R', subjects: ['r.>'], max_msgs: 100, metadata: { a: 'b' }, allow_msg_ttl: true },
+      description: 'of before',
+    });
+    for (let i = 0; i < 10; i++) await before.js.publish(`r.${i % 3}`, String(i), { msgID: `id${i}` });
+    await before.manager.streams.deleteMessage('R', 4);
+    const expiring = headers();
+    expiring.set('Nats-TTL', '2');
+    await before.js.publish('r.ttl', '', { headers: expiring });
+    await before.manager.consumers.add('R', { durable_name: 'c', ack_policy: AckPolicy.Explicit, max_ack_pending: 7 });
+    await before.manager.consumers.add('R', {
+      ...{ durable_name: 'last', ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.LastPerSubject },
+      filter_subject: 'r.*',
+    });
+    const consumer = await before.js.consumers.get('R', 'c');
+    await (await consumer.next())?.ackAck();
+    await consumer.next();
+    await (await (await before.js.consumers.get('R', 'last')).next())?.ackAck();
+    const info = await before.manager.streams.info('R', { deleted_details: true, subjects_filter: '>' });
+    const { created, delivered, ack_floor, config } = await before.manager.consumers.info('R', 'c');
+    await before.stop();
+
+    const after = await start();
+    const again = await after.manager.streams.info('R', { deleted_details: true, subjects_filter: '>' });
+    expect({ ...again, ts: '' }).toEqual({ ...info, ts: '' });
+    const sameConsumer = await after.manager.consumers.info('R', 'c');
+    expect(sameConsumer).toMatchObject({ created, config, num_ack_pending: 1, num_pending: 8 });
+    expect([sameConsumer.delivered, sameConsumer.ack_floor]).toMatchObject([
+      { consumer_seq: delivered.consumer_seq, stream_seq: delivered.stream_seq },
+      { consumer_seq: ack_floor.consumer_seq, stream_seq: ack_floor.stream_seq },
+    ]);
+    expect(await after.js.publish('r.0', '', { msgID: 'id9' })).toMatchObject({ seq: 10, duplicate: true });
+    const rest: number[] = [];
+    const last = await after.js.consumers.get('R', 'last');
+    expect((await last.info()).num_pending).toBe(3);
+    for (let i = 0; i < 3; i++) rest.push((await last.next({ expires: 5_000 }))!.seq);
+    expect(rest).toEqual([9, 10, 11]);
+    const endsMs = Date.now() + 10_000;
+    while ((await after.manager.streams.info('R')).state.messages > 9 && Date.now() < endsMs)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect((await after.manager.streams.info('R')).state.messages).toBe(9);
+    await after.stop();
+  });
+
+  it('what was deleted stays away, and sources go on where they were', async () => {
+    const before = await start();
+    await before.manager.streams.add({ name: 'GONE', subjects: ['gone'] });
+    await before.manager.streams.add({ name: 'O', subjects: ['o'] });
+    await before.manager.streams.add({ name: 'S', sources: [{ name: 'O' }] });
+    await before.manager.consumers.add('O', { durable_name: 'gone' });
+    for (let i = 0; i < 5; i++) await before.js.publish('o', String(i));
+    await before.manager.consumers.delete('O', 'gone');
+    await before.manager.streams.delete('GONE');
+    await before.stop();
+    const after = await start();
+    expect((await after.manager.streams.names().next()).sort()).toEqual(['O', 'S']);
+    expect(await after.manager.consumers.list('O').next()).toEqual([]);
+    await after.js.publish('o', '5');
+    const endsMs = Date.now() + 10_000;
+    while ((await after.manager.streams.info('S')).state.messages < 6 && Date.now() < endsMs)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect((await after.manager.streams.info('S')).state).toMatchObject({ messages: 6, last_seq: 6 });
+    await after.stop();
+  });
+
+  it('only one server may have the store', async () => {
+    await start();
+    await expect(startWeir(`jetstream { store_dir: ${JSON.stringify(folder.path)} }`)).rejects.toThrow(
+      'another running process owns it',
+    );
+  });
+});
