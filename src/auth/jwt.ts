@@ -6,6 +6,7 @@ export type ClaimType =
   | 'account'
   | 'user'
   | 'activation'
+  | 'generic'
   | 'authorization_request'
   | 'authorization_response';
 
@@ -35,6 +36,7 @@ const KINDS: Record<ClaimType, { issuers: KeyKind[]; subject: KeyKind }> = {
   account: { issuers: ['account', 'operator'], subject: 'account' },
   user: { issuers: ['account'], subject: 'user' },
   activation: { issuers: ['account', 'operator'], subject: 'account' },
+  generic: { issuers: ['operator', 'account'], subject: 'operator' },
   authorization_request: { issuers: ['server'], subject: 'user' },
   authorization_response: { issuers: ['account'], subject: 'user' },
 };

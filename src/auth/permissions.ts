@@ -56,6 +56,8 @@ class RuleSet {
 
 /** What a user may do. Deny wins over allow; answers come from rules alone and never change. */
 export class Permissions {
+  /** What they were made of. */
+  readonly rules: PermissionRules;
   readonly responses: ResponseRules | null;
   private readonly publishAllow: RuleSet | null;
   private readonly publishDeny: RuleSet;
@@ -63,6 +65,7 @@ export class Permissions {
   private readonly subscribeDeny: RuleSet;
 
   constructor(rules: PermissionRules) {
+    this.rules = rules;
     this.responses = rules.responses ?? null;
     const publishAllow = rules.publish?.allow ?? [];
     // Who may answer requests and has no list may publish answers only.

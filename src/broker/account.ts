@@ -52,8 +52,11 @@ export class Account {
   limits: AccountLimits = NO_LIMITS;
   /** Connections that are in it. */
   clients = 0;
+  /** What people call it, where its name is a key. */
+  label = '';
   private inserts = 0;
   private removes = 0;
+  private hidden = 0;
 
   constructor(name: string, plugins: AccountPlugins | null, random: () => number) {
     this.name = name;
@@ -65,7 +68,7 @@ export class Account {
 
   /** Subscriptions at present. */
   get subscriptions(): number {
-    return this.routes.interest.size;
+    return this.routes.interest.size - this.hidden;
   }
 
   interestStats(): InterestStats {
@@ -89,13 +92,15 @@ export class Account {
 
   subscribe(subscription: Subscription): void {
     this.routes.add(subscription);
-    this.inserts++;
+    if (subscription.hidden) this.hidden++;
+    else this.inserts++;
     for (const watcher of this.watchers) watcher(subscription, true);
   }
 
   unsubscribe(subscription: Subscription): void {
     if (!this.routes.remove(subscription)) return;
-    this.removes++;
+    if (subscription.hidden) this.hidden--;
+    else this.removes++;
     for (const watcher of this.watchers) watcher(subscription, false);
   }
 

@@ -31,7 +31,7 @@ export class Responses implements Subscriber {
   private readonly account: Account;
   private readonly clock: Clock;
   private readonly waiting = new Map<string, Waiting>();
-  private readonly subscription = new Subscription(this, utf8(`${PREFIX}*`), null, utf8('responses'));
+  private readonly subscription = new Subscription(this, utf8(`${PREFIX}*`), null, utf8('responses'), true);
   private sweep: Timer | null = null;
 
   constructor(account: Account, clock: Clock) {

@@ -41,7 +41,7 @@ export class ServiceImport implements Subscriber {
     this.random = random;
     const { filter, rename } = renaming(settings);
     this.rename = rename;
-    this.subscription = new Subscription(this, utf8(filter), null, utf8('service'));
+    this.subscription = new Subscription(this, utf8(filter), null, utf8('service'), true);
     importer.subscribe(this.subscription);
   }
 

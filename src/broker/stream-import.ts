@@ -20,7 +20,7 @@ export class StreamImport implements Subscriber {
     this.from = from;
     this.to = to;
     this.rename = renameOf(settings);
-    this.subscription = new Subscription(this, utf8(settings.subject), null, utf8('import'));
+    this.subscription = new Subscription(this, utf8(settings.subject), null, utf8('import'), true);
     from.subscribe(this.subscription);
   }
 

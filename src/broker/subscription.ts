@@ -25,6 +25,8 @@ export interface Publisher {
   onRejected(message: Message, code: number, text: string): void;
   /** Who it is, as another account is told: all of it, or (not `detailed`) only its account. */
   requestInfo?(detailed: boolean): object;
+  /** What it may do, as it is told itself. */
+  userInfo?(): object;
 }
 
 /** One subject filter of one subscriber. */
@@ -41,13 +43,16 @@ export class Subscription implements TrieValue {
   delivered = 0;
   deliveredMax = 0;
   closed = false;
+  /** The house's own: nobody counts it. */
+  readonly hidden: boolean;
 
-  constructor(subscriber: Subscriber, filter: Uint8Array, queue: string | null, sid: Uint8Array) {
+  constructor(subscriber: Subscriber, filter: Uint8Array, queue: string | null, sid: Uint8Array, hidden = false) {
     this.subscriber = subscriber;
     this.filter = textOf(filter);
     this.filterBytes = filter;
     this.queue = queue;
     this.sid = sid;
+    this.hidden = hidden;
   }
 }
 

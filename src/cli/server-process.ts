@@ -53,6 +53,7 @@ export class ServerProcess implements SignalTarget {
     process.on('uncaughtException', (error) => this.die(error.stack ?? describe(error)));
     // The server changes its own copy on a reload.
     this.server = new Server({ options: { ...this.options }, logger: this.log });
+    this.server.onReloadRequest = () => this.reload();
     new SignalHandler(this, this.log, (code) => process.exit(code)).listen();
     const started = this.startServer();
     // A reload that is asked for now comes after the start.

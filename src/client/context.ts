@@ -44,6 +44,9 @@ export interface ClientContext {
   readonly nonceRequired: boolean;
   /** Who the client is, by what it said in CONNECT; null is nobody. */
   authenticate(options: Readonly<ConnectOptions>, who: Applicant): Verdict;
+  /** The session with this id was let in, or was not. */
+  connected(id: number): void;
+  refused(id: number): void;
   /** The session with this id ended. */
   remove(id: number): void;
 }

@@ -42,6 +42,28 @@ export interface Traffic {
   stalls: number;
 }
 
+function noTraffic(): Traffic {
+  return { inMessages: 0, inBytes: 0, outMessages: 0, outBytes: 0, stalls: 0 };
+}
+
+function addTraffic(sum: Traffic, more: Traffic): void {
+  sum.inMessages += more.inMessages;
+  sum.inBytes += more.inBytes;
+  sum.outMessages += more.outMessages;
+  sum.outBytes += more.outBytes;
+  sum.stalls += more.stalls;
+}
+
+/** Told of clients that come and go. */
+export interface ClientWatcher {
+  /** CONNECT was accepted. */
+  onConnected(session: ClientSession): void;
+  /** It did not prove who it is. */
+  onRefused(session: ClientSession): void;
+  /** Also of those who never said who they are. */
+  onGone(session: ClientSession): void;
+}
+
 /** How somebody comes in. */
 export interface Entry {
   who: Applicant;
@@ -71,12 +93,15 @@ export class ClientDoor implements ClientContext {
   mapCertificate = false;
   /** Changes by a reload. */
   tls: ClientTls | null = null;
+  watcher: ClientWatcher | null = null;
   /** How clients come in by WebSocket; null is like all others. */
   websocketEntrance: ClientContext | null = null;
   totalConnections = 0;
   slowConsumers = 0;
   staleConnections = 0;
-  private readonly gone: Traffic = { inMessages: 0, inBytes: 0, outMessages: 0, outBytes: 0, stalls: 0 };
+  private readonly gone = noTraffic();
+  /** The same by account: there are no more entries than accounts. */
+  private readonly goneBy = new Map<string, Traffic>();
   private lastId = 0;
   private sweeping = false;
 
@@ -149,17 +174,27 @@ export class ClientDoor implements ClientContext {
     return (transport.kind === 'websocket' ? this.websocketEntrance : null) ?? this;
   }
 
+  connected(id: number): void {
+    const session = this.sessions.get(id);
+    if (session !== undefined) this.watcher?.onConnected(session);
+  }
+
+  refused(id: number): void {
+    const session = this.sessions.get(id);
+    if (session !== undefined) this.watcher?.onRefused(session);
+  }
+
   /** A session ended. */
   remove(id: number): void {
     const session = this.sessions.get(id);
     if (session === undefined) return;
     this.sessions.delete(id);
-    const { gone } = this;
-    gone.inMessages += session.inMessages;
-    gone.inBytes += session.inBytes;
-    gone.outMessages += session.outMessages;
-    gone.outBytes += session.outBytes;
-    gone.stalls += session.stalls;
+    const { name } = session.account;
+    const goneHere = this.goneBy.get(name) ?? noTraffic();
+    this.goneBy.set(name, goneHere);
+    addTraffic(this.gone, session);
+    addTraffic(goneHere, session);
+    this.watcher?.onGone(session);
     this.closedConnections.add(recordOf(session, this.clock.nowMs()));
     session.subscriptions.clear();
   }
@@ -167,14 +202,20 @@ export class ClientDoor implements ClientContext {
   /** Sums over all connections there are and were. */
   traffic(): Traffic {
     const sum = { ...this.gone };
-    for (const session of this.sessions.values()) {
-      sum.inMessages += session.inMessages;
-      sum.inBytes += session.inBytes;
-      sum.outMessages += session.outMessages;
-      sum.outBytes += session.outBytes;
-      sum.stalls += session.stalls;
-    }
+    for (const session of this.sessions.values()) addTraffic(sum, session);
     return sum;
+  }
+
+  /** The same for each account in which there was any. */
+  trafficByAccount(): Map<string, Traffic> {
+    const sums = new Map(Array.from(this.goneBy, ([name, gone]) => [name, { ...gone }]));
+    for (const session of this.sessions.values()) {
+      const { name } = session.account;
+      const sum = sums.get(name) ?? noTraffic();
+      sums.set(name, sum);
+      addTraffic(sum, session);
+    }
+    return sums;
   }
 
   /** Tells every client that asked for it what changed. */

@@ -8,6 +8,7 @@ import { userLabelOf } from './request-info.js';
 
 /** Whose handshake it is: a session. */
 interface Newcomer extends Applicant {
+  readonly id: number;
   readonly identity: Identity | null;
   readonly closedReason: ClosedReason | null;
   options: Readonly<ConnectOptions>;
@@ -66,6 +67,7 @@ export class Handshake {
   refuse(): void {
     const user = userLabelOf(this.session);
     this.context.logger.error(`${this.session.label} - authentication error${user === '' ? '' : ` - ${user}`}`);
+    this.context.refused(this.session.id);
     this.session.close(ClosedReason.authenticationViolation, ErrorText.authorizationViolation);
   }
 

@@ -71,6 +71,11 @@ export class InfoBuilder {
     return this.build(session, {});
   }
 
+  /** Tells one client to go elsewhere. */
+  leaving(session: Addressee): object {
+    return this.build(session, { ldm: true });
+  }
+
   private build(
     session: Addressee,
     last: { nonce?: string | undefined; [key: string]: unknown },

@@ -1,4 +1,5 @@
 import type { Identity } from '../auth/identity.js';
+import type { PermissionRules } from '../auth/permissions.js';
 import type { Account } from '../broker/account.js';
 import type { Transport } from '../net/transport.js';
 import type { ConnectOptions } from './connect-options.js';
@@ -56,4 +57,26 @@ export function userLabelOf({ identity, options }: Pick<Client, 'identity' | 'op
   if (options.jwt !== '') return `JWT User ${JSON.stringify(identity?.userName ?? '')}`;
   if (options.token !== '') return 'Token "[REDACTED]"';
   return '';
+}
+
+/** What a client is told of itself: keys in nats-server's order. */
+export function userInfoOf(client: Client, nowMs: number): object {
+  const { identity, account } = client;
+  const expiresMs = identity?.expiresMs ?? null;
+  return {
+    user: authorizedUser(client),
+    account: account.name,
+    account_name: account.label || undefined,
+    user_name: identity?.claims?.name || undefined,
+    permissions: identity?.permissions ? permissionsJson(identity.permissions.rules) : undefined,
+    expires: expiresMs === null ? undefined : Math.round((expiresMs - nowMs) * 1e6),
+  };
+}
+
+function permissionsJson({ publish, subscribe, responses }: PermissionRules): object {
+  return {
+    publish: publish ?? {},
+    subscribe: subscribe ?? {},
+    responses: responses && { max: responses.max, ttl: responses.expiresMs * 1e6 },
+  };
 }

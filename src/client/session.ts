@@ -25,7 +25,7 @@ import { Membership, type Refusal } from './membership.js';
 import { Opening } from './opening.js';
 import { PauseReason } from './pause-reason.js';
 import { ProtocolTrace } from './protocol-trace.js';
-import { requestInfoOf, userLabelOf } from './request-info.js';
+import { requestInfoOf, userInfoOf, userLabelOf } from './request-info.js';
 import { ResponsePermits } from './response-permits.js';
 import { ClientSubscriptions } from './subscriptions.js';
 import { isReservedReply, VIOLATIONS } from './violations.js';
@@ -343,8 +343,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     // CONNECT again is a fresh start, as in nats-server.
     if (this.connected) this.subscriptions.dropAll();
     else this.keepAlive.start();
+    const again = this.connected;
     this.connected = true;
     if (this.verbose) this.sendOk();
+    if (!again) this.context.connected(this.id);
   }
 
   /** Takes an identity on, at CONNECT or by a reload of users. Answers why it cannot be in its account, or null. */
@@ -364,6 +366,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   requestInfo(detailed: boolean): object {
     return requestInfoOf(this, detailed, this.context.info.identity.name);
+  }
+
+  userInfo(): object {
+    return userInfoOf(this, this.context.clock.nowMs());
   }
 
   refuseAuthentication(): void {
@@ -436,6 +442,11 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   /** Tells the client what changed about the server (`protocol` 1 clients only). */
   sendInfo(): void {
     if (this.connected && this.options.protocol >= 1) this.send(infoLine(this.context.info.changed(this)));
+  }
+
+  /** Asks the client to go to another server. */
+  sendLeave(): void {
+    this.send(infoLine(this.context.info.leaving(this)));
   }
 
   // ---- the end ----

@@ -118,6 +118,14 @@ export class WebSocketEntrance implements ClientContext {
     return door.authenticateBy(() => this.authenticator ?? door.authenticator, complete, { who, mapCertificate });
   }
 
+  connected(id: number): void {
+    this.door.connected(id);
+  }
+
+  refused(id: number): void {
+    this.door.refused(id);
+  }
+
   remove(id: number): void {
     this.door.remove(id);
   }

@@ -1,5 +1,6 @@
+import type { ExportSettings, ImportSettings } from '../broker/account-settings.js';
 import { BadQuery, booleanOf } from './query.js';
-import { ACCOUNT, type MonitorSource } from './snapshots.js';
+import type { AccountSnapshot, MonitorSource } from './snapshots.js';
 import { interestJson } from './subsz.js';
 
 const NOTHING = { msgs: 0, bytes: 0 };
@@ -12,45 +13,104 @@ function moved(messages: number, bytes: number): object {
 /** `/accountz`: the names of all accounts, or one in detail. */
 export function accountz(source: MonitorSource, query: URLSearchParams, nowMs: number): object {
   const server = source.server();
-  const head = { server_id: server.id, now: new Date(nowMs).toISOString() };
+  const accounts = source.accounts();
+  const head = {
+    server_id: server.id,
+    now: new Date(nowMs).toISOString(),
+    system_account: accounts.find(({ isSystem }) => isSystem)?.name,
+  };
   const wanted = query.get('acc') ?? '';
-  if (wanted === '') return { ...head, accounts: [ACCOUNT] };
-  if (wanted !== ACCOUNT) throw new BadQuery(`Account ${wanted} does not exist`);
+  if (wanted === '') return { ...head, accounts: accounts.map(({ name }) => name) };
+  return { ...head, account_detail: accountDetail(accounts, wanted) };
+}
+
+/** Everything about one account. */
+export function accountDetail(accounts: readonly AccountSnapshot[], wanted: string): object {
+  const account = accounts.find(({ name }) => name === wanted);
+  if (account === undefined) throw new BadQuery(`Account ${wanted} does not exist`);
+  const { claims, exports, imports, mappings } = account;
   return {
-    ...head,
-    account_detail: {
-      account_name: ACCOUNT,
-      update_time: new Date(server.startedMs).toISOString(),
-      expired: false,
-      complete: true,
-      jetstream_enabled: source.jetstream()?.accounts.some(({ streams }) => streams.broker.name === ACCOUNT) ?? false,
-      leafnode_connections: 0,
-      client_connections: server.connections,
-      subscriptions: server.interest.subscriptions,
-      name_tag: ACCOUNT,
-      sublist_stats: interestJson(server),
-    },
+    account_name: account.name,
+    update_time: new Date(account.updatedMs).toISOString(),
+    is_system: account.isSystem || undefined,
+    expired: claims?.expired ?? false,
+    complete: true,
+    jetstream_enabled: account.jetstream,
+    leafnode_connections: 0,
+    client_connections: account.clients,
+    subscriptions: account.interest.subscriptions,
+    mappings: mappings.length === 0 ? undefined : mappingsJson(account),
+    exports: exports.length === 0 ? undefined : exports.map(exportJson),
+    imports: imports.length === 0 ? undefined : imports.map(importJson),
+    jwt: claims?.token,
+    issuer_key: claims?.issuer,
+    name_tag: claims?.name || account.name,
+    tags: claims !== null && claims.tags.length > 0 ? claims.tags : undefined,
+    sublist_stats: interestJson(account),
   };
 }
 
-/** `/accstatz`: what accounts move; one without connections only if asked for. */
+function mappingsJson({ mappings }: AccountSnapshot): object {
+  return Object.fromEntries(
+    mappings.map(({ source, destinations }) => [
+      source,
+      destinations.map(({ subject, weight, cluster }) => ({ subject, weight, cluster: cluster || undefined })),
+    ]),
+  );
+}
+
+const RESPONSES = { singleton: 'Singleton', stream: 'Stream', chunked: 'Chunked' };
+
+function exportJson({
+  kind,
+  subject,
+  accounts,
+  responseType,
+  responseThresholdMs,
+  tokenPosition,
+}: ExportSettings): object {
+  const isService = kind === 'service';
+  return {
+    subject,
+    type: kind,
+    token_req: accounts !== null || undefined,
+    response_type: isService ? RESPONSES[responseType] : undefined,
+    response_threshold: isService ? responseThresholdMs * 1e6 : undefined,
+    account_token_position: tokenPosition || undefined,
+    approved_accounts: accounts === null || accounts.length === 0 ? undefined : accounts,
+  };
+}
+
+function importJson({ kind, account, subject, to, prefix, share }: ImportSettings): object {
+  const local = prefix === '' ? to : `${prefix}.${subject}`;
+  return { subject, account, local_subject: local || undefined, type: kind, share, invalid: false };
+}
+
+/** `/accstatz`: what accounts move; one without connections only if asked for. `acc` names those to show, several by commas. */
 export function accstatz(source: MonitorSource, query: URLSearchParams, nowMs: number): object {
   const unused = booleanOf(query, 'unused');
-  const server = source.server();
-  const account = {
-    acc: ACCOUNT,
-    name: ACCOUNT,
-    conns: server.connections,
-    leafnodes: 0,
-    total_conns: server.connections,
-    num_subscriptions: server.interest.subscriptions,
-    sent: moved(server.outMessages, server.outBytes),
-    received: moved(server.inMessages, server.inBytes),
-    slow_consumers: server.slowConsumers,
-  };
+  const named = (query.get('acc') ?? '').split(',').filter((name) => name !== '');
+  const shown = source
+    .accounts()
+    .filter(({ name, clients }) => (named.length === 0 || named.includes(name)) && (unused || clients > 0));
   return {
-    server_id: server.id,
+    server_id: source.server().id,
     now: new Date(nowMs).toISOString(),
-    account_statz: unused || server.connections > 0 ? [account] : [],
+    account_statz: shown.map(accountStat),
+  };
+}
+
+/** What one account moves. */
+export function accountStat(account: AccountSnapshot): object {
+  return {
+    acc: account.name,
+    name: account.claims?.name || account.name,
+    conns: account.clients,
+    leafnodes: 0,
+    total_conns: account.clients,
+    num_subscriptions: account.interest.subscriptions,
+    sent: moved(account.outMessages, account.outBytes),
+    received: moved(account.inMessages, account.inBytes),
+    slow_consumers: account.slowConsumers,
   };
 }

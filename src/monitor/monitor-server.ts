@@ -3,44 +3,13 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import { describe } from '../base/failure.js';
 import type { Logger } from '../base/logger.js';
 import type { TlsContext } from '../net/tls-context.js';
-import { accountz, accstatz } from './accounts.js';
-import { connz } from './connz.js';
+import { ENDPOINTS } from './endpoints.js';
 import { health } from './health.js';
 import { indexPage } from './index-page.js';
-import { jsz } from './jsz.js';
 import { metrics } from './metrics.js';
-import { pluginz } from './pluginz.js';
 import { BadQuery } from './query.js';
 import type { MonitorSource } from './snapshots.js';
-import { subsz } from './subsz.js';
 import { CpuMeter, type MonitorFigures, varz } from './varz.js';
-
-type Endpoint = (source: MonitorSource, query: URLSearchParams, nowMs: number) => object;
-
-/** Endpoints of features that are not there: what a server without them answers. */
-function empty(rest: (source: MonitorSource) => object): Endpoint {
-  return (source, _query, nowMs) => ({
-    server_id: source.server().id,
-    now: new Date(nowMs).toISOString(),
-    ...rest(source),
-  });
-}
-
-const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
-  '/connz': connz,
-  '/subsz': subsz,
-  '/subscriptionsz': subsz,
-  '/accountz': accountz,
-  '/accstatz': accstatz,
-  '/routez': (source, _query, nowMs) => {
-    const { id, name } = source.server();
-    return { server_id: id, server_name: name, now: new Date(nowMs).toISOString(), num_routes: 0, routes: [] };
-  },
-  '/leafz': empty(() => ({ leafnodes: 0, leafs: [] })),
-  '/gatewayz': empty(() => ({ outbound_gateways: {}, inbound_gateways: {} })),
-  '/jsz': jsz,
-  '/pluginz': pluginz,
-};
 
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json';

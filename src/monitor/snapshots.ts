@@ -1,3 +1,4 @@
+import type { ExportSettings, ImportSettings, MappingSettings } from '../broker/account-settings.js';
 import type { AttachmentSnapshot, PluginSnapshot } from '../host/snapshot.js';
 import type { JetStreamSnapshot } from './streams-snapshot.js';
 
@@ -68,6 +69,9 @@ export interface ServerSnapshot {
   leafnodes: PortSnapshot | null;
   gateway: PortSnapshot | null;
   mqtt: PortSnapshot | null;
+  systemAccount: string;
+  /** JWTs of the operators. */
+  operatorTokens: readonly string[];
   tags: readonly string[];
   metadata: Readonly<Record<string, string>>;
   configDigest: string;
@@ -125,6 +129,27 @@ export interface PluginsSnapshot {
   emits: { waiting: number; lost: number };
 }
 
+/** One account. */
+export interface AccountSnapshot {
+  name: string;
+  isSystem: boolean;
+  jetstream: boolean;
+  clients: number;
+  /** When it was last made what it is. */
+  updatedMs: number;
+  interest: InterestSnapshot;
+  slowConsumers: number;
+  inMessages: number;
+  inBytes: number;
+  outMessages: number;
+  outBytes: number;
+  exports: readonly ExportSettings[];
+  imports: readonly ImportSettings[];
+  mappings: readonly MappingSettings[];
+  /** What its JWT says; null where it is in the configuration. */
+  claims: { token: string; issuer: string; name: string; tags: readonly string[]; expired: boolean } | null;
+}
+
 /** Where monitoring gets its values. */
 export interface MonitorSource {
   server(): ServerSnapshot;
@@ -132,9 +157,10 @@ export interface MonitorSource {
   /** The last that ended, oldest first. */
   closedConnections(): ConnectionSnapshot[];
   plugins(): PluginsSnapshot;
+  accounts(): AccountSnapshot[];
   /** Null without streams. */
   jetstream(): JetStreamSnapshot | null;
 }
 
-/** The one account that there is. */
+/** The account of those whom nothing puts elsewhere. */
 export const ACCOUNT = '$G';

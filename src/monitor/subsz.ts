@@ -1,7 +1,7 @@
 import { filterMatches, isLiteralSubject } from '../subject/subject.js';
 import { subscriptionJson } from './connection-json.js';
 import { BadQuery, booleanOf, pageOf } from './query.js';
-import { ACCOUNT, type MonitorSource, type ServerSnapshot } from './snapshots.js';
+import type { MonitorSource, ServerSnapshot } from './snapshots.js';
 
 /** `/subsz`: figures of all interest, and the clients' subscriptions if asked for. */
 export function subsz(source: MonitorSource, query: URLSearchParams, nowMs: number): object {
@@ -12,12 +12,12 @@ export function subsz(source: MonitorSource, query: URLSearchParams, nowMs: numb
     throw new BadQuery(`invalid test subject, must be valid publish subject: ${test}`);
   const server = source.server();
   const account = query.get('acc') ?? '';
-  const other = account !== '' && account !== ACCOUNT;
-  const found = !listed || other ? [] : subscriptionsOf(source, test);
+  const one = account === '' ? undefined : (source.accounts().find(({ name }) => name === account) ?? null);
+  const found = listed ? subscriptionsOf(source, test, account) : [];
   return {
     server_id: server.id,
     now: new Date(nowMs).toISOString(),
-    ...(other ? NO_INTEREST : interestJson(server)),
+    ...(one === null ? NO_INTEREST : interestJson(one ?? server)),
     total: found.length,
     offset,
     limit,
@@ -31,15 +31,16 @@ export function subsz(source: MonitorSource, query: URLSearchParams, nowMs: numb
   };
 }
 
-function subscriptionsOf(source: MonitorSource, test: string) {
+function subscriptionsOf(source: MonitorSource, test: string, account: string) {
   return source
     .openConnections(true)
     .flatMap((connection) => connection.subscriptions)
+    .filter(({ account: of }) => account === '' || of === account)
     .filter(({ filter }) => test === '' || filterMatches(filter, test));
 }
 
 /** The figures of `/subsz`. Every message that comes in is a match, answered from the cache unless all interest had to be walked. */
-export function interestJson({ interest, inMessages }: ServerSnapshot): object {
+export function interestJson({ interest, inMessages }: Pick<ServerSnapshot, 'interest' | 'inMessages'>): object {
   const matches = Math.max(inMessages, interest.walks);
   return {
     num_subscriptions: interest.subscriptions,

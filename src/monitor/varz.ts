@@ -60,6 +60,8 @@ export function varz(source: MonitorSource, { cpu, requests }: MonitorFigures, n
     config_digest: server.configDigest,
     tags: server.tags.length > 0 ? server.tags : undefined,
     metadata: Object.keys(server.metadata).length > 0 ? server.metadata : undefined,
+    system_account: server.systemAccount,
+    trusted_operators_jwt: server.operatorTokens.length > 0 ? server.operatorTokens : undefined,
     slow_consumer_stats: { clients: server.slowConsumers, routes: 0, gateways: 0, leafs: 0 },
     tls_cert_not_after: server.tls === null ? undefined : new Date(server.tls.validUntilMs).toISOString(),
     stale_connection_stats: { clients: server.staleConnections, routes: 0, gateways: 0, leafs: 0 },

@@ -3,6 +3,7 @@ import { VERSION } from '../base/version.js';
 import type { PeerKind, UnavailableListener } from '../cluster/unavailable-listener.js';
 import type { PeerListenerOptions, TlsOptions } from '../config/options.js';
 import type { MonitorServer } from '../monitor/monitor-server.js';
+import type { MonitorSource } from '../monitor/snapshots.js';
 import { TcpListener } from '../net/tcp-listener.js';
 import { TlsContext } from '../net/tls-context.js';
 import { bindHost, hostPort, listenFailure, localHost, urlsOf } from './addresses.js';
@@ -47,6 +48,12 @@ export class Listeners implements OpenPorts {
   /** After `closeClients`: resolves when the last client has gone. */
   async drained(): Promise<void> {
     await Promise.all([this.clients.drained(), this.websocket?.listener.drained()]);
+  }
+
+  /** Where monitoring gets its values. */
+  async source(): Promise<MonitorSource> {
+    const { ServerSource } = await import('./monitor-source.js');
+    return new ServerSource(this.parts, this);
   }
 
   /** Closes all ports. */
@@ -108,12 +115,9 @@ export class Listeners implements OpenPorts {
     const { port, host: ownHost, secure = false, basePath } = options.monitoring;
     if (port === null) return;
     const host = ownHost || options.host;
-    const [{ MonitorServer }, { ServerSource }] = await Promise.all([
-      import('../monitor/monitor-server.js'),
-      import('./monitor-source.js'),
-    ]);
+    const { MonitorServer } = await import('../monitor/monitor-server.js');
     const tls = secure ? this.monitorTls() : null;
-    const monitor = new MonitorServer(new ServerSource(this.parts, this), logger, { basePath, tls });
+    const monitor = new MonitorServer(await this.source(), logger, { basePath, tls });
     try {
       await monitor.listen(bindHost(host), port);
     } catch (error) {

@@ -1,8 +1,11 @@
+import { whyNotNow } from '../auth/jwt.js';
 import { VERSION, WEIR_VERSION } from '../base/version.js';
+import type { InterestStats } from '../broker/account.js';
 import { recordOf } from '../client/connection-record.js';
 import type { PeerListenerOptions } from '../config/options.js';
 import { snapshotOfPlugin, snapshotsOfAttachments } from '../host/snapshot.js';
 import type {
+  AccountSnapshot,
   ConnectionSnapshot,
   MonitorSource,
   PluginsSnapshot,
@@ -12,6 +15,21 @@ import type {
 } from '../monitor/snapshots.js';
 import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
 import type { OpenPorts, ServerParts } from './server-parts.js';
+
+/** Of all accounts together. */
+function sumOf(all: readonly InterestStats[]): InterestStats {
+  const sum = (value: (one: InterestStats) => number) => all.reduce((total, one) => total + value(one), 0);
+  const cachedRoutes = sum((one) => one.cachedRoutes);
+  return {
+    subscriptions: sum((one) => one.subscriptions),
+    inserts: sum((one) => one.inserts),
+    removes: sum((one) => one.removes),
+    walks: sum((one) => one.walks),
+    cachedRoutes,
+    fanoutMax: Math.max(...all.map((one) => one.fanoutMax)),
+    fanoutMean: cachedRoutes === 0 ? 0 : sum((one) => one.fanoutMean * one.cachedRoutes) / cachedRoutes,
+  };
+}
 
 /** The server's state as plain values for monitoring. */
 export class ServerSource implements MonitorSource {
@@ -24,7 +42,7 @@ export class ServerSource implements MonitorSource {
   }
 
   server(): ServerSnapshot {
-    const { identity, options, door, account, startedMs, configLoadedMs, lameDuckMode } = this.parts;
+    const { identity, options, door, accounts, startedMs, configLoadedMs, lameDuckMode } = this.parts;
     const { connectionsMax, subscriptionsMax, payloadBytesMax, pendingBytesMax, controlLineBytesMax } = options;
     const { pingIntervalMs, pingsOutMax, writeDeadlineMs, authTimeoutMs, tags, metadata, configDigest } = options;
     const { host, basePath, secure = false } = options.monitoring;
@@ -42,12 +60,14 @@ export class ServerSource implements MonitorSource {
       jetstreamWanted: options.jetstream,
       connections: door.sessions.size,
       totalConnections: door.totalConnections,
-      interest: account.interestStats(),
+      interest: sumOf(accounts.all().map((one) => one.interestStats())),
       slowConsumers: door.slowConsumers,
       staleConnections: door.staleConnections,
       ...{ connectionsMax, subscriptionsMax, payloadBytesMax, pendingBytesMax, controlLineBytesMax },
       ...{ pingIntervalMs, pingsOutMax, writeDeadlineMs, authTimeoutMs, tags, metadata, configDigest },
       monitoring: { host: host || options.host, port: this.ports.portOf('monitoring') ?? 0, secure, basePath },
+      systemAccount: options.systemAccount,
+      operatorTokens: options.operator?.tokens ?? [],
       tls: this.tls(),
       websocket: this.websocket(),
       cluster: this.peer('cluster', options.cluster),
@@ -78,6 +98,35 @@ export class ServerSource implements MonitorSource {
       attachments: snapshotsOfAttachments(host),
       emits: { waiting: host.emits.length, lost: host.emits.lost },
     };
+  }
+
+  accounts(): AccountSnapshot[] {
+    const { accounts, door, options, operator, startedMs, clock, streams } = this.parts;
+    const traffic = door.trafficByAccount();
+    const stored = new Set(streams?.snapshot().accounts.map((one) => one.streams.broker.name));
+    return accounts.all().map((account) => {
+      const { exports, imports, mappings } = accounts.settingsOf(account.name)!;
+      const claims = operator?.claimsOf(account.name);
+      return {
+        name: account.name,
+        isSystem: account.name === options.systemAccount,
+        jetstream: stored.has(account.name),
+        clients: account.clients,
+        updatedMs: startedMs,
+        interest: account.interestStats(),
+        slowConsumers: 0,
+        ...{ inMessages: 0, inBytes: 0, outMessages: 0, outBytes: 0 },
+        ...traffic.get(account.name),
+        ...{ exports, imports, mappings },
+        claims:
+          claims === undefined
+            ? null
+            : {
+                ...{ token: claims.token, issuer: claims.issuer, name: claims.name, tags: claims.tags },
+                expired: whyNotNow(claims, clock.nowMs()) !== null,
+              },
+      };
+    });
   }
 
   private tls(): ServerSnapshot['tls'] {

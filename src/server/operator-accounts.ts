@@ -61,6 +61,16 @@ export class OperatorAccounts implements AccountSource {
     this.house.onChanged(claims);
   }
 
+  isTrusted(issuer: string): boolean {
+    return this.options.trustedKeys.includes(issuer);
+  }
+
+  /** Forgets an account's JWT; nobody can come in any more. Throws a `Failure` when nothing may be deleted. */
+  forget(account: string): void {
+    this.store.delete(account);
+    this.known.delete(account);
+  }
+
   private load(account: string, seen: Set<string>): AccountClaims | null | Promise<AccountClaims | null> {
     seen.add(account);
     const claims = this.fetch(account);
@@ -125,14 +135,13 @@ export class OperatorAccounts implements AccountSource {
   private decode(account: string, token: string): AccountClaims {
     const claims = decodeAccountClaims(token);
     if (claims.subject !== account) throw new Failure('account-jwt', `subject is ${claims.subject}`);
-    if (!this.options.trustedKeys.includes(claims.issuer))
-      throw new Failure('account-jwt', 'Account JWT not signed by trusted operator');
+    if (!this.isTrusted(claims.issuer)) throw new Failure('account-jwt', 'Account JWT not signed by trusted operator');
     return claims;
   }
 
   private install(claims: AccountClaims): void {
     this.known.set(claims.subject, claims);
-    this.house.accounts.put(this.settingsOf(claims));
+    this.house.accounts.put(this.settingsOf(claims)).label = claims.name;
   }
 
   /** Makes the imports anew: those of this account, and those from it. */

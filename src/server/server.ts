@@ -29,6 +29,8 @@ import type { ListenUrls } from './ports-file.js';
 import { newServerId } from './server-id.js';
 import type { ServerParts } from './server-parts.js';
 import type { JetStream } from './streams.js';
+import { SystemEvents } from './system-events.js';
+import { type SystemActions, SystemService } from './system-service.js';
 
 /** How long a stop waits for clients to take the last words. */
 const HANG_UP_MS = 1_000;
@@ -67,6 +69,10 @@ export class Server implements ServerParts {
   configLoadedMs: number;
   lameDuckMode = false;
   private readonly listeners: Listeners;
+  private readonly system: SystemService;
+  private readonly events: SystemEvents;
+  /** Reads the configuration again, for whoever asks for that in the system account; null where nobody can. */
+  onReloadRequest: (() => Promise<void>) | null = null;
   private readonly plugins: DeclaredPlugins;
   private readonly random: () => number;
   streams: JetStream | null = null;
@@ -103,6 +109,9 @@ export class Server implements ServerParts {
     this.door.tls = clientTls(this.options, clock);
     this.door.mapCertificate = this.options.tls?.map ?? false;
     this.listeners = new Listeners(this);
+    this.system = new SystemService(this, () => this.listeners.source(), this.systemActions());
+    this.events = new SystemEvents(this, this.system);
+    this.door.watcher = this.events;
   }
 
   /** Opens the ports. Rejects with a `Failure` when one is taken or a declared plugin cannot run; then nothing stays open. */
@@ -140,6 +149,7 @@ export class Server implements ServerParts {
     this.logger.info('Entering lame duck mode, stop accepting new clients');
     await this.listeners.closeClients();
     this.door.announceInfo();
+    this.events.lameDuck();
     await seeClientsOff(this, () => this.stopping !== null);
     await this.stop();
   }
@@ -168,6 +178,7 @@ export class Server implements ServerParts {
     if (options.jetstream) await this.startStreams();
     await this.listeners.open();
     this.setAdvertised();
+    this.events.start();
     logger.info('Server is ready');
   }
 
@@ -181,6 +192,7 @@ export class Server implements ServerParts {
     // A start that fails closes what it opened.
     await this.starting?.catch(() => {});
     this.logger.info('Initiating Shutdown...');
+    await this.events.stop();
     await this.release();
     this.logger.info('Server Exiting..');
   }
@@ -241,6 +253,26 @@ export class Server implements ServerParts {
     if (options.operator === null) return null;
     const onChanged = (claims: AccountClaims) => void enforceAccount(this.door, claims);
     return new OperatorAccounts(options.operator, { accounts, clock, logger, onChanged });
+  }
+
+  private systemActions(): SystemActions {
+    const { sessions } = this.door;
+    return {
+      reload: async () => {
+        if (this.onReloadRequest === null) throw new Failure('reload-unsupported', 'there is no configuration file');
+        await this.onReloadRequest();
+      },
+      kick: (id) => {
+        const session = sessions.get(id);
+        session?.close(ClosedReason.kicked);
+        return session !== undefined;
+      },
+      lameDuckClient: (id) => {
+        const session = sessions.get(id);
+        session?.sendLeave();
+        return session !== undefined;
+      },
+    };
   }
 
   private makeInfoState(): InfoState {

@@ -11,13 +11,8 @@ const peer = findPeer('nats-server');
 const title =
   peer === null ? `monitoring beside nats-server (${absent('nats-server')})` : 'monitoring beside nats-server';
 
-/** What nats-server shows of things that there are none of here: the system account, feature flags, waiting for disks. */
-const ABSENT = [
-  /^system_account$/,
-  /^feature_flags(?:\.|$)/,
-  /^disk_io_wait_stats(?:\.|$)/,
-  /^account_detail\.imports\b/,
-];
+/** What nats-server shows of things that there are none of here: feature flags, waiting for disks. */
+const ABSENT = [/^feature_flags(?:\.|$)/, /^disk_io_wait_stats(?:\.|$)/, /^account_detail\.imports\b/];
 /** What is shown here and there only if it was set. */
 const MORE = [/^websocket\.handshake_timeout$/];
 

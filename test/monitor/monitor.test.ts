@@ -236,7 +236,7 @@ describe('other pages', () => {
     expect(await json('/leafz')).toMatchObject({ leafnodes: 0, leafs: [] });
     expect(await json('/gatewayz')).toMatchObject({ outbound_gateways: {}, inbound_gateways: {} });
     expect(await json('/jsz?acc=x&streams=1')).toMatchObject({ disabled: true, streams: 0, messages: 0 });
-    expect(await json('/accountz')).toMatchObject({ accounts: ['$G'] });
+    expect(await json('/accountz')).toMatchObject({ accounts: ['$G', '$SYS'] });
     expect((await json('/accountz?acc=$G')).account_detail).toMatchObject({
       account_name: '$G',
       client_connections: 0,
