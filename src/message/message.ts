@@ -1,3 +1,4 @@
+import { arenaOffset } from '../base/arena.js';
 import { wordsOf } from '../base/bytes.js';
 
 /**
@@ -39,6 +40,15 @@ export class Message {
   tail: Uint8Array | null = null;
   /** How many plugins' emits led to this message. */
   hops = 0;
+}
+
+/** Points the message at other bytes; its offsets are the caller's to set. */
+export function lookAt(message: Message, bytes: Uint8Array): void {
+  if (message.bytes === bytes) return;
+  message.bytes = bytes;
+  message.words = wordsOf(bytes);
+  message.arenaOffset = arenaOffset(bytes);
+  message.tail = null;
 }
 
 /** Bytes of nothing. */

@@ -1,39 +1,53 @@
-import { utf8, writeDecimal } from '../base/bytes.js';
+import { takeFromArena } from '../base/arena.js';
+import { copyWords, paddedBytes, utf8, writeDecimal } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
-import { composeMessage, type Message } from '../message/message.js';
+import { composeMessage, hashSubject, lookAt, Message } from '../message/message.js';
 import type { ApiErrorJson } from './api-error.js';
+import { ReplyQueue } from './reply-queue.js';
 
-/** What an acknowledgement says behind stream and sequence, such as `,"duplicate":true`; empty mostly. */
-interface Waiting {
-  sequence: number;
-  reply: Uint8Array;
-  rest: string;
+/** An acknowledgement on its way, as a publish line: one for all streams, since nobody answers an acknowledgement. */
+const LINE_BYTES = 8 * 1024;
+const theAck = new Message();
+lookAt(theAck, takeFromArena(LINE_BYTES) ?? paddedBytes(LINE_BYTES));
+
+/** Makes the line so long. */
+function reserve(bytes: number): void {
+  if (bytes > theAck.bytes.length) lookAt(theAck, paddedBytes(2 * bytes));
 }
 
 /** Acknowledgements that wait until their message is durable; they go out in the order of the messages. */
 export class PubAcks {
   private readonly broker: Account;
   private readonly head: Uint8Array;
+  /** What stands behind the sequence. */
   private readonly tail: string;
+  private readonly tailBytes: Uint8Array;
   private readonly stream: string;
-  private waiting: Waiting[] = [];
-  private first = 0;
+  /** What a line without a `rest` is longer than its subject, at most. */
+  private readonly extraBytes: number;
+  private readonly waiting = new ReplyQueue();
 
   constructor(broker: Account, stream: string, domain: string) {
     this.broker = broker;
     this.stream = stream;
     this.head = utf8(`{"stream":${JSON.stringify(stream)},"seq":`);
     this.tail = domain === '' ? '' : `,"domain":${JSON.stringify(domain)}`;
+    this.tailBytes = utf8(`${this.tail}}`);
+    this.extraBytes = this.head.length + this.tailBytes.length + SIZES_BYTES_MAX;
   }
 
-  /** Acknowledges a message once everything up to its sequence is durable. */
-  add({ bytes, replyStart, replyEnd }: Message, sequence: number, rest: string): void {
-    if (replyEnd > replyStart) this.waiting.push({ sequence, reply: bytes.slice(replyStart, replyEnd), rest });
+  /** Acknowledges a message once everything up to its sequence is durable. `rest`: such as `,"duplicate":true`; empty mostly. */
+  add({ words, replyStart, replyEnd }: Message, sequence: number, rest: string): void {
+    if (replyEnd > replyStart) this.waiting.push(words, replyStart, replyEnd, sequence, rest);
   }
 
   /** Acknowledges a message that is durable. */
-  answer({ bytes, replyStart, replyEnd }: Message, sequence: number, rest: string): void {
-    if (replyEnd > replyStart) this.send({ sequence, reply: bytes.slice(replyStart, replyEnd), rest });
+  answer({ words, replyStart, replyEnd }: Message, sequence: number, rest: string): void {
+    if (replyEnd === replyStart) return;
+    const subjectBytes = replyEnd - replyStart;
+    reserve(subjectBytes + this.extraBytes + 3 * rest.length);
+    copyWords(theAck.words, 0, words, replyStart, subjectBytes);
+    this.send(subjectBytes, sequence, rest);
   }
 
   /** Answers a message by other words. */
@@ -54,30 +68,50 @@ export class PubAcks {
 
   onCommit(sequence: number): void {
     const { waiting } = this;
-    while (this.first < waiting.length && waiting[this.first].sequence <= sequence) this.send(waiting[this.first++]);
-    if (this.first === waiting.length) {
-      waiting.length = 0;
-      this.first = 0;
-    } else if (this.first > 1024 && this.first * 2 > waiting.length) {
-      this.waiting = waiting.slice(this.first);
-      this.first = 0;
+    while (waiting.length > 0 && waiting.sequence <= sequence) {
+      const { sequence: stored, rest } = waiting;
+      const subjectBytes = waiting.firstBytes;
+      reserve(subjectBytes + this.extraBytes + 3 * rest.length);
+      waiting.takeFirst(theAck.words, 0);
+      this.send(subjectBytes, stored, rest);
     }
   }
 
-  private send({ reply, sequence, rest }: Waiting): void {
-    const behind = `${rest === '' ? this.tail : this.tail + rest}}`;
-    const payload = new Uint8Array(this.head.length + 16 + behind.length * 3);
-    payload.set(this.head);
-    let at = writeDecimal(payload, this.head.length, sequence);
-    for (let i = 0; i < behind.length; i++) {
-      const code = behind.charCodeAt(i);
-      if (code > 0x7f) {
-        at += Buffer.from(payload.buffer, payload.byteOffset).write(behind.slice(i), at);
-        break;
-      }
-      payload[at++] = code;
-    }
-    const message = composeMessage({ subject: reply, reply: null, headers: null, payload: payload.subarray(0, at) });
-    this.broker.publishDirect(message);
+  /** Sends the acknowledgement whose subject stands at the line's begin. */
+  private send(subjectBytes: number, sequence: number, rest: string): void {
+    const behind = rest === '' ? this.tailBytes : utf8(`${this.tail}${rest}}`);
+    const payloadBytes = this.head.length + digitsOf(sequence) + behind.length;
+    const line = theAck.bytes;
+    let at = subjectBytes;
+    line[at++] = SPACE;
+    theAck.subjectEnd = subjectBytes;
+    theAck.subjectHash = hashSubject(line, 0, subjectBytes);
+    theAck.tailStart = theAck.replyStart = theAck.replyEnd = at;
+    at = writeDecimal(line, at, payloadBytes);
+    line[at++] = CR;
+    line[at++] = LF;
+    theAck.headersStart = theAck.payloadStart = at;
+    line.set(this.head, at);
+    at = writeDecimal(line, at + this.head.length, sequence);
+    line.set(behind, at);
+    at += behind.length;
+    theAck.payloadEnd = at;
+    line[at++] = CR;
+    line[at++] = LF;
+    theAck.tailEnd = at;
+    theAck.tail = null;
+    this.broker.publishDirect(theAck);
   }
 }
+
+function digitsOf(value: number): number {
+  let digits = 1;
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+  return digits;
+}
+
+/** Sizes, sequence, line ends, and what a copy by words writes behind. */
+const SIZES_BYTES_MAX = 64;
+const SPACE = 0x20;
+const CR = 0x0d;
+const LF = 0x0a;

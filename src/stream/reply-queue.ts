@@ -1,4 +1,4 @@
-import { copyWords, paddedBytes, WORD_SLACK_BYTES, wordsOf } from '../base/bytes.js';
+import { copyWords, paddedBytes, wordsOf } from '../base/bytes.js';
 
 const BYTES_MIN = 4096;
 /** So much that was taken is given up at once, when it is more than half. */
@@ -46,16 +46,13 @@ export class ReplyQueue {
     this.rests.push(rest);
   }
 
-  /** Copies the first one to `target` at `at`, and up to `WORD_SLACK_BYTES` more; answers its length. */
-  copyFirst(target: DataView, at: number): number {
-    const start = this.startOfFirst();
-    const length = this.ends[this.first] - start;
-    if (at + length + WORD_SLACK_BYTES <= target.byteLength) copyWords(target, at, this.words, start, length);
-    return length;
+  get firstBytes(): number {
+    return this.ends[this.first] - this.startOfFirst();
   }
 
-  /** Takes the first one away. */
-  shift(): void {
+  /** Takes the first one away, copying it to `target` at `at`, and up to `WORD_SLACK_BYTES` more. */
+  takeFirst(target: DataView, at: number): void {
+    copyWords(target, at, this.words, this.startOfFirst(), this.firstBytes);
     this.first++;
     if (this.first === this.sequences.length) this.clear();
     else if (this.first > COMPACT_MIN && this.first * 2 > this.sequences.length) this.compact();

@@ -1,6 +1,6 @@
 import { arenaOffset, borrowFromArena, returnToArena } from '../../base/arena.js';
-import { paddedBytes, wordsOf } from '../../base/bytes.js';
-import { hashStep, Message, NO_BYTES, SUBJECT_HASH_SEED } from '../../message/message.js';
+import { paddedBytes } from '../../base/bytes.js';
+import { hashStep, lookAt, Message, NO_BYTES, SUBJECT_HASH_SEED } from '../../message/message.js';
 import { canonicalPublish } from './canonical.js';
 import { type Operations, Violation } from './operations.js';
 import { parseSize, splitLine, TOKENS_MAX } from './tokens.js';
@@ -341,15 +341,6 @@ export class Parser {
 /** What was kept lies in the arena only where it was borrowed. */
 function giveBack(kept: Uint8Array): void {
   if (arenaOffset(kept) >= 0) returnToArena(kept);
-}
-
-/** Makes the message one of these bytes; of none, so that an idle connection keeps nothing. */
-function lookAt(message: Message, bytes: Uint8Array): void {
-  if (message.bytes === bytes) return;
-  message.bytes = bytes;
-  message.words = wordsOf(bytes);
-  message.arenaOffset = arenaOffset(bytes);
-  message.tail = null;
 }
 
 /** A whole control line: `at` its verb, `[argumentsAt, textEnd)` its arguments, `next` behind its line end. */
