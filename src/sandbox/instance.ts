@@ -6,6 +6,7 @@ import type { Frame } from './frame.js';
 import { GuestMemory } from './guest-memory.js';
 import { changesOf, type Image } from './image.js';
 import { PAGE_BYTES } from './limits.js';
+import { PartialFrame } from './needs.js';
 import { Outbox } from './outbox.js';
 import type { PreparedModule } from './prepare.js';
 import { HOST_MEMORY, HostExport } from './rewrite.js';
@@ -77,6 +78,8 @@ export class Instance {
   private readonly prepared: PreparedModule;
   private readonly exports: GuestExports;
   private readonly message: MessageFunction;
+  /** Of a message of which the guest looks at a part only. */
+  private readonly part = new PartialFrame();
   private budget: Budget;
   /** What is left for calls that are not messages. */
   private initFuel: number;
@@ -176,6 +179,13 @@ export class Instance {
 
   /** One message. Returns the verdict, or `FAULT`. What the call wrote is in `outbox` until the next call. */
   call(frame: Frame, now: WallTime): number {
+    const { needs } = this.prepared;
+    const whole = needs.payloadBytes >= frame.payloadEnd - frame.payloadStart;
+    if (whole && (needs.headers || frame.headersStart === frame.payloadStart)) return this.callOn(frame, now);
+    return this.callOn(this.part.of(frame, needs), now);
+  }
+
+  private callOn(frame: Frame, now: WallTime): number {
     const { subjectStart, replyStart, headersStart, payloadStart, payloadEnd } = frame;
     const frameBytes = payloadEnd - subjectStart;
     if (frameBytes > this.inboxCapacity && !this.enlargeForMessage(frameBytes)) return FAULT;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { decodeModule } from './decode.js';
+import { type Needs, needsOf } from './needs.js';
 import { globalExport, PAGES_MAX, rewriteModule } from './rewrite.js';
 
 /** A module that was validated, metered and compiled: ready to be instantiated any number of times. */
@@ -21,6 +22,7 @@ export interface PreparedModule {
   readonly hasStart: boolean;
   /** What the module says about itself, as JSON text that nobody has looked at; null when it says nothing. */
   readonly manifest: string | null;
+  readonly needs: Needs;
   /** From the `name` section, by function index: trap texts carry them. */
   readonly functionNames: ReadonlyMap<number, string>;
 }
@@ -44,6 +46,7 @@ export function prepareModule(wasm: Uint8Array): PreparedModule {
     hasState: decoded.exports.has('weir_save') && decoded.exports.has('weir_restore'),
     hasStart: decoded.start !== null,
     manifest: decoded.manifest,
+    needs: needsOf(decoded.manifest),
     functionNames: decoded.functionNames,
   };
 }

@@ -1,9 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { headers } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { buildFolder } from '../../src/cli/plugin-build.js';
 import { pluginFolder } from '../../src/cli/plugin-folder.js';
+import { guest } from '../hostile/guest.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { Stage, verdictGuest } from './stage.js';
 
@@ -95,6 +97,37 @@ describe('a manifest', () => {
       fuelPerMessage: 5000,
       memoryBytesMax: 327680,
     });
+  });
+
+  test('says what of a message it looks at: the rest is not there', async () => {
+    // Drops unless headers and payload have these lengths; the first byte of the payload is what it was.
+    const looks = (headers: number, payload: number) =>
+      guest({
+        message: `(i32.or (i32.ne (local.get 5) (i32.const ${headers})) (i32.ne (local.get 7) (i32.const ${payload})))`,
+      });
+    const block = 'NATS/1.0\r\nA: b\r\n\r\n'.length;
+    const cases: [needs: object, headers: number, payload: number][] = [
+      [{}, block, 5],
+      [{ headers: false }, 0, 5],
+      [{ payload: 'none' }, block, 0],
+      [{ payload: 3 }, block, 3],
+      [{ payload: 3, headers: false }, 0, 3],
+      [{ payload: 9 }, block, 5],
+      [{ payload: 'none', headers: false }, 0, 0],
+    ];
+    const withHeader = headers();
+    withHeader.set('A', 'b');
+    for (const [i, [needs, headerBytes, payloadBytes]] of cases.entries()) {
+      const name = `p${i}`;
+      await stage.bring(name, appendSection(await looks(headerBytes, payloadBytes), { needs }));
+      const arrived = await stage.listen(`${name}.in`);
+      stage.client.publish(`${name}.in`, 'hello', { headers: withHeader });
+      await stage.client.flush();
+      expect([needs, arrived.map((message) => [message.string(), message.headers?.get('A')])]).toEqual([
+        needs,
+        [['hello', 'b']],
+      ]);
+    }
   });
 
   test('holds tests that have to come out the same here', async () => {

@@ -1,0 +1,54 @@
+import { wordsOf } from '../base/bytes.js';
+import type { Frame } from './frame.js';
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+/** What of a message a guest looks at: the rest is not copied. */
+export interface Needs {
+  /** Bytes of the payload, from its start; `Infinity` is all of them. */
+  readonly payloadBytes: number;
+  readonly headers: boolean;
+}
+
+const EVERYTHING: Needs = { payloadBytes: Number.POSITIVE_INFINITY, headers: true };
+
+/** What a manifest says about it. A manifest that cannot be read says nothing: whoever installs the module is told what is wrong. */
+export function needsOf(manifest: string | null): Needs {
+  if (manifest === null) return EVERYTHING;
+  try {
+    const { payload, headers } = JSON.parse(manifest)?.needs ?? {};
+    const bytes = payload === 'none' ? 0 : payload;
+    const whole = typeof bytes !== 'number' || !(bytes >= 0);
+    return { payloadBytes: whole ? EVERYTHING.payloadBytes : bytes, headers: headers !== false };
+  } catch {
+    return EVERYTHING;
+  }
+}
+
+/** A frame without what its guest does not look at; the same object for one message after the other. */
+export class PartialFrame implements Frame {
+  bytes = NO_BYTES;
+  words: DataView = wordsOf(NO_BYTES);
+  subjectStart = 0;
+  subjectEnd = 0;
+  replyStart = 0;
+  replyEnd = 0;
+  headersStart = 0;
+  payloadStart = 0;
+  payloadEnd = 0;
+
+  of(frame: Frame, { payloadBytes, headers }: Needs): this {
+    this.bytes = frame.bytes;
+    this.words = frame.words;
+    this.subjectStart = frame.subjectStart;
+    this.subjectEnd = frame.subjectEnd;
+    this.replyStart = frame.replyStart;
+    this.replyEnd = frame.replyEnd;
+    // Parts lie next to each other: what comes last is cut off, what lies between is copied and has no length.
+    const nothing = payloadBytes === 0 && !headers;
+    this.payloadStart = nothing ? frame.replyEnd : frame.payloadStart;
+    this.payloadEnd = nothing ? frame.replyEnd : Math.min(frame.payloadEnd, frame.payloadStart + payloadBytes);
+    this.headersStart = headers ? frame.headersStart : this.payloadStart;
+    return this;
+  }
+}
