@@ -50,6 +50,8 @@ export class Committer {
   private waiters: ((failure: Failure | null) => void)[] = [];
   private retryTimer: Timer | null = null;
   private syncTimer: Timer | null = null;
+  /** What the last commit brought, and what was told of. */
+  private written = 0;
   private committed = 0;
 
   constructor(options: CommitterOptions) {
@@ -58,6 +60,7 @@ export class Committer {
 
   /** After recovery: everything up to this sequence is committed. */
   startAt(sequence: number): void {
+    this.written = sequence;
     this.committed = sequence;
   }
 
@@ -102,25 +105,30 @@ export class Committer {
     if (this.running !== null || this.stopped) return;
     this.retryTimer?.cancel();
     this.retryTimer = null;
-    this.running = this.run().finally(() => {
+    const waiters = this.waiters;
+    this.waiters = [];
+    this.running = this.run(waiters.length > 0).then((failure) => {
       this.running = null;
-      if (this.waiters.length > 0 || (this.changed && this.trouble === null)) this.start();
+      if (failure !== null) this.retryTimer = this.options.clock.after(RETRY_MS, () => this.start());
+      else if (this.written > this.committed) {
+        this.committed = this.written;
+        this.options.onCommit(this.committed);
+      }
+      for (const resolve of waiters) resolve(failure);
+      if (this.waiters.length > 0 || (this.changed && failure === null)) this.start();
       this.options.afterCommit();
     });
   }
 
-  private async run(): Promise<void> {
-    const waiters = this.waiters;
-    this.waiters = [];
+  private async run(withSync: boolean): Promise<Failure | null> {
     this.changed = false;
-    let failure: Failure | null = null;
     try {
-      await this.commit(waiters.length > 0);
+      await this.commit(withSync);
       if (this.trouble !== null) this.setTrouble(null);
+      return null;
     } catch (thrown) {
-      failure = this.fail(thrown);
+      return this.fail(thrown);
     }
-    for (const resolve of waiters) resolve(failure);
   }
 
   private async commit(withSync: boolean): Promise<void> {
@@ -136,9 +144,7 @@ export class Committer {
     this.pendingBytes -= pending;
     this.bytesWritten += pending;
     if (!mustSync && sync === 'interval') this.syncSoon();
-    if (sequence === this.committed) return;
-    this.committed = sequence;
-    this.options.onCommit(sequence);
+    this.written = sequence;
   }
 
   private async write(segment: Segment, end: number, mustSync: boolean): Promise<void> {
@@ -189,7 +195,6 @@ export class Committer {
     const failure = new Failure(code, `cannot write to the log: ${describe(thrown)}`, { cause: thrown });
     this.changed = true;
     this.setTrouble(failure);
-    this.retryTimer = this.options.clock.after(RETRY_MS, () => this.start());
     return failure;
   }
 

@@ -1,5 +1,6 @@
+import { paddedBytes } from '../base/bytes.js';
 import { hashSubject, type Message } from '../message/message.js';
-import { Block } from './block.js';
+import { BLOCK_BYTES, Block } from './block.js';
 import type { LogState, LogTime, StoredMessage } from './message-log.js';
 import {
   FLAG,
@@ -127,7 +128,8 @@ export class Ledger {
     const last = loaded.length > 0 ? loaded[loaded.length - 1] : null;
     // A block that the cache may drop takes no more records.
     if (last !== null && !last.cached && last.takes(length)) return last;
-    const block = new Block(segment, loaded.length);
+    // The first block of a segment starts small: many logs never have more.
+    const block = new Block(segment, loaded.length, last === null ? undefined : paddedBytes(BLOCK_BYTES));
     segment.addBlock(sequence, block);
     block.takes(length);
     return block;

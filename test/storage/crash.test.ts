@@ -7,6 +7,8 @@ import { newSeed, Random } from './random.js';
 import { messageOf, readOut } from './random-operations.js';
 
 const KEY = new Uint8Array(32).fill(7);
+/** Hundreds of lives, each with several ends. */
+const TIMEOUT_MS = 120_000;
 const TIME = { timeMs: 1_700_000_000_000, timeNs: 5 };
 
 /** What a client knows when the power fails. */
@@ -99,7 +101,7 @@ const KINDS: [string, Partial<FileLogOptions>][] = [
 ];
 
 describe.each(KINDS)('a power failure at every write, sync and rename: %s', (_name, options) => {
-  test('loses nothing that was acknowledged, brings nothing back', async () => {
+  test('loses nothing that was acknowledged, brings nothing back', { timeout: TIMEOUT_MS }, async () => {
     const seed = newSeed();
     const whole = new FaultDisk();
     await lifeUntil(whole, seed, options);

@@ -6,6 +6,7 @@ import { newSeed, Random } from './random.js';
 import { RandomOperations } from './random-operations.js';
 
 const OPERATIONS = 50_000;
+const TIMEOUT_MS = 120_000;
 
 /** Tells which seed to run again when something fails. */
 async function seeded(run: (random: Random) => Promise<void>): Promise<void> {
@@ -18,7 +19,7 @@ async function seeded(run: (random: Random) => Promise<void>): Promise<void> {
 }
 
 describe('random operations on a log and on a simple model of it', () => {
-  test('memory', () =>
+  test('memory', { timeout: TIMEOUT_MS }, () =>
     seeded(async (random) => {
       const operations = new RandomOperations(random, new MemoryLog(silentListener));
       for (let i = 0; i < OPERATIONS; i++) {
@@ -26,9 +27,10 @@ describe('random operations on a log and on a simple model of it', () => {
         if (i % 1000 === 0) operations.compare();
       }
       operations.compare();
-    }));
+    }),
+  );
 
-  test('file, opened again from time to time', () =>
+  test('file, opened again from time to time', { timeout: TIMEOUT_MS }, () =>
     seeded(async (random) => {
       let disk = new FaultDisk();
       const operations = new RandomOperations(random, await openLog(disk));
@@ -57,5 +59,6 @@ describe('random operations on a log and on a simple model of it', () => {
       await operations.log.flush();
       operations.compare();
       await operations.log.close();
-    }));
+    }),
+  );
 });
