@@ -20,8 +20,11 @@ export interface ConnectionFacts {
   nonce: string;
   /** The certificate that says who it is; null when that is not asked of certificates. */
   certificate: CertificateNames | null;
-  /** Told why the answer is no, for those who look for mistakes. */
+  /** Told why the answer is no, for those who look for mistakes; `warn` is for mistakes that are not the client's. */
   note(text: string): void;
+  warn(text: string): void;
+  /** `client_info`, `connect_opts` and `client_tls`, as a service is told of it. */
+  describe(): object;
 }
 
 export type Verdict = Identity | null | Promise<Identity | null>;

@@ -63,6 +63,13 @@ export function decodeJwt(token: string, type: ClaimType): Claims {
   return claims;
 }
 
+/** A JWT of claims, signed by whoever is their issuer. */
+export function encodeJwt(claims: object, sign: (bytes: Uint8Array) => Uint8Array): string {
+  const chunk = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${chunk({ typ: 'JWT', alg: 'ed25519-nkey' })}.${chunk(claims)}`;
+  return `${signed}.${Buffer.from(sign(Buffer.from(signed))).toString('base64url')}`;
+}
+
 /** Why claims do not hold at this time, or null. */
 export function whyNotNow({ expires, notBefore }: Claims, nowMs: number): string | null {
   const now = Math.floor(nowMs / 1000);

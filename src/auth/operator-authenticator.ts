@@ -1,6 +1,8 @@
 import { type AccountClaims, isRevoked, isSigner } from './account-claims.js';
 import type { Authentication, ConnectionFacts, Credentials, Verdict } from './authentication.js';
 import { whyNotSigned } from './authenticator.js';
+import { type CalloutHouse, callOut, withoutService } from './callout.js';
+import type { CalloutPlace, CalloutRule } from './callout-answer.js';
 import { isFrom, stayMs } from './circumstances.js';
 import type { Identity } from './identity.js';
 import { JwtMistake, whyNotNow } from './jwt.js';
@@ -32,10 +34,12 @@ export class OperatorAuthenticator implements Authentication {
   readonly guarded = true;
   readonly nonceRequired = true;
   private readonly accounts: AccountSource;
+  private readonly callouts: CalloutHouse;
   private readonly settings: OperatorSettings;
 
-  constructor(accounts: AccountSource, settings: OperatorSettings) {
+  constructor(accounts: AccountSource, callouts: CalloutHouse, settings: OperatorSettings) {
     this.accounts = accounts;
+    this.callouts = callouts;
     this.settings = settings;
   }
 
@@ -79,12 +83,48 @@ export class OperatorAuthenticator implements Authentication {
     return null;
   }
 
-  private judge(user: UserClaims, account: AccountClaims | null, asked: Asked): Identity | null {
+  private judge(user: UserClaims, account: AccountClaims | null, asked: Asked): Verdict {
     const { facts } = asked;
     if (account === null) {
       facts.note('Account JWT lookup error');
       return null;
     }
+    const identity = this.byJwt(user, account, asked);
+    const { users } = account.externalAuthorization;
+    if (users.length === 0) return identity;
+    if (users.includes(user.subject)) return identity === null ? null : withoutService(identity);
+    return this.byCallout(account, facts);
+  }
+
+  /** The account has a service that says who its users are. */
+  private async byCallout(account: AccountClaims, facts: ConnectionFacts): Promise<Identity | null> {
+    const { subject, externalAuthorization } = account;
+    const rule: CalloutRule = {
+      account: subject,
+      xkey: externalAuthorization.xkey,
+      whyNotSigner: (issuer) => (isSigner(account, issuer) ? null : 'auth callout signing key is unknown'),
+      placeOf: (answer) => this.placeOf(answer, account),
+    };
+    const identity = await callOut(rule, { subject, facts, house: this.callouts });
+    return identity?.account === subject ? withoutService(identity) : identity;
+  }
+
+  private async placeOf(answer: UserClaims, { subject, externalAuthorization }: AccountClaims): Promise<CalloutPlace> {
+    const wanted = answer.issuerAccount || answer.issuer;
+    const { accounts } = externalAuthorization;
+    if (wanted !== subject && !accounts.includes(wanted) && !accounts.includes('*'))
+      return {
+        error: `account "${wanted}" not permitted as valid account option for auth callout for account "${subject}"`,
+      };
+    const target = await this.accounts.find(wanted);
+    if (target === null)
+      return { error: `no valid account "${wanted}" for auth callout response on account "${subject}"` };
+    const limits = limitsOf(answer, target);
+    return typeof limits === 'string' ? { error: limits } : { account: wanted, limits };
+  }
+
+  private byJwt(user: UserClaims, account: AccountClaims, asked: Asked): Identity | null {
+    const { facts } = asked;
     const limits = limitsOf(user, account);
     if (typeof limits === 'string') {
       facts.note(limits);

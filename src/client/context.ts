@@ -13,6 +13,7 @@ import type { ClientTls } from './tls-entrance.js';
 
 /** Who wants to be known, as far as the connection says it: a session. */
 export interface Applicant {
+  readonly id: number;
   readonly label: string;
   readonly transport: Transport;
   readonly remoteHost: string;

@@ -7,6 +7,7 @@ import type { Accounts } from '../broker/accounts.js';
 import type { FlushQueue } from '../net/flush-queue.js';
 import type { Transport } from '../net/transport.js';
 import { ErrorText } from '../wire/nats/errors.js';
+import { calloutInfoOf } from './callout-info.js';
 import { ClosedConnections } from './closed-connections.js';
 import { ClosedReason } from './closed-reason.js';
 import { Congestion } from './congestion.js';
@@ -161,6 +162,8 @@ export class ClientDoor implements ClientContext {
         nonce: nonce ?? '',
         certificate: entry.mapCertificate ? (transport.tls?.peer ?? NO_NAMES) : null,
         note: (text) => this.logger.debug(`${label} - ${text}`),
+        warn: (text) => this.logger.warn(`${label} - ${text}`),
+        describe: () => calloutInfoOf(options, entry.who),
       },
     );
     if (!(verdict instanceof Promise)) return verdict;

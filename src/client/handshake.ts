@@ -8,7 +8,6 @@ import { userLabelOf } from './request-info.js';
 
 /** Whose handshake it is: a session. */
 interface Newcomer extends Applicant {
-  readonly id: number;
   readonly identity: Identity | null;
   readonly closedReason: ClosedReason | null;
   options: Readonly<ConnectOptions>;

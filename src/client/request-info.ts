@@ -46,8 +46,7 @@ export function requestInfoOf(client: Client, detailed: boolean, serverName = ''
 
 /** Who it is, for monitoring and events; a token is not told. */
 export function authorizedUser({ identity, options }: Pick<Client, 'identity' | 'options'>): string {
-  if (options.nkey !== '') return options.nkey;
-  return identity?.userName || options.user || (options.token === '' ? '' : '[REDACTED]');
+  return identity?.userName || options.nkey || options.user || (options.token === '' ? '' : '[REDACTED]');
 }
 
 /** Who it says to be, for the log. */

@@ -1,5 +1,6 @@
-import type { AuthorizationSettings, UserSettings } from '../auth/authenticator.js';
+import type { AuthorizationSettings, CalloutSettings, UserSettings } from '../auth/authenticator.js';
 import type { PermissionRules } from '../auth/permissions.js';
+import { readCallout } from './callout-block.js';
 import type { Draft } from './draft.js';
 import type { ConfigValue } from './grammar.js';
 import { type KeyTable, keys, readBlock, set, unsupported } from './key-table.js';
@@ -14,6 +15,7 @@ interface Login {
   token: string;
   users: UserSettings[] | null;
   defaults: PermissionRules | null;
+  callout: CalloutSettings | null;
   timeoutMs: number | null;
 }
 
@@ -26,11 +28,14 @@ const loginTable: KeyTable<Login> = {
     users: (login, value, key) => {
       login.users = readUsers(value, key);
     },
+    'auth_callout|auth_hook': (login, value, key) => {
+      login.callout = readCallout(value, key);
+    },
     'default_permission|default_permissions|permissions': (login, value, key) => {
       login.defaults = permissions(value, key);
     },
   }),
-  ...unsupported<Login>('auth_callout auth_hook proxy_required'),
+  ...unsupported<Login>('proxy_required'),
 };
 
 /** What does not go together, in nats-server's words. */
@@ -45,7 +50,15 @@ function whyNot({ user: name, password, token, users }: Login): string | null {
 /** Reads `authorization { … }`. */
 export function readAuthorization(draft: Draft, value: ConfigValue, key: string): void {
   const { options } = draft;
-  const empty: Login = { user: '', password: '', token: '', users: null, defaults: null, timeoutMs: null };
+  const empty: Login = {
+    user: '',
+    password: '',
+    token: '',
+    users: null,
+    defaults: null,
+    callout: null,
+    timeoutMs: null,
+  };
   const login = readBlock(map(value, key), loginTable, empty);
   const refusal = whyNot(login);
   if (refusal !== null) throw configError(value.place, refusal);
@@ -56,6 +69,7 @@ export function readAuthorization(draft: Draft, value: ConfigValue, key: string)
     users: defaults === null ? own : own.map((user) => ({ permissions: defaults, ...user })),
   };
   if (token !== '') settings.token = token;
+  if (login.callout !== null) settings.callout = login.callout;
   if (options.authorization.noAuthUser !== undefined) settings.noAuthUser = options.authorization.noAuthUser;
   options.authorization = settings;
   draft.usersListed = users !== null && users.length > 0;

@@ -21,6 +21,7 @@ export interface PeerCertificate {
   /** SHA-256 of the certificate and of its public key, hex. */
   sha256: string;
   keySha256: string;
+  pem: string;
 }
 
 export function tlsFacts(socket: TLSSocket): TlsFacts {
@@ -43,6 +44,7 @@ function peerOf(certificate: X509Certificate): PeerCertificate {
     subject: certificate.subject?.split('\n') ?? [],
     sha256: createHash('sha256').update(certificate.raw).digest('hex'),
     keySha256: createHash('sha256').update(key).digest('hex'),
+    pem: certificate.toString(),
   };
 }
 

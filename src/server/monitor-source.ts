@@ -3,6 +3,7 @@ import { VERSION, WEIR_VERSION } from '../base/version.js';
 import type { InterestStats } from '../broker/account.js';
 import { recordOf } from '../client/connection-record.js';
 import type { PeerListenerOptions } from '../config/options.js';
+import type { PluginHost } from '../host/plugin-host.js';
 import { snapshotOfPlugin, snapshotsOfAttachments } from '../host/snapshot.js';
 import type {
   AccountSnapshot,
@@ -92,11 +93,16 @@ export class ServerSource implements MonitorSource {
   }
 
   plugins(): PluginsSnapshot {
-    const { host } = this.parts;
+    const hosts = this.parts.hosts.all();
+    const sum = (value: (host: PluginHost) => number) => hosts.reduce((total, [, host]) => total + value(host), 0);
     return {
-      plugins: host.registry.names().map((name) => snapshotOfPlugin(host, name)),
-      attachments: snapshotsOfAttachments(host),
-      emits: { waiting: host.emits.length, lost: host.emits.lost },
+      plugins: hosts.flatMap(([account, host]) =>
+        host.registry.names().map((name) => ({ account, ...snapshotOfPlugin(host, name) })),
+      ),
+      attachments: hosts.flatMap(([account, host]) =>
+        snapshotsOfAttachments(host).map((attachment) => ({ account, ...attachment })),
+      ),
+      emits: { waiting: sum(({ emits }) => emits.length), lost: sum(({ emits }) => emits.lost) },
     };
   }
 

@@ -69,12 +69,8 @@ export async function reload(
   return plan;
 }
 
-function swapAuthenticators(
-  { door, options, operator, clock }: ServerParts,
-  websocket: WebSocketDoor | null,
-  next: WebSocketOptions | null,
-): void {
-  door.authenticator = authenticationOf(options, operator, () => clock.nowMs());
+function swapAuthenticators(parts: ServerParts, websocket: WebSocketDoor | null, next: WebSocketOptions | null): void {
+  parts.door.authenticator = authenticationOf(parts);
   if (websocket === null) return;
   const own = next?.authorization ?? null;
   void websocket.entrance.authenticator?.close();

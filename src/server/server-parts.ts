@@ -8,6 +8,8 @@ import type { Options } from '../config/options.js';
 import type { PluginHost } from '../host/plugin-host.js';
 import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
 import type { OperatorAccounts } from './operator-accounts.js';
+import type { PluginHosts } from './plugin-hosts.js';
+import type { ServerKey } from './server-key.js';
 
 /** What a server is made of, for those who wire a part of it. */
 export interface ServerParts {
@@ -15,10 +17,13 @@ export interface ServerParts {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly identity: ServerIdentity;
+  readonly key: ServerKey;
   readonly accounts: Accounts;
   readonly account: Account;
   /** Null where accounts are in the configuration. */
   readonly operator: OperatorAccounts | null;
+  readonly hosts: PluginHosts;
+  /** That of the global account. */
   readonly host: PluginHost;
   readonly door: ClientDoor;
   /** Null without streams. */

@@ -14,19 +14,17 @@ import { InfoBuilder, type InfoState, type ServerIdentity } from '../client/info
 import { defaultOptions, type Options } from '../config/options.js';
 import { splitAddress } from '../config/validate.js';
 import { DeclaredPlugins } from '../host/declared-plugins.js';
-import { PluginApi } from '../host/plugin-api.js';
-import { PluginHost } from '../host/plugin-host.js';
+import type { PluginHost } from '../host/plugin-host.js';
 import { FlushQueue } from '../net/flush-queue.js';
-import { ApiResponder } from './api-responder.js';
 import { authenticationOf } from './authentication.js';
 import { clientTls } from './client-tls.js';
 import { seeClientsOff } from './lame-duck.js';
 import { limitsOf } from './limits.js';
 import { Listeners } from './listeners.js';
 import { OperatorAccounts } from './operator-accounts.js';
-import { openPluginStore } from './plugin-store.js';
+import { PluginHosts } from './plugin-hosts.js';
 import type { ListenUrls } from './ports-file.js';
-import { newServerId } from './server-id.js';
+import { newServerKey, type ServerKey } from './server-key.js';
 import type { ServerParts } from './server-parts.js';
 import type { JetStream } from './streams.js';
 import { SystemEvents } from './system-events.js';
@@ -60,8 +58,11 @@ export class Server implements ServerParts {
   readonly accounts: Accounts;
   readonly account: Account;
   operator: OperatorAccounts | null = null;
+  readonly hosts: PluginHosts;
+  /** That of the global account. */
   readonly host: PluginHost;
   readonly door: ClientDoor;
+  readonly key: ServerKey;
   readonly startedMs: number;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -86,12 +87,14 @@ export class Server implements ServerParts {
     this.random = random;
     this.startedMs = clock.nowMs();
     this.configLoadedMs = this.startedMs;
-    const id = newServerId();
+    this.key = newServerKey();
+    const { id } = this.key;
     this.identity = { id, name: this.options.serverName || id, host: this.options.host, port: this.options.port };
     this.infoState = this.makeInfoState();
-    this.host = new PluginHost({ clock, payloadBytesMax: () => this.options.payloadBytesMax });
+    this.hosts = new PluginHosts({ clock, logger, options: () => this.options });
+    this.host = this.hosts.of(GLOBAL_ACCOUNT)!;
     this.plugins = new DeclaredPlugins(this.host);
-    this.accounts = new Accounts({ clock, random, plugins: (name) => (name === GLOBAL_ACCOUNT ? this.host : null) });
+    this.accounts = new Accounts({ clock, random, plugins: (name) => this.hosts.of(name) });
     this.accounts.apply(this.options.accounts);
     this.account = this.accounts.get(GLOBAL_ACCOUNT)!;
     this.operator = this.makeOperator();
@@ -101,7 +104,7 @@ export class Server implements ServerParts {
       random,
       flushQueue: new FlushQueue(() => clock.monotonicNs()),
       accounts: this.accounts,
-      authenticator: authenticationOf(this.options, this.operator, () => clock.nowMs()),
+      authenticator: authenticationOf(this),
       info: new InfoBuilder(this.identity, this.infoState),
       limits: limitsOf(this.options),
       tracedBytesMax: this.options.log.tracedBytesMax,
@@ -165,6 +168,7 @@ export class Server implements ServerParts {
       setAdvertised: () => this.setAdvertised(),
       switchLog,
     });
+    this.hosts.configure();
     this.configLoadedMs = this.clock.nowMs();
   }
 
@@ -172,7 +176,6 @@ export class Server implements ServerParts {
     const { logger, options } = this;
     this.logStart();
     this.setAdvertised();
-    new ApiResponder(this.account, new PluginApi(this.host));
     // Before the first client: no message may pass by a plugin that is declared.
     await this.startPlugins();
     if (options.jetstream) await this.startStreams();
@@ -200,7 +203,7 @@ export class Server implements ServerParts {
   private async release(): Promise<void> {
     await this.listeners.closeClients();
     // Plugins' last words go out while there is someone to hear them.
-    await this.host.close();
+    await this.hosts.close();
     const transports = Array.from(this.door.sessions.values(), (session) => session.transport);
     this.door.closeAll(ClosedReason.serverShutdown);
     await Promise.all([this.listeners.close(), this.door.authenticator.close()]);
@@ -224,16 +227,16 @@ export class Server implements ServerParts {
 
   private async startPlugins(): Promise<void> {
     const { plugins } = this.options;
-    await openPluginStore(this);
+    await this.hosts.open(this.accounts);
     if (plugins.modules.length > 0) {
       const { readFile } = await import('node:fs/promises');
       await this.plugins.install(plugins, readFile);
     }
     this.plugins.attach(plugins);
-    if (this.host.attachments.size === 0) return;
-    this.logger.info(
-      `Plugins: ${this.host.registry.names().length} installed, ${this.host.attachments.all().length} attached`,
-    );
+    const sum = (count: (host: PluginHost) => number) => this.hosts.all().reduce((n, [, host]) => n + count(host), 0);
+    const attached = sum(({ attachments }) => attachments.size);
+    if (attached === 0) return;
+    this.logger.info(`Plugins: ${sum(({ registry }) => registry.names().length)} installed, ${attached} attached`);
   }
 
   private logStart(): void {

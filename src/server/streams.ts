@@ -172,7 +172,11 @@ export class JetStream {
 
 async function restoreStream(streams: Streams, store: FileStreamStore): Promise<void> {
   const stored = await store.read();
-  if (stored === null) return;
+  // What was being deleted, or restored, when an earlier process ended.
+  if (stored === null) {
+    await store.delete();
+    return;
+  }
   const consumers = await store.readConsumers();
   const stream = await streams.restore(stored, store);
   for (const consumer of consumers) restoreConsumer(stream, consumer);

@@ -5,7 +5,15 @@ import { Authenticator, type AuthorizationSettings } from '../../src/auth/authen
 import { PasswordChecker } from '../../src/auth/password-checker.js';
 
 const nothing: Credentials = { user: '', password: '', token: '', nkey: '', jwt: '', signature: '' };
-const facts: ConnectionFacts = { type: 'STANDARD', host: '127.0.0.1', nonce: '', certificate: null, note: () => {} };
+const facts: ConnectionFacts = {
+  type: 'STANDARD',
+  host: '127.0.0.1',
+  nonce: '',
+  certificate: null,
+  note: () => {},
+  warn: () => {},
+  describe: () => ({}),
+};
 const ask = (authenticator: Authenticator, credentials: Partial<Credentials>) =>
   authenticator.authenticate({ ...nothing, ...credentials }, facts);
 const anybody = { userName: '', account: '$G', permissions: null, limits: null, expiresMs: null, claims: null };

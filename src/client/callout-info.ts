@@ -1,0 +1,38 @@
+import type { ConnectOptions } from './connect-options.js';
+import type { Applicant } from './context.js';
+
+/** What a service is told that is to say who a client is: keys in nats-server's order. */
+export function calloutInfoOf(
+  options: Readonly<ConnectOptions>,
+  { id, remoteHost, transport, nonce }: Applicant,
+): object {
+  const { jwt, nkey, signature, token, user, password, name, language, version, protocol } = options;
+  const { tls } = transport;
+  return {
+    client_info: {
+      host: remoteHost,
+      id,
+      user: nkey || user || (token === '' ? undefined : '[REDACTED]'),
+      name: name || undefined,
+      kind: 'Client',
+      type: transport.kind === 'websocket' ? 'websocket' : 'nats',
+      nonce: (signature !== '' && nonce) || undefined,
+    },
+    connect_opts: {
+      jwt: jwt || undefined,
+      nkey: nkey || undefined,
+      sig: signature || undefined,
+      auth_token: token || undefined,
+      user: user || undefined,
+      pass: password || undefined,
+      name: name || undefined,
+      lang: language || undefined,
+      version: version || undefined,
+      protocol,
+    },
+    client_tls:
+      tls === null
+        ? undefined
+        : { version: tls.version, cipher: tls.cipherSuite, certs: tls.peer === null ? undefined : [tls.peer.pem] },
+  };
+}

@@ -1,0 +1,106 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SYSTEM_ACCOUNT } from '../auth/identity.js';
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { Accounts } from '../broker/accounts.js';
+import type { Options } from '../config/options.js';
+import { PluginApi } from '../host/plugin-api.js';
+import { PluginHost } from '../host/plugin-host.js';
+import type { PluginStore } from '../host/plugin-store.js';
+import { PluginTurn } from '../host/turn.js';
+import type { Compiler } from '../sandbox/compiler.js';
+import { ApiResponder } from './api-responder.js';
+
+interface Parts {
+  clock: Clock;
+  logger: Logger;
+  options: () => Options;
+}
+
+/** The plugin hosts, one for each account but the system's. They share plugins' part of a turn of the event loop, and a compiler. */
+export class PluginHosts {
+  private readonly parts: Parts;
+  private readonly turn: PluginTurn;
+  private readonly hosts = new Map<string, PluginHost>();
+  private compiler: Promise<Compiler> | null = null;
+  /** Set once the server starts: hosts of accounts that come later get a store then. */
+  private newStore: ((account: string) => Promise<PluginStore>) | null = null;
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+    this.turn = new PluginTurn(parts.clock);
+  }
+
+  /** The host of an account, or null for the system's. */
+  of(account: string): PluginHost | null {
+    if (account === SYSTEM_ACCOUNT || account === this.parts.options().systemAccount) return null;
+    return this.hosts.get(account) ?? this.make(account);
+  }
+
+  /** By the names of their accounts. */
+  all(): [account: string, host: PluginHost][] {
+    return [...this.hosts];
+  }
+
+  /** Lets plugins of all accounts go on where they were before a restart, when there is a store directory, and answers requests about them. */
+  async open(accounts: Accounts): Promise<void> {
+    const { storeDir } = this.parts.options();
+    this.configure();
+    if (storeDir !== '') await this.openStores(join(storeDir, 'plugins'));
+    accounts.onAccount((account) => {
+      const host = this.of(account.name);
+      if (host !== null) new ApiResponder(account, new PluginApi(host));
+    });
+  }
+
+  /** Takes on what the configuration file says for all accounts: trusted keys and limits. */
+  configure(): void {
+    const { plugins } = this.parts.options();
+    for (const [, host] of this.all()) host.configure(plugins);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all().map(([, host]) => host.close()));
+    await (await this.compiler)?.close();
+  }
+
+  /** Those that have something stored are made now, though their accounts may come later: none of their messages may pass by a plugin. */
+  private async openStores(folder: string): Promise<void> {
+    const { FolderPluginStore } = await import('../host/folder-store.js');
+    this.newStore = (account) => FolderPluginStore.open(join(folder, folderName(account)));
+    const stored = await readdir(folder).catch(() => []);
+    for (const account of stored.map(accountName)) this.of(account);
+    for (const [account, host] of this.all()) await host.open(await this.newStore(account));
+  }
+
+  private make(account: string): PluginHost {
+    const { clock, logger, options } = this.parts;
+    const host = new PluginHost({
+      clock,
+      payloadBytesMax: () => options().payloadBytesMax,
+      ...{ turn: this.turn, compiler: () => this.loadCompiler() },
+    });
+    host.events.onProblem = (text) => logger.warn(text);
+    host.configure(options().plugins);
+    this.hosts.set(account, host);
+    const { newStore } = this;
+    // Nothing is stored for an account that was not there at the start: its first change opens the store.
+    if (newStore !== null) host.storeLater(() => newStore(account));
+    return host;
+  }
+
+  private loadCompiler(): Promise<Compiler> {
+    this.compiler ??= import('../sandbox/compiler.js').then((loaded) => new loaded.Compiler());
+    return this.compiler;
+  }
+}
+
+/** A name that is a folder's everywhere, and leads nowhere else. */
+function folderName(account: string): string {
+  return account.replace(/[^A-Za-z0-9_$-]/g, (letter) => encodeURIComponent(letter).replaceAll('.', '%2E'));
+}
+
+function accountName(folder: string): string {
+  return decodeURIComponent(folder);
+}
