@@ -45,6 +45,8 @@ export class Json {
    * As `atPath`, but reads no more of the text than it takes to find the value where that can be done; what else the text holds may be anything. Of
    * valid JSON the answer is the same, and of a text that was cut off. `valid` tells whether the whole text is JSON.
    */
+  // @ts-ignore: decorator
+  @inline
   peek(path: Path): Value {
     const entry = peekAt(path);
     return entry == 0 ? this.atPath(path) : changetype<Value>(entry);

@@ -44,7 +44,9 @@ export function whatWasExpected(): Expected {
 // @ts-ignore: decorator
 @inline
 export function skipSpace(at: usize): usize {
-  return load<u8>(at) <= 0x20 ? skipSpaces(at) : at;
+  if (load<u8>(at) > 0x20) return at;
+  // Most often it is one blank.
+  return load<u8>(at) == 0x20 && load<u8>(at, 1) > 0x20 ? at + 1 : skipSpaces(at);
 }
 
 function skipSpaces(at: usize): usize {

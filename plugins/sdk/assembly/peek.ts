@@ -45,7 +45,8 @@ export function peekMember(start: usize, end: usize, segment: usize): usize {
   /** Whether anything is escaped or nested. */
   let unusual = i8x16.splat(0);
   let value: usize = 0;
-  for (let at = start + 1; at < end; at += 32) {
+  let at = start + 1;
+  do {
     const one = v128.load(at);
     const other = v128.load(at, 16);
     const oneQuotes = i8x16.eq(one, quote);
@@ -58,7 +59,8 @@ export function peekMember(start: usize, end: usize, segment: usize): usize {
       const behind = lastMember(at, i8x16.bitmask(inOne) | (i8x16.bitmask(inOther) << 16), segment);
       if (behind != 0) value = behind;
     }
-  }
+    at += 32;
+  } while (at < end);
   if (value == 0 || v128.any_true(unusual)) return 0;
   if ((popcnt(i8x16.bitmask(quotes)) & 1) != 0 || lastByte(end) != 0x7d) return 0;
   return entryOf(value);
@@ -77,14 +79,16 @@ function lastMember(at: usize, places: i32, segment: usize): usize {
   const key = segmentKey(segment);
   const bytes = segmentKeyBytes(segment);
   let value: usize = 0;
-  for (; places != 0; places &= places - 1) {
+  do {
     const quote = at + ctz(places);
     // With the quote behind the key.
-    if (!sameBytes(quote + 1, key, bytes + 1)) continue;
-    const colon = skipSpace(quote + bytes + 2);
-    // Else it is a string that says the same as the key.
-    if (load<u8>(colon) == 0x3a) value = skipSpace(colon + 1);
-  }
+    if (sameBytes(quote + 1, key, bytes + 1)) {
+      const colon = skipSpace(quote + bytes + 2);
+      // Else it is a string that says the same as the key.
+      if (load<u8>(colon) == 0x3a) value = skipSpace(colon + 1);
+    }
+    places &= places - 1;
+  } while (places != 0);
   return value;
 }
 

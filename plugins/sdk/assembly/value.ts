@@ -21,6 +21,8 @@ export class Value extends Entry {
   }
 
   /** Its number, or NaN. */
+  // @ts-ignore: decorator
+  @inline
   get number(): f64 {
     return this.kind == Kind.Number ? parseNumber(this.start, this.end) : NaN;
   }
