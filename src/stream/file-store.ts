@@ -35,6 +35,8 @@ export class FileStreamStore implements StreamStore {
   readonly folder: string;
   private readonly house: FileHouse;
   private readonly writers = new Map<string, StateWriter>();
+  /** By consumer: what is under way with its files. Requests are at work side by side, and a name can be given up and taken again. */
+  private readonly turns = new Map<string, Promise<void>>();
 
   constructor(folder: string, house: FileHouse) {
     this.folder = folder;
@@ -71,11 +73,13 @@ export class FileStreamStore implements StreamStore {
     await this.writeFile(`${this.folder}/stream`, { config, createdMs } satisfies StoredStream);
   }
 
-  async saveConsumer(consumer: Omit<StoredConsumer, 'state'>, state: () => LedgerState): Promise<void> {
-    const folder = this.folderOf(consumer.name);
-    await this.house.store.makeFolder(folder);
-    await this.writeFile(`${folder}/consumer`, consumer);
-    this.watch(consumer.name, state);
+  saveConsumer(consumer: Omit<StoredConsumer, 'state'>, state: () => LedgerState): Promise<void> {
+    return this.inTurn(consumer.name, async () => {
+      const folder = this.folderOf(consumer.name);
+      await this.house.store.makeFolder(folder);
+      await this.writeFile(`${folder}/consumer`, consumer);
+      this.watch(consumer.name, state);
+    });
   }
 
   watch(name: string, state: () => LedgerState): void {
@@ -87,14 +91,16 @@ export class FileStreamStore implements StreamStore {
     this.writers.set(name, new StateWriter({ clock, write, onFailure }));
   }
 
-  async removeConsumer(name: string): Promise<void> {
-    const writer = this.writers.get(name);
-    if (writer === undefined) return;
-    this.writers.delete(name);
-    await writer.stop();
-    // First what makes it a consumer: what a crash leaves behind is none.
-    await this.house.store.removeFile(`${this.folderOf(name)}/consumer`);
-    await this.house.store.removeFolder(this.folderOf(name));
+  removeConsumer(name: string): Promise<void> {
+    return this.inTurn(name, async () => {
+      const writer = this.writers.get(name);
+      if (writer === undefined) return;
+      this.writers.delete(name);
+      await writer.stop();
+      // First what makes it a consumer: what a crash leaves behind is none.
+      await this.house.store.removeFile(`${this.folderOf(name)}/consumer`);
+      await this.house.store.removeFolder(this.folderOf(name));
+    });
   }
 
   touch(name: string): void {
@@ -114,11 +120,22 @@ export class FileStreamStore implements StreamStore {
     await Promise.all([...this.writers.values()].map((writer) => writer.stop()));
     await this.house.store.removeFile(`${this.folder}/stream`);
     await this.house.store.removeFolder(this.folder);
+    await Promise.allSettled(this.turns.values());
   }
 
   private folderOf(consumer: string): string {
     return `${this.folder}/consumers/${folderName(consumer)}`;
   }
+  private inTurn(consumer: string, work: () => Promise<void>): Promise<void> {
+    const turn = this.turns.get(consumer)?.then(work, work) ?? work();
+    this.turns.set(consumer, turn);
+    const end = () => {
+      if (this.turns.get(consumer) === turn) this.turns.delete(consumer);
+    };
+    turn.then(end, end);
+    return turn;
+  }
+
 
   private writeFile(path: string, value: unknown): Promise<void> {
     return this.house.store.writeFile(path, utf8(JSON.stringify(value)));

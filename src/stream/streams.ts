@@ -49,7 +49,7 @@ export class Streams implements Surroundings {
   readonly domain: string;
   readonly limits: StreamLimits;
   private readonly random: () => number;
-  private readonly newStore: StreamsParts['newStore'];
+  private readonly makeStore: StreamsParts['newStore'];
   private readonly advisories: Advisories;
   private measuredMs = 0;
   private memoryFull = false;
@@ -57,6 +57,8 @@ export class Streams implements Surroundings {
   private readonly byName = new Map<string, Stream>();
   /** Names of streams that are being made. */
   private readonly making = new Map<string, StreamConfig>();
+  /** What is being removed of streams that were deleted: one that takes the name waits for it. */
+  private readonly leaving = new Map<string, Promise<void>>();
 
   constructor({ broker, clock, logger, random, serverName, domain, limits, newStore }: StreamsParts) {
     this.serverName = serverName;
@@ -66,7 +68,7 @@ export class Streams implements Surroundings {
     this.random = random;
     this.domain = domain;
     this.limits = limits;
-    this.newStore = newStore;
+    this.makeStore = newStore;
     this.advisories = new Advisories({ broker, clock, newId: (length) => this.newId(length), domain });
     broker.watchInterest(({ filter }) => this.onInterest(filter));
   }
@@ -175,7 +177,9 @@ export class Streams implements Surroundings {
   async delete(name: string): Promise<void> {
     const stream = this.get(name);
     this.byName.delete(name);
-    await stream.close('deleted');
+    const leaving = stream.close('deleted').finally(() => this.leaving.delete(name));
+    this.leaving.set(name, leaving);
+    await leaving;
     this.adviseStream(stream, 'DELETED', 'delete');
   }
 
@@ -211,6 +215,11 @@ export class Streams implements Surroundings {
     if (max < 0 || reserved - had + max_bytes <= max) return;
     throw apiError(storage === 'memory' ? 'memoryResourcesExceeded' : 'storageResourcesExceeded');
   }
+  private async newStore(config: StreamConfig): Promise<StreamStore> {
+    await this.leaving.get(config.name)?.catch(() => undefined);
+    return this.makeStore(config);
+  }
+
 
   usage(): Usage {
     const usage: Usage = { memoryBytes: 0, storeBytes: 0, memoryReserved: 0, storeReserved: 0 };
