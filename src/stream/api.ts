@@ -7,13 +7,14 @@ import { CONSUMER_OPERATIONS } from './api-consumers.js';
 import { ApiError, type ApiErrorJson, apiError, errorJson } from './api-error.js';
 import { MESSAGE_OPERATIONS } from './api-messages.js';
 import type { ApiRequest, ApiStats, Operation } from './api-request.js';
+import { SNAPSHOT_OPERATIONS } from './api-snapshots.js';
 import { STREAM_OPERATIONS } from './api-streams.js';
 import { DirectGet } from './direct-get.js';
 import { HEADER, type Headers, readHeaders, status } from './headers.js';
 import type { Streams } from './streams.js';
 
 const PREFIX = '$JS.API.';
-const OPERATIONS = [...STREAM_OPERATIONS, ...MESSAGE_OPERATIONS, ...CONSUMER_OPERATIONS];
+const OPERATIONS = [...STREAM_OPERATIONS, ...MESSAGE_OPERATIONS, ...CONSUMER_OPERATIONS, ...SNAPSHOT_OPERATIONS];
 const TYPE = (name: string) => `io.nats.jetstream.api.v1.${name}_response`;
 
 /** The `$JS` subjects of one account: the API, acknowledgements, flow control. */
@@ -85,7 +86,9 @@ export class StreamApi implements Subscriber {
     if (name.startsWith('CONSUMER.MSG.NEXT.')) return this.onNext(tokens.slice(3), payload, { reply, headers });
     if (name.startsWith('DIRECT.GET.')) return this.onDirectGet(tokens.slice(2), payload, { reply, headers });
     const operation = findOperation(tokens);
-    const args = operation === undefined ? [] : tokens.slice(operation.name.split('.').length);
+    // As in nats-server: whoever imports these subjects and others under one prefix sends here what is meant for the others, too.
+    if (operation === undefined) return true;
+    const args = tokens.slice(operation.name.split('.').length);
     const { streams, strict, stats } = this;
     void this.answer(operation, { streams, args, payload, headers, reply, strict, stats }, `$JS.API.${name}`);
     return true;
@@ -109,18 +112,17 @@ export class StreamApi implements Subscriber {
     return true;
   }
 
-  private async answer(operation: Operation | undefined, request: ApiRequest, subject: string): Promise<void> {
+  private async answer(operation: Operation, request: ApiRequest, subject: string): Promise<void> {
     const { stats } = this;
     stats.inFlight++;
-    const type = TYPE(operation?.type ?? 'system');
+    const type = TYPE(operation.type);
     let said: object;
     try {
-      if (operation === undefined) throw apiError('badRequest');
       if (isTooNew(request.headers)) throw apiError('requiredApiLevel');
       said = { type, ...(await operation.handle(request)) };
     } catch (error) {
       stats.errors++;
-      said = { type, error: this.errorOf(error, subject), ...operation?.always };
+      said = { type, error: this.errorOf(error, subject), ...operation.always };
     }
     stats.inFlight--;
     stats.total++;

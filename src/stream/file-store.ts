@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
-import { describe } from '../base/failure.js';
+import { describe, Failure } from '../base/failure.js';
 import type { Logger } from '../base/logger.js';
 import type { SyncPolicy } from '../storage/committer.js';
 import type { LogListener, MessageLog } from '../storage/message-log.js';
@@ -43,9 +43,12 @@ export class FileStreamStore implements StreamStore {
     this.house = house;
   }
 
-  /** What the folder holds: null when it holds no stream. */
+  /** What the folder holds: null when it holds no stream. Rejects with a `Failure` when it cannot be read. */
   async read(): Promise<StoredStream | null> {
-    return this.readFile<StoredStream>(`${this.folder}/stream`);
+    const path = `${this.folder}/stream`;
+    const bytes = await this.house.store.readFile(path);
+    if (bytes === 'damaged') throw new Failure('stream-damaged', `${path} is damaged: it stays where it is`);
+    return bytes === null ? null : (JSON.parse(textOf(bytes)) as StoredStream);
   }
 
   /** The stream's consumers, with their states. */
@@ -117,15 +120,12 @@ export class FileStreamStore implements StreamStore {
   }
 
   async delete(): Promise<void> {
+    await Promise.allSettled(this.turns.values());
     await Promise.all([...this.writers.values()].map((writer) => writer.stop()));
     await this.house.store.removeFile(`${this.folder}/stream`);
     await this.house.store.removeFolder(this.folder);
-    await Promise.allSettled(this.turns.values());
   }
 
-  private folderOf(consumer: string): string {
-    return `${this.folder}/consumers/${folderName(consumer)}`;
-  }
   private inTurn(consumer: string, work: () => Promise<void>): Promise<void> {
     const turn = this.turns.get(consumer)?.then(work, work) ?? work();
     this.turns.set(consumer, turn);
@@ -136,6 +136,9 @@ export class FileStreamStore implements StreamStore {
     return turn;
   }
 
+  private folderOf(consumer: string): string {
+    return `${this.folder}/consumers/${folderName(consumer)}`;
+  }
 
   private writeFile(path: string, value: unknown): Promise<void> {
     return this.house.store.writeFile(path, utf8(JSON.stringify(value)));

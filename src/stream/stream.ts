@@ -77,7 +77,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     const { first_seq = 0 } = parts.config;
     if (first_seq > 1 && stream.log.state.lastSequence === 0) stream.log.skipTo(first_seq);
     stream.applyConfig();
-    stream.remember();
+    stream.recall();
     return stream;
   }
 
@@ -140,7 +140,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   }
 
   /** Ids of the last messages, and messages with a time to live: what is not written down beside the log. */
-  private remember(): void {
+  recall(): void {
     const { log, config } = this;
     const windowMs = (config.duplicate_window ?? 0) / 1e6;
     const found = new StoredMessage();

@@ -144,6 +144,38 @@ export class Streams implements Surroundings {
     return stream;
   }
 
+  /** Makes a stream that takes no messages yet: an archive is about to fill it. */
+  async beginRestore(request: StreamRequest): Promise<Stream> {
+    const config = this.complete(request, false);
+    if (this.byName.has(config.name) || this.making.has(config.name)) throw apiError('streamNameExistRestoreFailed');
+    if (config.num_replicas > 1) throw apiError('streamReplicasNotSupported');
+    this.checkOverlap(config);
+    this.checkRoom(config, 0);
+    this.making.set(config.name, config);
+    try {
+      const store = await this.newStore(config);
+      // Without its configuration it is no stream yet, should the process end now.
+      return await Stream.open({ config, createdMs: this.clock.nowMs(), surroundings: this, store });
+    } catch (error) {
+      this.making.delete(config.name);
+      throw error;
+    }
+  }
+
+  /** The archive was taken: the stream is one like any other. */
+  async endRestore(stream: Stream): Promise<void> {
+    await stream.store.saveConfig(stream.config, stream.createdMs);
+    this.making.delete(stream.name);
+    stream.recall();
+    this.add(stream);
+    this.adviseStream(stream, 'CREATED', 'create');
+  }
+
+  async abortRestore(stream: Stream): Promise<void> {
+    this.making.delete(stream.name);
+    await stream.close('deleted');
+  }
+
   private add(stream: Stream): void {
     this.byName.set(stream.name, stream);
     stream.listen();
@@ -183,6 +215,11 @@ export class Streams implements Surroundings {
     this.adviseStream(stream, 'DELETED', 'delete');
   }
 
+  private async newStore(config: StreamConfig): Promise<StreamStore> {
+    await this.leaving.get(config.name)?.catch(() => undefined);
+    return this.makeStore(config);
+  }
+
   private complete(request: StreamRequest, pedantic: boolean): StreamConfig {
     const config = completeStream(request, {
       pedantic,
@@ -215,11 +252,6 @@ export class Streams implements Surroundings {
     if (max < 0 || reserved - had + max_bytes <= max) return;
     throw apiError(storage === 'memory' ? 'memoryResourcesExceeded' : 'storageResourcesExceeded');
   }
-  private async newStore(config: StreamConfig): Promise<StreamStore> {
-    await this.leaving.get(config.name)?.catch(() => undefined);
-    return this.makeStore(config);
-  }
-
 
   usage(): Usage {
     const usage: Usage = { memoryBytes: 0, storeBytes: 0, memoryReserved: 0, storeReserved: 0 };
