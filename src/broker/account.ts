@@ -66,6 +66,11 @@ export class Account {
     plugins?.emits.onWake(() => this.drainEmits());
   }
 
+  /** A smaller cache of routes, from now on. */
+  keepFewRoutes(): void {
+    this.routes.cache.keepFew();
+  }
+
   /** Subscriptions at present. */
   get subscriptions(): number {
     return this.routes.interest.size - this.hidden;

@@ -11,6 +11,8 @@ export interface AccountsHouse {
   clock: Clock;
   /** Uniform in [0, 1). */
   random: () => number;
+  /** Whether each account keeps few routes: less memory, and slower with thousands of subjects. */
+  fewRoutes?: boolean;
   /** The plugins of an account; null is none. */
   plugins: (name: string) => AccountPlugins | null;
 }
@@ -87,6 +89,7 @@ export class Accounts {
   private make(name: string): Entry {
     const { plugins, random, clock } = this.house;
     const account = new Account(name, plugins(name), random);
+    if (this.house.fewRoutes) account.keepFewRoutes();
     const entry = { account, settings: emptyAccount(name), imports: [], responses: new Responses(account, clock) };
     this.entries.set(name, entry);
     for (const watcher of this.watchers) watcher(account);

@@ -4,9 +4,10 @@ import type { Route } from './route.js';
 
 /** Places a subject's hash may be stored at. */
 const WAYS = 8;
-/** Sets are counted in powers of two: 16 at first, 8,192 with 65,536 routes at most. */
+/** Sets are counted in powers of two: 16 at first, 8,192 with 65,536 routes at most; fewer where memory counts. */
 const SET_BITS_MIN = 4;
 const SET_BITS_MAX = 13;
+const SMALL_SET_BITS_MAX = 10;
 
 /**
  * Routes by subject, a set-associative cache as in a processor: a subject's hash names a set of eight places, a lookup looks
@@ -21,11 +22,18 @@ const SET_BITS_MAX = 13;
  */
 export class RouteCache {
   private setBits = SET_BITS_MIN;
+  private setBitsMax = SET_BITS_MAX;
   private hashes = new Int32Array(WAYS << SET_BITS_MIN);
   /** Those of a set stand at its front. */
   private routes = noRoutes(WAYS << SET_BITS_MIN);
   private victim = 0;
   size = 0;
+
+  /** Keeps 8,192 routes at most from now on. */
+  keepFew(): void {
+    this.setBitsMax = SMALL_SET_BITS_MAX;
+    this.clear();
+  }
 
   /** The route of the message's subject, or null. */
   lookup(message: Message): Route | null {
@@ -41,7 +49,7 @@ export class RouteCache {
   }
 
   insert(route: Route): void {
-    if (this.size > this.routes.length / 2 && this.setBits < SET_BITS_MAX) this.grow();
+    if (this.size > this.routes.length / 2 && this.setBits < this.setBitsMax) this.grow();
     const first = this.firstPlace(route.hash);
     for (let i = first; i < first + WAYS; i++) {
       if (this.routes[i] !== null) continue;
@@ -106,7 +114,7 @@ export class RouteCache {
 
   private grow(): void {
     const old = this.routes;
-    this.resize(Math.min(SET_BITS_MAX, this.setBits + 2));
+    this.resize(Math.min(this.setBitsMax, this.setBits + 2));
     for (const route of old) if (route !== null) this.insert(route);
   }
 

@@ -18,8 +18,8 @@ function printVersion(executable: Executable): void {
 }
 
 async function printUsage(executable: Executable): Promise<void> {
-  const { USAGE } = await import('../config/usage.js');
-  const usage = executable === 'weir' ? USAGE.replace('nats-server [options]', 'weir serve [options]') : USAGE;
+  const { OWN_USAGE, USAGE } = await import('../config/usage.js');
+  const usage = executable === 'weir' ? OWN_USAGE : USAGE;
   process.stdout.write(`${usage}\n`);
 }
 
@@ -57,7 +57,7 @@ function checkConfiguration(executable: Executable, { configFile, configDigest, 
 }
 
 async function run(executable: Executable, args: readonly string[]): Promise<void> {
-  const parsed = parseArguments(args);
+  const parsed = parseArguments(args, executable === 'weir');
   if ('error' in parsed) {
     await refuseFlags(executable, parsed);
     return;
@@ -71,6 +71,7 @@ async function run(executable: Executable, args: readonly string[]): Promise<voi
     return;
   }
   for (const warning of options.warnings) process.stderr.write(`${warning}\n`);
+  if (options.edge) (await import('./engine.js')).saveMemory();
   const { ServerProcess } = await import('./server-process.js');
   await new ServerProcess(executable, options, load).start();
 }

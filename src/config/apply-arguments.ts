@@ -8,6 +8,7 @@ import { optionalPort } from './top-level.js';
 /** What the command line says wins over the file. */
 export function applyArguments(draft: Draft, { values }: Arguments): void {
   const { options } = draft;
+  if (values.edge !== undefined) options.edge = values.edge;
   if (values.host !== undefined) options.host = values.host || defaultOptions().host;
   if (values.port !== undefined) options.port = values.port === 0 ? defaultOptions().port : Math.max(0, values.port);
   if (values.name !== undefined) options.serverName = values.name;

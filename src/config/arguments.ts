@@ -31,6 +31,7 @@ export interface ArgumentValues {
   tlsKey?: string;
   tlsVerify?: boolean;
   tlsCa?: string;
+  edge?: boolean;
   help?: boolean;
   version?: boolean;
 }
@@ -100,14 +101,20 @@ const FLAGS: Flag[] = [
 /** nats-server's flags for what is not there yet: refused by name. */
 const UNSUPPORTED = 's syslog r remote_syslog routes profile help_tls'.split(' ');
 
-const BY_NAME = new Map(FLAGS.flatMap((flag) => flag.names.map((name) => [name, flag] as const)));
+/** Flags that nats-server lacks, for the command that is not called by its name. */
+const OWN_FLAGS: Flag[] = [flagOf('edge', 'flag', 'edge')];
+
+const byName = (flags: Flag[]) => new Map(flags.flatMap((flag) => flag.names.map((name) => [name, flag] as const)));
+const BY_NAME = byName(FLAGS);
+const BY_NAME_WITH_OWN = byName([...FLAGS, ...OWN_FLAGS]);
 
 function wrong(error: string, unsupported = false): ArgumentError {
   return { error, unsupported };
 }
 
-/** Parses the command line as Go's `flag` package does: flags end at the first word that is none. */
-export function parseArguments(argv: readonly string[]): Arguments | ArgumentError {
+/** Parses the command line as Go's `flag` package does: flags end at the first word that is none. `own`: with Weir's own flags. */
+export function parseArguments(argv: readonly string[], own = false): Arguments | ArgumentError {
+  const known = own ? BY_NAME_WITH_OWN : BY_NAME;
   const values: ArgumentValues = {};
   let at = 0;
   for (; at < argv.length; at++) {
@@ -117,7 +124,7 @@ export function parseArguments(argv: readonly string[]): Arguments | ArgumentErr
     if (match === null) return wrong(`bad flag syntax: ${argv[at]}`);
     const [, name, attached] = match;
     if (UNSUPPORTED.includes(name)) return wrong(`flag is not supported yet by this server: -${name}`, true);
-    const flag = BY_NAME.get(name);
+    const flag = known.get(name);
     if (flag === undefined) return wrong(`flag provided but not defined: -${name}`);
     if (attached === undefined && flag.kind !== 'flag' && at + 1 >= argv.length)
       return wrong(`flag needs an argument: -${name}`);

@@ -16,6 +16,8 @@ export interface Draft {
   attachments: { name: string; definition: unknown; place: Place }[];
   /** Whether the file says how long a client may take to log in: otherwise TLS gives it longer. */
   authTimeoutSet: boolean;
+  /** Whether the file says how much may wait for a client. */
+  pendingSet: boolean;
   /** Whether there is an `authorization` block. */
   authorizationSet: boolean;
   operator: OperatorDraft;

@@ -9,7 +9,7 @@ import { parseConfig } from './grammar.js';
 import { readBlock } from './key-table.js';
 import { settleOperator } from './operator-block.js';
 import { emptyOperator } from './operator-draft.js';
-import { defaultOptions, type Options } from './options.js';
+import { defaultOptions, EDGE_PENDING_BYTES_MAX, type Options } from './options.js';
 import { settleAttachments } from './plugins-block.js';
 import { TOP_LEVEL } from './top-level.js';
 import { whyInvalid } from './validate.js';
@@ -28,6 +28,7 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
     readFile,
     attachments: [],
     authTimeoutSet: false,
+    pendingSet: false,
     authorizationSet: false,
     operator: emptyOperator(),
     systemAccountSet: false,
@@ -40,6 +41,7 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
   if (file !== undefined) readConfigFile(draft, file, env);
   applyArguments(draft, given);
   settleTimeouts(draft);
+  settleEdge(draft);
   settleOperator(draft);
   settleAccounts(draft);
   await settleAttachments(draft);
@@ -51,6 +53,11 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
 /** A TLS handshake takes a part of the time to log in. */
 function settleTimeouts({ options, authTimeoutSet }: Draft): void {
   if (!authTimeoutSet && options.tls !== null) options.authTimeoutMs = options.tls.timeoutMs + 1_000;
+}
+
+/** On a small device the default of 64 MB for a single client would be all there is. */
+function settleEdge({ options, pendingSet }: Draft): void {
+  if (options.edge && !pendingSet) options.pendingBytesMax = Math.max(EDGE_PENDING_BYTES_MAX, options.payloadBytesMax);
 }
 
 function readConfigFile(draft: Draft, file: string, env: LoadInputs['env']): void {

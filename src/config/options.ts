@@ -115,6 +115,8 @@ export interface MonitoringOptions {
 
 /** Everything that can be set, with defaults filled in. Only `config/` makes one. */
 export interface Options {
+  /** Memory before speed: for small devices. */
+  edge: boolean;
   host: string;
   /** 0 is any free port. */
   port: number;
@@ -169,9 +171,13 @@ export interface Options {
   notices: string[];
 }
 
+/** What may wait for a client in the edge profile, where nothing else is said. */
+export const EDGE_PENDING_BYTES_MAX = 8 * 1024 * 1024;
+
 /** nats-server's defaults. */
 export function defaultOptions(): Options {
   return {
+    edge: false,
     host: '0.0.0.0',
     port: 4222,
     clientAdvertise: '',

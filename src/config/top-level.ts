@@ -163,7 +163,10 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     ports_file_dir: option('portsFileDir', text),
     max_control_line: option('controlLineBytesMax', wholeOr(DEFAULTS.controlLineBytesMax, INT32_MAX)),
     max_payload: option('payloadBytesMax', wholeOr(DEFAULTS.payloadBytesMax, INT32_MAX)),
-    max_pending: option('pendingBytesMax', wholeOr(DEFAULTS.pendingBytesMax, Number.MAX_SAFE_INTEGER)),
+    max_pending: (draft, value, key) => {
+      draft.options.pendingBytesMax = wholeOr(DEFAULTS.pendingBytesMax, Number.MAX_SAFE_INTEGER)(value, key);
+      draft.pendingSet = true;
+    },
     'max_connections|max_conn': option('connectionsMax', limit(-1)),
     'max_subscriptions|max_subs': option('subscriptionsMax', limit(0)),
     'max_sub_tokens|max_subscription_tokens': option('subscriptionTokensMax', whole(1, 255)),
@@ -185,6 +188,7 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     jetstream: readJetStream,
     'store_dir|storedir': option('storeDir', text),
     plugins: readPlugins,
+    edge: option('edge', flag),
   }),
   ...OPERATOR_KEYS,
   ...withoutEffect({

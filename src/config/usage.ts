@@ -55,3 +55,12 @@ Common Options:
     -h, --help                       Show this message
     -v, --version                    Show version
 `;
+
+/** The same for `weir serve`, which has flags of its own. */
+export const OWN_USAGE = USAGE.replace('nats-server [options]', 'weir serve [options]').replace(
+  'Common Options:',
+  `Weir Options:
+        --edge                       For small devices: memory before speed
+
+Common Options:`,
+);

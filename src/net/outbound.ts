@@ -21,6 +21,13 @@ const smallPool = new SlabPool(SMALL_BYTES, 512);
 const largePool = new SlabPool(LARGE_BYTES, 128);
 const hugePool = new SlabPool(HUGE_BYTES, 16);
 
+/** From now on what was sent leaves 2 MB of free slabs behind instead of 14, which many busy connections at once make slower. */
+export function keepFewSlabs(): void {
+  smallPool.limit(128);
+  largePool.limit(24);
+  hugePool.limit(0);
+}
+
 /** `length` bytes as `packWords` makes words of them. */
 interface Words {
   readonly length: number;

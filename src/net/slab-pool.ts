@@ -42,7 +42,7 @@ export class Slab {
  */
 export class SlabPool {
   private readonly slabBytes: number;
-  private readonly keptMax: number;
+  private keptMax: number;
   private readonly free: Slab[] = [];
   private made = 0;
 
@@ -59,10 +59,15 @@ export class SlabPool {
   takeIfAny(): Slab | null {
     const slab = this.free.pop();
     if (slab !== undefined) return slab;
-    if (this.made === this.keptMax) return null;
+    if (this.made >= this.keptMax) return null;
     this.made++;
     const bytes = this.slabBytes + WORD_SLACK_BYTES;
     return new Slab(takeFromArena(bytes) ?? new Uint8Array(bytes), this);
+  }
+
+  /** Keeps no more than so many from now on. */
+  limit(keptMax: number): void {
+    this.keptMax = Math.min(this.keptMax, keptMax);
   }
 
   give(slab: Slab): void {

@@ -1,22 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../base/failure.js';
 import type { Budget } from './budget.js';
+import type { CompileAnswer, CompileRequest, CompileResult, CompileWork } from './compile-job.js';
 import type { PreparedModule } from './prepare.js';
 import type { SelfTest } from './self-test.js';
 import type { Started } from './start.js';
 
-type Work =
-  | { wasm: Uint8Array }
-  | { prepared: PreparedModule; budget: Budget; config: string }
-  | { prepared: PreparedModule; budget: Budget; tests: readonly SelfTest[] };
-export type CompileRequest = Work & { id: number };
-
-type Result = { prepared: PreparedModule } | { started: Started } | { difference: string | null };
-export type CompileAnswer = (Result | { code: string; text: string }) & { id: number };
-
 interface Job {
   request: CompileRequest;
-  resolve(result: Result): void;
+  resolve(result: CompileResult): void;
   reject(failure: Failure): void;
 }
 
@@ -25,13 +17,21 @@ const PREPARE_MS_MAX = 15_000;
 /** The worker ends when nothing was prepared for so long. */
 const IDLE_MS = 10_000;
 
-/** Prepares modules, and starts guests, one after the other in a worker thread, which is started when it is needed and ended when it is not. */
+/**
+ * Prepares modules, and starts guests, one after the other in a worker thread, which is started when it is needed and ended when it is not; or on
+ * this thread while `here` says so.
+ */
 export class Compiler {
+  private readonly here: () => boolean;
   private worker: Worker | null = null;
   private timer: NodeJS.Timeout | null = null;
   private lastId = 0;
   private current: Job | null = null;
   private queue: Job[] = [];
+
+  constructor(here: () => boolean = () => false) {
+    this.here = here;
+  }
 
   /** Rejects with a `Failure`, code `module-…`, that says what is wrong with the module. */
   async prepare(wasm: Uint8Array): Promise<PreparedModule> {
@@ -51,7 +51,7 @@ export class Compiler {
     if (difference !== null) throw new Failure('module-self-test', `the module fails its own tests: ${difference}`);
   }
 
-  private enqueue(work: Work): Promise<Result> {
+  private enqueue(work: CompileWork): Promise<CompileResult> {
     const request = { ...work, id: ++this.lastId };
     return new Promise((resolve, reject) => {
       this.queue.push({ request, resolve, reject });
@@ -77,9 +77,18 @@ export class Compiler {
       this.setTimer(setTimeout(() => void this.endWorker(), IDLE_MS));
       return;
     }
+    if (this.here()) {
+      void this.workHere(this.current.request);
+      return;
+    }
     this.setTimer(setTimeout(() => this.onStuck(), PREPARE_MS_MAX));
     this.worker ??= this.startWorker();
     this.worker.postMessage(this.current.request);
+  }
+
+  private async workHere(request: CompileRequest): Promise<void> {
+    const { answerTo } = await import('./compile-job.js');
+    this.onAnswer(answerTo(request));
   }
 
   private startWorker(): Worker {

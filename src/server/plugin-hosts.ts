@@ -23,6 +23,8 @@ export class PluginHosts {
   private readonly parts: Parts;
   private readonly turn: PluginTurn;
   private readonly hosts = new Map<string, PluginHost>();
+  /** Whether modules are compiled, and guests started, on this thread: before anybody waits, where a second one would cost too much memory. */
+  compilesHere = false;
   private compiler: Promise<Compiler> | null = null;
   /** Set once the server starts: hosts of accounts that come later get a store then. */
   private newStore: ((account: string) => Promise<PluginStore>) | null = null;
@@ -91,7 +93,7 @@ export class PluginHosts {
   }
 
   private loadCompiler(): Promise<Compiler> {
-    this.compiler ??= import('../sandbox/compiler.js').then((loaded) => new loaded.Compiler());
+    this.compiler ??= import('../sandbox/compiler.js').then((loaded) => new loaded.Compiler(() => this.compilesHere));
     return this.compiler;
   }
 }

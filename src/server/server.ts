@@ -94,7 +94,10 @@ export class Server implements ServerParts {
     this.hosts = new PluginHosts({ clock, logger, options: () => this.options });
     this.host = this.hosts.of(GLOBAL_ACCOUNT)!;
     this.plugins = new DeclaredPlugins(this.host);
-    this.accounts = new Accounts({ clock, random, plugins: (name) => this.hosts.of(name) });
+    this.accounts = new Accounts({
+      ...{ clock, random, fewRoutes: this.options.edge },
+      plugins: (name) => this.hosts.of(name),
+    });
     this.accounts.apply(this.options.accounts);
     this.account = this.accounts.get(GLOBAL_ACCOUNT)!;
     this.operator = this.makeOperator();
@@ -227,12 +230,14 @@ export class Server implements ServerParts {
 
   private async startPlugins(): Promise<void> {
     const { plugins } = this.options;
+    this.hosts.compilesHere = this.options.edge;
     await this.hosts.open(this.accounts);
     if (plugins.modules.length > 0) {
       const { readFile } = await import('node:fs/promises');
       await this.plugins.install(plugins, readFile);
     }
     this.plugins.attach(plugins);
+    this.hosts.compilesHere = false;
     const sum = (count: (host: PluginHost) => number) => this.hosts.all().reduce((n, [, host]) => n + count(host), 0);
     const attached = sum(({ attachments }) => attachments.size);
     if (attached === 0) return;

@@ -29,6 +29,11 @@ describe('flags', () => {
     });
   }
 
+  it('that nats-server lacks are known to the command with our name alone', () => {
+    expect(parseArguments(['--edge', '-p', '1'], true)).toEqual({ values: { edge: true, port: 1 }, words: [] });
+    expect(parseArguments(['--edge'])).toEqual({ error: 'flag provided but not defined: -edge', unsupported: false });
+  });
+
   it('end at the first word, or at two dashes', () => {
     expect(parseArguments(['-D', 'help', '-V'])).toEqual({ values: { debug: true }, words: ['help', '-V'] });
     expect(parseArguments(['--', '-V'])).toEqual({ values: {}, words: ['-V'] });

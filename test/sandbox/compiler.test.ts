@@ -47,6 +47,17 @@ describe('a module', () => {
   });
 });
 
+test('on this thread, the same comes out, and a mistake is a refusal', async () => {
+  let here = true;
+  const own = new Compiler(() => here);
+  const prepared = await own.prepare(await guest({ init: 'i32.const 0' }));
+  expect(await own.start(prepared, budget, '{}')).toHaveProperty('image.boxes');
+  await expect(own.prepare(Uint8Array.of(1))).rejects.toMatchObject({ code: 'module-malformed' });
+  here = false;
+  expect(await own.prepare(await guest())).toMatchObject({ hasInit: false });
+  await own.close();
+});
+
 describe('a guest', () => {
   test('is started once, and copies of its image run', async () => {
     const prepared = await compiler.prepare(await guest({ init: 'i32.const 0' }));

@@ -1,0 +1,21 @@
+import { setFlagsFromString } from 'node:v8';
+
+/**
+ * Keeps V8's space for young objects at its first size. It would grow by 16 MiB with the first ten thousand connections and hardly shrink again, while
+ * messages on their way make next to no objects: a larger space buys nothing (bench: memory per idle connection, 9.5 or 7.4 KB).
+ */
+export function keepYoungSpaceSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/**
+ * What V8 is asked for in the edge profile, before anything large is loaded. Guests stay with the code that the baseline compiler makes: the optimizing one
+ * leaves 1.5 MB behind in the heaps of its threads, and at 10,000 messages a second its code saves no measurable time. Less is inlined into
+ * functions of our own for the same reason (bench: edge).
+ */
+export function saveMemory(): void {
+  keepYoungSpaceSmall();
+  setFlagsFromString('--no-wasm-tier-up');
+  setFlagsFromString('--no-wasm-dynamic-tiering');
+  setFlagsFromString('--max-inlined-bytecode-size-cumulative=100');
+}
