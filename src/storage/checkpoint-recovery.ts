@@ -121,7 +121,7 @@ function fits(content: CheckpointContent, byId: Map<number, FoundSegment>, found
   }
   for (const each of content.retired) {
     const file = byId.get(each.id)?.file;
-    if (file !== undefined && file.header.generation !== each.generation) return false;
+    if (file !== undefined && (file.header.generation !== each.generation || !each.complete)) return false;
   }
   const ids = new Set([...content.segments, ...content.retired].map(({ id }) => id));
   return found.every(({ segment }) => ids.has(segment.id) || segment.id >= content.nextSegmentId);

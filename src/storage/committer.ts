@@ -148,13 +148,14 @@ export class Committer {
   }
 
   private async write(segment: Segment, end: number, mustSync: boolean): Promise<void> {
-    const { files, sync } = this.options;
-    const file = files.get(segment) ?? (await this.options.create(segment));
+    const file = this.options.files.get(segment) ?? (await this.options.create(segment));
     const pieces = piecesOf(segment, file.written, end);
     if (pieces.length > 0) await file.append(pieces);
     const { written } = file;
-    if (mustSync && file.durable < written) await file.file.sync();
-    if (mustSync || sync === 'os') file.durable = written;
+    if (mustSync && file.durable < written) {
+      await file.file.sync();
+      file.durable = written;
+    }
     this.release(segment, file);
   }
 
@@ -167,14 +168,13 @@ export class Committer {
     return segments.slice(from);
   }
 
-  /** Gives blocks that are durable and complete to the cache. */
+  /** Gives blocks that are durable to the cache. */
   private release(segment: Segment, file: SegmentFile): void {
     const { loaded } = segment;
     for (let i = loaded.length - 1; i >= 0; i--) {
       const block = loaded[i];
       if (block === null || block.cached) break;
-      if (segment.blockEnd(i) > file.durable || (i === loaded.length - 1 && !segment.closed)) continue;
-      this.options.cache.add(block);
+      if (segment.blockEnd(i) <= file.durable) this.options.cache.add(block);
     }
   }
 

@@ -14,7 +14,7 @@ import { CIPHER, type SegmentHeader } from './segment-header.js';
  * The key is derived from the store's key and the segment's salt; what is authenticated beside the body is the header and the frame's
  * place in the file, so that frames cannot be exchanged.
  */
-export const FRAME_HEADER_BYTES = 20;
+const FRAME_HEADER_BYTES = 20;
 const MAGIC = 0x4d524657; // "WFRM"
 const COMPRESSED = 1;
 const NONCE_BYTES = 12;

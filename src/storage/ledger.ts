@@ -26,6 +26,8 @@ export interface LedgerStore {
   newSeed(): number;
   /** Reads a block that is not in memory; null when it cannot be read. */
   load(segment: Segment, index: number): Block | null;
+  /** A block of the cache is written to again. */
+  reclaim(block: Block): void;
   /** Messages were removed from memory: never show them again. */
   onRemoved(first: number, last: number): void;
   /** A segment was closed, or a closed one lost a message: perhaps it is worth compacting, or has none left. */
@@ -126,8 +128,11 @@ export class Ledger {
     }
     const { loaded } = segment;
     const last = loaded.length > 0 ? loaded[loaded.length - 1] : null;
-    // A block that the cache may drop takes no more records.
-    if (last !== null && !last.cached && last.takes(length)) return last;
+    if (last !== null) {
+      // What is not durable must not be dropped from memory.
+      if (last.cached) this.store.reclaim(last);
+      if (last.takes(length)) return last;
+    }
     // The first block of a segment starts small: many logs never have more.
     const block = new Block(segment, loaded.length, last === null ? undefined : paddedBytes(BLOCK_BYTES));
     segment.addBlock(sequence, block);
@@ -233,8 +238,10 @@ export class Ledger {
     state.messages--;
     state.bytes -= bytes;
     const number = subjects.find(message.bytes, message.subjectStart, message.subjectEnd, message.subjectHash);
-    subjects.takeAway(number, sequence);
-    if (subjects.count(number) === 0) subjects.forget(number);
+    if (number >= 0) {
+      subjects.takeAway(number, sequence);
+      if (subjects.count(number) === 0) subjects.forget(number);
+    }
     if (sequence === state.firstSequence) this.moveFirst(sequence + 1);
     this.sumUp();
     if (this.quiet) return;
@@ -255,6 +262,7 @@ export class Ledger {
     const { state } = this;
     const first = state.firstSequence;
     const gone = this.segments.splice(0);
+    for (const segment of gone) segment.clear();
     const segment = this.newSegment(state.lastSequence + 1);
     this.segments.push(segment);
     this.subjects = new SubjectIndex();

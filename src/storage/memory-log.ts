@@ -20,6 +20,7 @@ export class MemoryLog extends BaseLog {
     const store: LedgerStore = {
       newSeed: () => 0,
       load: () => null,
+      reclaim: () => {},
       onRemoved: () => {},
       onThinned: (segment) => this.onThinned(segment),
     };

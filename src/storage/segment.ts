@@ -78,6 +78,14 @@ export class Segment implements BlockOwner {
     for (let sequence = first; sequence <= last; sequence++) this.markAbsent(sequence);
   }
 
+  /** All of its messages were removed. */
+  clear(): void {
+    this.messages = 0;
+    this.bytes = 0;
+    this.liveBytes = 0;
+    this.closed = true;
+  }
+
   /** How many messages there are from `from` to `to`. */
   countBetween(from: number, to: number): number {
     from = Math.max(from, this.base);

@@ -11,7 +11,7 @@ class Content {
   changes: Change[] = [];
 }
 
-export class DiskFault extends Error {
+class DiskFault extends Error {
   readonly code: string;
 
   constructor(code: string) {
@@ -21,7 +21,7 @@ export class DiskFault extends Error {
 }
 
 /** What `crash` throws, and every call after it. */
-export const CRASHED = 'CRASHED';
+const CRASHED = 'CRASHED';
 
 /**
  * A disk in memory that forgets and fails on demand. Writes are durable after a sync of their file, names after a sync of their folder.

@@ -31,34 +31,43 @@ describe('random operations on a log and on a simple model of it', () => {
   );
 
   test('file, opened again from time to time', { timeout: TIMEOUT_MS }, () =>
-    seeded(async (random) => {
-      let disk = new FaultDisk();
-      const operations = new RandomOperations(random, await openLog(disk));
-      const reopen = async () => {
-        operations.log = await openLog(disk, { listener: operations.listener() });
-        expect(operations.log.damages).toEqual([]);
-        operations.compare();
-      };
-      for (let i = 0; i < OPERATIONS; i++) {
-        operations.step();
-        if (random.next(100) === 0) expect(await operations.log.flush()).toBeNull();
-        const roll = random.next(1000);
-        if (roll === 0) {
-          await operations.log.close();
-          await reopen();
-        } else if (roll === 1) {
-          await operations.log.flush();
-          disk = disk.afterKill();
-          await reopen();
-        } else if (roll === 2) {
-          await operations.log.flush();
-          disk = disk.afterPowerLoss(random);
-          await reopen();
-        } else if (roll === 3) operations.compare();
-      }
-      await operations.log.flush();
-      operations.compare();
-      await operations.log.close();
-    }),
+    seeded((random) => runOnFiles(random, OPERATIONS)),
+  );
+
+  test(
+    'seed 1219042601: removals are remembered as long as files of purged segments are there',
+    { timeout: TIMEOUT_MS },
+    () => runOnFiles(new Random(1219042601), 16_000),
   );
 });
+
+/** Closes, kills or cuts the power off now and then. */
+async function runOnFiles(random: Random, count: number): Promise<void> {
+  let disk = new FaultDisk();
+  const operations = new RandomOperations(random, await openLog(disk));
+  const reopen = async () => {
+    operations.log = await openLog(disk, { listener: operations.listener() });
+    expect(operations.log.damages).toEqual([]);
+    operations.compare();
+  };
+  for (let i = 0; i < count; i++) {
+    operations.step();
+    if (random.next(100) === 0) expect(await operations.log.flush()).toBeNull();
+    const roll = random.next(1000);
+    if (roll === 0) {
+      await operations.log.close();
+      await reopen();
+    } else if (roll === 1) {
+      await operations.log.flush();
+      disk = disk.afterKill();
+      await reopen();
+    } else if (roll === 2) {
+      await operations.log.flush();
+      disk = disk.afterPowerLoss(random);
+      await reopen();
+    } else if (roll === 3) operations.compare();
+  }
+  await operations.log.flush();
+  operations.compare();
+  await operations.log.close();
+}
