@@ -12,7 +12,7 @@ import { EmitQueue } from './emit-queue.js';
 import { PluginEvents } from './events.js';
 import { Ledger } from './ledger.js';
 import { DEFAULT_PLUGIN_LIMITS, type PluginLimits } from './limits.js';
-import { MemoryPluginStore, type PluginStore } from './plugin-store.js';
+import { LazyPluginStore, MemoryPluginStore, type PluginStore } from './plugin-store.js';
 import { PluginRegistry, type PluginVersion } from './registry.js';
 import { StateKeeper } from './state-keeper.js';
 import { Ticker } from './ticker.js';
@@ -23,6 +23,9 @@ export interface PluginHostSettings {
   clock: Clock;
   payloadBytesMax: () => number;
   limits?: Partial<PluginLimits>;
+  /** What several hosts share; each has its own without. */
+  turn?: PluginTurn;
+  compiler?: () => Promise<Compiler>;
 }
 
 /** Plugins and attachments of one account: control on one side, chains and emits on the other. */
@@ -43,15 +46,15 @@ export class PluginHost {
   private compiler: Promise<Compiler> | null = null;
   private closing: Promise<void> | null = null;
 
-  constructor({ clock, payloadBytesMax, limits }: PluginHostSettings) {
+  constructor({ clock, payloadBytesMax, limits, turn: shared, compiler: lent }: PluginHostSettings) {
     this.clock = clock;
     this.limits = { ...DEFAULT_PLUGIN_LIMITS, ...limits };
-    this.turn = new PluginTurn(clock);
+    this.turn = shared ?? new PluginTurn(clock);
     this.events = new PluginEvents(this.emits, clock);
     const effects = new Effects(this.emits, payloadBytesMax, clock);
     this.attachments = new AttachmentSet((matching) => new Chain(matching, effects, this.turn));
     const { attachments, ledger, events, turn } = this;
-    const compiler = () => this.loadCompiler();
+    const compiler = lent ?? (() => this.loadCompiler());
     this.registry = new PluginRegistry(compiler, ledger, () => this.limits);
     this.ticker = new Ticker({ clock, attachments, effects, turn });
     this.keeper = new StateKeeper({ clock, attachments, ledger, events });
@@ -79,6 +82,11 @@ export class PluginHost {
     this.registry.restore(new Set(this.ledger.attachments.map(({ declaration }) => declaration.plugin)));
     await this.deployments.restore((text) => this.events.problem(text));
     await this.ledger.tidy();
+  }
+
+  /** Opens a store, which is empty, when there is something to store. */
+  storeLater(open: () => Promise<PluginStore>): void {
+    this.ledger.store = new LazyPluginStore(open);
   }
 
   install(name: string, wasm: Uint8Array, declared = false): Promise<PluginVersion> {
@@ -115,6 +123,8 @@ export class PluginHost {
     this.uploads.close();
     for (const attachment of this.attachments.all()) if (!attachment.keepsState) this.ticker.drain(attachment);
     await this.keeper.close();
+    // What is being stored is stored to its end.
+    await this.ledger.exclusive(async () => {});
     await (await this.compiler)?.close();
   }
 

@@ -55,6 +55,53 @@ export class MemoryPluginStore implements PluginStore {
   }
 }
 
+/** A store that is opened when it is first needed. */
+export class LazyPluginStore implements PluginStore {
+  private readonly open: () => Promise<PluginStore>;
+  private opened: Promise<PluginStore> | null = null;
+
+  constructor(open: () => Promise<PluginStore>) {
+    this.open = open;
+  }
+
+  async load(): Promise<string | null> {
+    return (await this.store()).load();
+  }
+
+  async save(state: string): Promise<void> {
+    return (await this.store()).save(state);
+  }
+
+  async readModule(sha256: string): Promise<Uint8Array> {
+    return (await this.store()).readModule(sha256);
+  }
+
+  async writeModule(sha256: string, wasm: Uint8Array): Promise<void> {
+    return (await this.store()).writeModule(sha256, wasm);
+  }
+
+  async keepModules(digests: ReadonlySet<string>): Promise<void> {
+    return (await this.store()).keepModules(digests);
+  }
+
+  async readGuestState(attachment: string): Promise<Uint8Array | null> {
+    return (await this.store()).readGuestState(attachment);
+  }
+
+  async writeGuestState(attachment: string, state: Uint8Array | null): Promise<void> {
+    return (await this.store()).writeGuestState(attachment, state);
+  }
+
+  /** One that could not be opened is tried again the next time. */
+  private store(): Promise<PluginStore> {
+    this.opened ??= this.open().catch((error) => {
+      this.opened = null;
+      throw error;
+    });
+    return this.opened;
+  }
+}
+
 export function moduleMissing(sha256: string, where: string): Failure {
   return new Failure('plugin-store', `the module with the digest ${sha256} is not in ${where}`);
 }

@@ -35,8 +35,8 @@ const GAUGES: Record<string, [help: string, value: (attachment: Attachment) => n
   trial_different: ['messages that its shadow judges differently', ({ trial }) => trial?.different ?? 0],
 };
 
-function labelsOf({ name, plugin, version }: Attachment): Labels {
-  return { attachment: name, plugin, version: String(version) };
+function labelsOf({ account, name, plugin, version }: Attachment): Labels {
+  return { account, attachment: name, plugin, version: String(version) };
 }
 
 /** Figures of each attachment, with its name, plugin and version. */

@@ -17,14 +17,19 @@ function faultsOf({ counters }: Attachment): number {
 }
 
 /**
- * `/pluginz`: what is installed and attached, and what it did. Query: `plugin` and `attachment` (names), `sort` (calls, faults, cpu, fuel,
+ * `/pluginz`: what is installed and attached, and what it did. Query: `account`, `plugin` and `attachment` (names), `sort` (calls, faults, cpu, fuel,
  * memory), `offset`, `limit`, and `plugins=0` to leave the versions out.
  */
 export function pluginz(source: MonitorSource, query: URLSearchParams, nowMs: number): object {
   const { plugins, attachments, emits } = source.plugins();
-  const [plugin, attachment, sort] = ['plugin', 'attachment', 'sort'].map((name) => query.get(name) ?? '');
+  const [account, plugin, attachment, sort] = ['account', 'plugin', 'attachment', 'sort'].map(
+    (name) => query.get(name) ?? '',
+  );
   const matching = attachments.filter(
-    (each) => (plugin === '' || each.plugin === plugin) && (attachment === '' || each.name === attachment),
+    (each) =>
+      (account === '' || each.account === account) &&
+      (plugin === '' || each.plugin === plugin) &&
+      (attachment === '' || each.name === attachment),
   );
   if (sort !== '') sortBy(matching, sort);
   const { offset, limit } = pageOf(query);
@@ -36,7 +41,11 @@ export function pluginz(source: MonitorSource, query: URLSearchParams, nowMs: nu
     ...{ num_plugins: plugins.length, num_attachments: shown.length, total: matching.length, offset, limit },
     totals: totalsOf(matching),
     emits,
-    ...(withVersions && { plugins: plugins.filter(({ name }) => plugin === '' || name === plugin) }),
+    ...(withVersions && {
+      plugins: plugins.filter(
+        (each) => (account === '' || each.account === account) && (plugin === '' || each.name === plugin),
+      ),
+    }),
     attachments: shown,
   };
 }

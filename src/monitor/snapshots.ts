@@ -123,8 +123,8 @@ export interface ConnectionSnapshot {
 
 /** Plugins and attachments as the control API shows them. */
 export interface PluginsSnapshot {
-  plugins: PluginSnapshot[];
-  attachments: AttachmentSnapshot[];
+  plugins: (PluginSnapshot & { account: string })[];
+  attachments: (AttachmentSnapshot & { account: string })[];
   /** What plugins emitted: waiting to be published, and lost because too much waited. */
   emits: { waiting: number; lost: number };
 }

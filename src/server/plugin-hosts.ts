@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SYSTEM_ACCOUNT } from '../auth/identity.js';
 import type { Clock } from '../base/clock.js';
@@ -69,7 +68,10 @@ export class PluginHosts {
 
   /** Those that have something stored are made now, though their accounts may come later: none of their messages may pass by a plugin. */
   private async openStores(folder: string): Promise<void> {
-    const { FolderPluginStore } = await import('../host/folder-store.js');
+    const [{ FolderPluginStore }, { readdir }] = await Promise.all([
+      import('../host/folder-store.js'),
+      import('node:fs/promises'),
+    ]);
     this.newStore = (account) => FolderPluginStore.open(join(folder, folderName(account)));
     const stored = await readdir(folder).catch(() => []);
     for (const account of stored.map(accountName)) this.of(account);

@@ -23,7 +23,10 @@ test('/pluginz shows what is installed and attached, and what it did', async () 
     ...{ num_plugins: 2, num_attachments: 2, total: 2, offset: 0, limit: 1024 },
     totals: { calls: 4, faults: 1, quarantined: 0, dead_letters: 1 },
     emits: { waiting: 0, lost: 0 },
-    plugins: [{ name: 'drop' }, { name: 'fail' }],
+    plugins: [
+      { account: '$G', name: 'drop' },
+      { account: '$G', name: 'fail' },
+    ],
     attachments: [
       { name: 'drop', counters: { calls: 3, dropped: 3 }, latency_ns: { p50: expect.any(Number) } },
       { name: 'fail', last_fault: { cause: 'trap' } },
@@ -45,12 +48,14 @@ test('/pluginz shows what is installed and attached, and what it did', async () 
 
 test('/metrics has the figures of each attachment and version', async () => {
   const text = await (await fetch(`${base}/metrics`)).text();
-  const labels = (name: string) => `{attachment="${name}",plugin="${name}",version="1"}`;
+  const labels = (name: string) => `{account="$G",attachment="${name}",plugin="${name}",version="1"}`;
   expect(text).toContain(`weir_attachment_dropped_total${labels('drop')} 3\n`);
   expect(text).toContain(`weir_attachment_dead_letters${labels('fail')} 1\n`);
-  expect(text).toContain('weir_attachment_faults_total{attachment="fail",plugin="fail",version="1",cause="trap"} 1\n');
+  expect(text).toContain(
+    'weir_attachment_faults_total{account="$G",attachment="fail",plugin="fail",version="1",cause="trap"} 1\n',
+  );
   expect(text).toMatch(
-    /weir_attachment_latency_ns\{attachment="drop",plugin="drop",version="1",quantile="0\.99"\} \d+\n/,
+    /weir_attachment_latency_ns\{account="\$G",attachment="drop",plugin="drop",version="1",quantile="0\.99"\} \d+\n/,
   );
   expect(text).toContain('weir_emits_lost_total 0\n');
 });
