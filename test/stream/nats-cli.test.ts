@@ -99,7 +99,7 @@ describe.skipIf(nats === null)(nats === null ? absent('nats') : 'the nats comman
     const restored = async (server: RunningServer, from: string) => {
       await runOn(server, ['stream', 'restore', join(folder.path, from), '--no-progress']);
       stateOf.set(server, await runOn(server, ['stream', 'info', 'B']));
-      expect(await runOn(server, ['consumer', 'info', 'B', 'C'])).toContain('Unprocessed Messages: 497');
+      expect(await runOn(server, ['consumer', 'info', 'B', 'C'])).toContain('Unprocessed Messages: 496');
       return state(server);
     };
     stateOf.set(servers[0], await run('stream', 'info', 'B'));
