@@ -8,5 +8,10 @@ export async function load(entry) {
     ensureInstalled();
     ensureBuilt({ types: false });
   }
+  // Only what npx itself runs: a script that it runs may start a server and leave it there.
+  if (process.env.npm_lifecycle_event === 'npx' && /^'?(weir|nats-server)\b/.test(process.env.npm_lifecycle_script)) {
+    const { endWithNpm } = await import('./end-with-npm.mjs');
+    endWithNpm();
+  }
   await import(url.href);
 }
