@@ -25,12 +25,12 @@ export class AckClock {
   }
 
   onGiven(sequence: number): void {
-    this.alarm.set(this.nowMs + this.waitMs(sequence));
+    this.alarm.set(this.consumer.deliveredMs + this.waitMs(sequence));
   }
 
   acknowledge({ streamSequence, consumerSequence }: AckAddress): void {
     const { ledger, config, feed, owner } = this.consumer;
-    this.consumer.ackedMs = this.nowMs;
+    this.consumer.ackedMs = this.consumer.usedMs;
     if (config.ack_policy === 'all') {
       for (const sequence of ledger.settleUpTo(streamSequence, consumerSequence)) {
         feed.forgetAgain(sequence);

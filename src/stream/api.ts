@@ -1,7 +1,7 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import { API_LEVEL } from '../base/version.js';
 import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
-import { composeMessage, type Message } from '../message/message.js';
+import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { readAckAddress, readAckVerb } from './ack-message.js';
 import { CONSUMER_OPERATIONS } from './api-consumers.js';
 import { ApiError, type ApiErrorJson, apiError, errorJson } from './api-error.js';
@@ -58,7 +58,8 @@ export class StreamApi implements Subscriber {
     if (address === null || verb === null) return true;
     const consumer = this.streams.find(address.stream)?.consumers.get(address.consumer);
     if (consumer === undefined) return false;
-    const reply = message.bytes.slice(message.replyStart, message.replyEnd);
+    const { replyStart, replyEnd } = message;
+    const reply = replyEnd > replyStart ? message.bytes.slice(replyStart, replyEnd) : NO_BYTES;
     consumer.onAck(address, verb, reply);
     if (reply.length > 0 && verb.kind !== 'next') void this.confirm(address.stream, address.consumer, reply);
     return true;
@@ -67,7 +68,7 @@ export class StreamApi implements Subscriber {
   /** Answers an acknowledgement once what it said is durable. */
   private async confirm(streamName: string, consumer: string, reply: Uint8Array): Promise<void> {
     await this.streams.find(streamName)?.store.flush(consumer);
-    this.send(reply, null, new Uint8Array(0));
+    this.send(reply, null, NO_BYTES);
   }
 
   /** `$JS.FC.<stream>.<consumer>.<id>`. */
@@ -97,8 +98,8 @@ export class StreamApi implements Subscriber {
   private onNext([stream, name]: string[], payload: string, { reply, headers }: Asked): boolean {
     const consumer = this.streams.find(stream)?.consumers.get(name);
     if (consumer === undefined) return false;
-    if (isTooNew(headers)) this.send(reply, status('412 Required Api Level'), new Uint8Array(0));
-    else if (consumer.pull === null) this.send(reply, status('409 Consumer is push based'), new Uint8Array(0));
+    if (isTooNew(headers)) this.send(reply, status('412 Required Api Level'), NO_BYTES);
+    else if (consumer.pull === null) this.send(reply, status('409 Consumer is push based'), NO_BYTES);
     else consumer.onRequest(payload, reply);
     return true;
   }
@@ -107,7 +108,7 @@ export class StreamApi implements Subscriber {
     const stream = this.streams.find(name);
     if (stream === undefined || !stream.config.allow_direct) return false;
     if (reply.length === 0) return true;
-    if (isTooNew(headers)) this.send(reply, status('412 Required Api Level'), new Uint8Array(0));
+    if (isTooNew(headers)) this.send(reply, status('412 Required Api Level'), NO_BYTES);
     else new DirectGet(stream, reply).answer(payload, key.join('.'));
     return true;
   }

@@ -26,6 +26,9 @@ export interface ConsumerCore {
   readonly feed: Feed;
   readonly owner: ConsumerOwner;
   ackedMs: number;
+  /** When a message was last given, and when it was last used. */
+  readonly deliveredMs: number;
+  readonly usedMs: number;
   /** Gives what can be given. */
   wake(): void;
 }

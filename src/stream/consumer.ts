@@ -51,6 +51,7 @@ export class Consumer implements ConsumerCore {
   /** When a message was last given, and acknowledged; 0 is never. */
   deliveredMs = 0;
   ackedMs = 0;
+  usedMs: number;
   private readonly outlet: Outlet;
   private readonly acks: AckClock;
   private readonly unusedAlarm: Alarm;
@@ -59,7 +60,6 @@ export class Consumer implements ConsumerCore {
   private readonly outgoing = new Outgoing();
   private readonly ackPrefix: Uint8Array;
   private readonly ackReply: Uint8Array;
-  private usedMs: number;
   private resting = false;
   /** Replay at the original pace: up to which sequence, when the last message was stored, and when it went out. */
   private replayUpTo: number;
@@ -215,7 +215,7 @@ export class Consumer implements ConsumerCore {
         if (!outlet.open) return false;
         continue;
       }
-      this.deliveredMs = this.owner.surroundings.clock.nowMs();
+      this.usedMs = this.deliveredMs = this.owner.surroundings.clock.nowMs();
       const tracked = this.config.ack_policy !== 'none';
       ledger.deliver(stored.sequence, tracked, this.deliveredMs);
       if (deliveries > 1) feed.tookAgain();

@@ -15,7 +15,7 @@ export class Pin {
   private readonly surroundings: Surroundings;
   private readonly alarm: Alarm;
   private readonly onChange: (kind: 'pinned' | 'unpinned', group: string, detail: string) => void;
-  private enabled = false;
+  enabled = false;
   private timeoutMs = 0;
   private id = '';
   private group = '';

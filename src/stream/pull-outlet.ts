@@ -96,10 +96,9 @@ export class PullOutlet implements Outlet {
 
   addressFor(bytes: number, unseen: number, ackPending: number): Message | null {
     const { queue, pin } = this;
-    const nowMs = this.clock.nowMs();
     for (let i = 0; i < queue.length; ) {
       const request = queue.at(i);
-      if (request.expiresMs <= nowMs) {
+      if (request.expiresMs !== Number.POSITIVE_INFINITY && request.expiresMs <= this.clock.nowMs()) {
         this.end(i, '408 Request Timeout');
         continue;
       }
@@ -116,7 +115,8 @@ export class PullOutlet implements Outlet {
         this.end(i, '409 Message Size Exceeds MaxBytes');
         continue;
       }
-      if (!this.owner.broker.hasInterestIn(request.address)) {
+      // Whoever is gone is noticed when the message is handed over; but nobody is pinned who is gone.
+      if (pin.enabled && !this.owner.broker.hasInterestIn(request.address)) {
         queue.remove(i);
         continue;
       }
@@ -139,7 +139,6 @@ export class PullOutlet implements Outlet {
       if (request.heartbeatMs > 0) request.nextHeartbeatMs = this.clock.nowMs() + request.heartbeatMs;
     } else if (request.bytesLimited && request.bytesRemaining > 0) this.tell(request, '409 Batch Completed', true);
     this.queue.served(this.chosen);
-    this.owner.touch();
   }
 
   onLost(): void {

@@ -9,6 +9,9 @@ import { status } from './headers.js';
 import type { Outlet, OutletOwner } from './outlet.js';
 import type { HeartbeatHeaders } from './pull-outlet.js';
 
+/** Until it is tried again when somebody listens and does not take a message. */
+const REFUSED_MS = 100;
+
 /** Hands messages to whoever listens on the deliver subject, as fast as flow control and rate limit let it. */
 export class PushOutlet implements Outlet {
   readonly header = null;
@@ -24,7 +27,7 @@ export class PushOutlet implements Outlet {
   private config: ConsumerConfig;
   private subject: string;
   private address: Message;
-  /** When the rate limit lets the next message through. */
+  /** Not before this the next message goes out: the rate limit, or nobody took the last one. */
   private nextMs = 0;
   private saidMs = 0;
 
@@ -90,7 +93,7 @@ export class PushOutlet implements Outlet {
   }
 
   onLost(): void {
-    this.checkInterest();
+    if (!this.checkInterest()) this.nextMs = this.clock.nowMs() + REFUSED_MS;
   }
 
   onIdle(): void {}
