@@ -20,8 +20,9 @@ await build({
     main: 'bench/main.ts',
     worker: 'bench/load/worker.ts',
     'relay-service': 'bench/relay-service.ts',
-    // Where the sandbox looks for it: beside the file it is bundled into.
+    // Where those who start them look for them: beside the file they are bundled into.
     'compile-worker': 'src/sandbox/compile-worker.ts',
+    'password-worker': 'src/auth/password-worker.ts',
     ...Object.fromEntries(microNames.map((name) => [`micro-${name.slice(0, -3)}`, `bench/micro/${name}`])),
   },
   outdir: out,

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../base/failure.js';
 
@@ -12,21 +13,42 @@ export interface PasswordAnswer {
   matches: boolean;
 }
 
-/** Logins that may wait for the worker; further ones are refused. */
+/** Logins that may wait; further ones are refused. */
 const WAITING_MAX = 1000;
-/** The worker ends when nobody logged in for so long. */
+/** A worker ends when nobody logged in for so long. */
 const IDLE_MS = 30_000;
+/** The event loop keeps a core for itself where there are several. */
+const WORKERS_MAX = 4;
+const workersMax = () => Math.max(1, Math.min(WORKERS_MAX, availableParallelism() - 1));
 
-/** Checks bcrypt hashes in a worker thread: one check takes tens of milliseconds of CPU. */
+/** Checks bcrypt hashes in worker threads: one check takes tens of milliseconds of CPU. */
 export class PasswordChecker {
+  private readonly workers = Array.from({ length: workersMax() }, () => new PasswordWorker());
+
+  /** Whether the password belongs to the hash; false as well when too many are waiting or the worker dies. */
+  matches(password: string, hash: string): Promise<boolean> {
+    const waiting = this.workers.reduce((sum, worker) => sum + worker.load, 0);
+    if (waiting >= WAITING_MAX) return Promise.resolve(false);
+    return this.workers.reduce((least, one) => (one.load < least.load ? one : least)).matches(password, hash);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.close()));
+  }
+}
+
+/** One thread, which is there while somebody waits for it and a little longer. */
+class PasswordWorker {
   private worker: Worker | null = null;
   private idle: NodeJS.Timeout | null = null;
   private lastId = 0;
   private readonly waiting = new Map<number, (matches: boolean) => void>();
 
-  /** Whether the password belongs to the hash; false as well when too many are waiting or the worker dies. */
+  get load(): number {
+    return this.waiting.size;
+  }
+
   matches(password: string, hash: string): Promise<boolean> {
-    if (this.waiting.size >= WAITING_MAX) return Promise.resolve(false);
     const question: PasswordQuestion = { id: ++this.lastId, password, hash };
     return new Promise((resolve) => {
       this.waiting.set(question.id, resolve);

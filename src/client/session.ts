@@ -323,6 +323,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   /** Reads nothing more of this client until `goOn`: it is being found out who it is. */
   hold(): void {
+    // It has said who it is: the rest of the time is ours.
+    this.keepAlive.stop();
     this.parser.hold();
     this.pause(PauseReason.handshake);
   }
@@ -342,7 +344,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.echo = options.echo;
     // CONNECT again is a fresh start, as in nats-server.
     if (this.connected) this.subscriptions.dropAll();
-    else this.keepAlive.start();
+    this.keepAlive.start();
     const again = this.connected;
     this.connected = true;
     if (this.verbose) this.sendOk();
