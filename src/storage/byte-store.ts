@@ -1,5 +1,7 @@
-const CHUNK_BITS = 20;
-const CHUNK_BYTES = 1 << CHUNK_BITS;
+import { Pages } from './pages.js';
+
+/** More than a subject may have. */
+const CHUNK_BYTES = 256 * 1024;
 const FIRST_BYTES = 256;
 const UNIT_BYTES = 4;
 
@@ -15,7 +17,7 @@ export interface ByteStoreContent {
  * the same length, rounded up to four; a free place holds the number of the next one.
  */
 export class ByteStore {
-  private chunks: Uint8Array[] = [new Uint8Array(FIRST_BYTES)];
+  private chunks = new Pages<Uint8Array>([new Uint8Array(FIRST_BYTES)]);
   /** Where new places are made. */
   private end = UNIT_BYTES;
   /** The first free place of each length in units; 0 is none. */
@@ -25,7 +27,7 @@ export class ByteStore {
   add(bytes: Uint8Array, start: number, end: number): number {
     const units = unitsOf(end - start);
     const place = this.take(units);
-    const chunk = this.chunks[Math.floor(place / CHUNK_BYTES)];
+    const chunk = this.chunks.writable(Math.floor(place / CHUNK_BYTES));
     const at = place & (CHUNK_BYTES - 1);
     for (let i = start; i < end; i++) chunk[at + i - start] = bytes[i];
     return place;
@@ -33,7 +35,7 @@ export class ByteStore {
 
   /** The bytes around a place, in which it begins at `at(place)`. */
   chunk(place: number): Uint8Array {
-    return this.chunks[Math.floor(place / CHUNK_BYTES)];
+    return this.chunks.list[Math.floor(place / CHUNK_BYTES)];
   }
 
   at(place: number): number {
@@ -42,17 +44,18 @@ export class ByteStore {
 
   remove(place: number, length: number): void {
     const units = unitsOf(length);
-    writeNumber(this.chunk(place), this.at(place), this.free[units] ?? 0);
+    writeNumber(this.chunks.writable(Math.floor(place / CHUNK_BYTES)), this.at(place), this.free[units] ?? 0);
     while (this.free.length < units) this.free.push(0);
     this.free[units] = place / UNIT_BYTES;
   }
 
+  /** All of it, as it is now; it stays so. */
   content(): ByteStoreContent {
-    return { chunks: this.chunks, end: this.end, free: this.free };
+    return { chunks: this.chunks.freeze(), end: this.end, free: [...this.free] };
   }
 
-  static from(content: ByteStoreContent): ByteStore {
-    return Object.assign(new ByteStore(), content);
+  static from({ chunks, end, free }: ByteStoreContent): ByteStore {
+    return Object.assign(new ByteStore(), { chunks: new Pages(chunks), end, free });
   }
 
   private take(units: number): number {
@@ -63,11 +66,12 @@ export class ByteStore {
       return place;
     }
     const bytes = units * UNIT_BYTES;
-    if ((this.end & (CHUNK_BYTES - 1)) + bytes > CHUNK_BYTES || this.end === this.chunks.length * CHUNK_BYTES) {
-      this.end = this.chunks.length * CHUNK_BYTES;
+    const { list } = this.chunks;
+    if (this.end + bytes > list.length * CHUNK_BYTES) {
+      this.end = list.length * CHUNK_BYTES;
       this.chunks.push(new Uint8Array(CHUNK_BYTES));
     }
-    if (this.chunks.length === 1 && this.end + bytes > this.chunks[0].length) this.growFirst(this.end + bytes);
+    if (list.length === 1 && this.end + bytes > list[0].length) this.growFirst(this.end + bytes);
     const place = this.end;
     this.end += bytes;
     return place;
@@ -75,11 +79,9 @@ export class ByteStore {
 
   /** The first chunk starts small, for logs of few subjects. */
   private growFirst(needed: number): void {
-    let length = this.chunks[0].length;
+    let { length } = this.chunks.list[0];
     while (length < needed) length *= 2;
-    const chunk = new Uint8Array(length);
-    chunk.set(this.chunks[0]);
-    this.chunks[0] = chunk;
+    this.chunks.grow(0, new Uint8Array(length));
   }
 }
 

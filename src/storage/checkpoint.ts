@@ -1,7 +1,7 @@
 import { deserialize, serialize } from 'node:v8';
 import type { Ledger } from './ledger.js';
 import type { LogDamage } from './message-log.js';
-import { type MetadataPlace, readMetadata } from './metadata-file.js';
+import { type MetadataPlace, readPieces } from './metadata-file.js';
 import type { Segment } from './segment.js';
 import type { SegmentFile } from './segment-file.js';
 import type { SubjectIndexContent } from './subject-index.js';
@@ -80,32 +80,47 @@ export function segmentContent(segment: Segment, file: SegmentFile | undefined):
   };
 }
 
-/** The bytes of a checkpoint of this moment. */
+/** A checkpoint of this moment, in pieces. The large ones are not copied: whoever changes them first makes a copy. */
 export function takeCheckpoint(
   ledger: Ledger,
   parts: Pick<CheckpointContent, 'segments' | 'retired' | 'damages'>,
-): Uint8Array {
+): Uint8Array[] {
   const { state } = ledger;
-  const content: CheckpointContent = {
+  const { rows, names, ...subjects } = ledger.subjects.content();
+  const head: Head = {
     shape: SHAPE,
     nextSegmentId: ledger.nextSegmentId,
     lastSequence: state.lastSequence,
     lastTimeMs: state.lastTimeMs,
     lastTimeNs: state.lastTimeNs,
     ...parts,
-    subjects: ledger.subjects.content(),
+    subjects,
+    names: { end: names.end, free: names.free },
+    rowPages: rows.length,
   };
-  return serialize(content);
+  const pages = rows.map((page) => new Uint8Array(page.buffer, page.byteOffset, page.byteLength));
+  return [serialize(head), ...pages, ...names.chunks];
 }
 
 /** The checkpoint, or null when there is none to be used. */
 export async function readCheckpoint(place: MetadataPlace): Promise<CheckpointContent | null> {
-  const bytes = await readMetadata(place);
-  if (bytes === null || bytes === 'damaged') return null;
+  const pieces = await readPieces(place);
+  if (pieces === null || pieces === 'damaged') return null;
   try {
-    const found = deserialize(bytes) as CheckpointContent;
-    return found.shape === SHAPE ? found : null;
+    const { subjects, names, rowPages, ...rest } = deserialize(pieces[0]) as Head;
+    if (rest.shape !== SHAPE) return null;
+    // Copies: what was read whole is not kept for the sake of a page, and rows are numbers of four bytes.
+    const rows = pieces.slice(1, 1 + rowPages).map((piece) => new Int32Array(piece.slice().buffer));
+    const chunks = pieces.slice(1 + rowPages).map((piece) => piece.slice());
+    return { ...rest, subjects: { ...subjects, rows, names: { ...names, chunks } } };
   } catch {
     return null;
   }
+}
+
+/** All of a checkpoint but what has pieces of its own. */
+interface Head extends Omit<CheckpointContent, 'subjects'> {
+  subjects: Omit<SubjectIndexContent, 'rows' | 'names'>;
+  names: Omit<SubjectIndexContent['names'], 'chunks'>;
+  rowPages: number;
 }

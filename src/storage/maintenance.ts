@@ -4,7 +4,7 @@ import type { Committer } from './committer.js';
 import type { Disk } from './disk.js';
 import type { Ledger } from './ledger.js';
 import type { LogDamage } from './message-log.js';
-import { type MetadataPlace, writeMetadata } from './metadata-file.js';
+import { type MetadataPlace, writePieces } from './metadata-file.js';
 import { forEachRemoved } from './removal-record.js';
 import { type Rewritten, rewriteSegment } from './rewriter.js';
 import type { Segment } from './segment.js';
@@ -155,7 +155,7 @@ export class Maintenance {
   /** Writes a checkpoint of the log as it is; for closing it. */
   async checkpoint(): Promise<void> {
     const { taken, failure } = await this.options.committer.atCommit(() => this.take());
-    if (failure === null) await writeMetadata(this.options.place, taken);
+    if (failure === null) await writePieces(this.options.place, taken);
   }
 
   private start(): Promise<void> {
@@ -178,10 +178,10 @@ export class Maintenance {
         this.bytesAtCheckpoint = committer.bytesWritten;
         return this.take();
       });
-      if (failure === null) await writeMetadata(this.options.place, taken);
+      if (failure === null) await writePieces(this.options.place, taken);
       // The old one names files that go now, to make room.
       else await this.options.disk.removeFile(this.options.place.path);
-      this.checkpointBytes = taken.length;
+      this.checkpointBytes = taken.reduce((sum, piece) => sum + piece.length, 0);
       await this.nameFiles();
       await this.deleteUnneeded(gone);
       this.failedAt = failure === null ? -1 : committer.bytesWritten;
@@ -217,7 +217,7 @@ export class Maintenance {
     const found = [...this.forced];
     for (const segment of this.thinned) {
       const file = files.get(segment);
-      if (file === undefined || this.forced.has(segment)) continue;
+      if (file === undefined || !segment.closed || this.forced.has(segment)) continue;
       if (file.damaged || file.durable < segment.recordBytes || this.isUnnamed(file)) continue;
       if (deadBytes(segment) * 2 > segment.recordBytes || (compress && !file.packed)) found.push(segment);
       else this.thinned.delete(segment);
@@ -309,7 +309,7 @@ export class Maintenance {
     return this.unnamed.some((each) => each.to === file);
   }
 
-  private take(): Uint8Array {
+  private take(): Uint8Array[] {
     const { ledger, files, damages } = this.options;
     const segments = ledger.segments.map((segment) => segmentContent(segment, files.get(segment)));
     const retired = this.retired.map(({ segment, file }) => segmentContent(segment, file));

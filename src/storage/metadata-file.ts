@@ -15,16 +15,46 @@ export interface MetadataPlace {
  * Replaces a small file as a whole: stream settings, consumer state, the dedupe window. After a crash it holds what it held before or
  * what was written, never something between. It is one frame behind a header, as in a segment, and encrypted if segments are.
  */
-export async function writeMetadata({ disk, path, encryption }: MetadataPlace, bytes: Uint8Array): Promise<void> {
-  const seed = randomBytes(4).readUInt32LE(0);
-  const header = newHeader({ id: 0, base: 0, seed, cipher: cipherOf(encryption), framed: true });
-  const codec = new FrameCodec(header, encryption?.key ?? null);
-  header.keyCheck = codec.keyCheck;
-  await replaceFile(disk, path, [encodeHeader(header), codec.encode(bytes, HEADER_BYTES)]);
+export function writeMetadata(place: MetadataPlace, bytes: Uint8Array): Promise<void> {
+  return writePieces(place, [bytes]);
 }
 
 /** What `writeMetadata` wrote; null when there is none; 'damaged' when it is not what was written. */
-export async function readMetadata({ disk, path, encryption }: MetadataPlace): Promise<Uint8Array | null | 'damaged'> {
+export async function readMetadata(place: MetadataPlace): Promise<Uint8Array | null | 'damaged'> {
+  const pieces = await readPieces(place);
+  return Array.isArray(pieces) ? (pieces[0] ?? 'damaged') : pieces;
+}
+
+/** The same with several pieces, a frame for each: encoded and written one after the other, so that nobody has to wait for long. */
+export async function writePieces(
+  { disk, path, encryption }: MetadataPlace,
+  pieces: readonly Uint8Array[],
+): Promise<void> {
+  const seed = randomBytes(4).readUInt32LE(0);
+  const header = newHeader({ id: 0, base: pieces.length, seed, cipher: cipherOf(encryption), framed: true });
+  const codec = new FrameCodec(header, encryption?.key ?? null);
+  header.keyCheck = codec.keyCheck;
+  const temporary = `${path}.tmp`;
+  const file = await disk.open(temporary, 'w+');
+  try {
+    let place = HEADER_BYTES;
+    await file.write([encodeHeader(header)], 0);
+    for (const piece of pieces) {
+      const frame = codec.encode(piece, place);
+      await file.write([frame], place);
+      place += frame.length;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  // Whoever looks sees the old file or the new one.
+  await disk.rename(temporary, path);
+  await disk.syncFolder(path.slice(0, path.lastIndexOf('/')));
+}
+
+/** What `writePieces` wrote. */
+export async function readPieces({ disk, path, encryption }: MetadataPlace): Promise<Uint8Array[] | null | 'damaged'> {
   const bytes = await readWhole(disk, path);
   if (bytes === null) return null;
   const header = decodeHeader(bytes);
@@ -36,21 +66,14 @@ export async function readMetadata({ disk, path, encryption }: MetadataPlace): P
       `cannot read "${path}": it was encrypted with another key than the configured one`,
     );
   }
-  return codec.decode(bytes, HEADER_BYTES, HEADER_BYTES) ?? 'damaged';
-}
-
-/** Temporary file, sync, rename, sync of the folder: whoever looks sees the old file or the new one. */
-async function replaceFile(disk: Disk, path: string, pieces: readonly Uint8Array[]): Promise<void> {
-  const temporary = `${path}.tmp`;
-  const file = await disk.open(temporary, 'w+');
-  try {
-    await file.write(pieces, 0);
-    await file.sync();
-  } finally {
-    await file.close();
+  const pieces: Uint8Array[] = [];
+  for (let at = HEADER_BYTES; pieces.length < header.base; ) {
+    const piece = codec.decode(bytes, at, at);
+    if (piece === null) return 'damaged';
+    pieces.push(piece);
+    at += FrameCodec.peek(bytes, at)!.storedBytes;
   }
-  await disk.rename(temporary, path);
-  await disk.syncFolder(path.slice(0, path.lastIndexOf('/')));
+  return pieces;
 }
 
 /** A whole file, or null when it is not there. */

@@ -34,7 +34,7 @@ export function cipherOf(encryption: Encryption | null): number {
  */
 export interface SegmentHeader {
   id: number;
-  /** No message of the segment has a lower sequence. */
+  /** No message of the segment has a lower sequence. Of small files: the number of frames. */
   base: number;
   /** How often the segment was written anew. */
   generation: number;

@@ -1,11 +1,15 @@
 import { rangesEqual } from '../base/bytes.js';
 import { ByteStore, type ByteStoreContent } from './byte-store.js';
+import { Pages } from './pages.js';
 
 const SHARD_BITS = 6;
 const SHARDS = 1 << SHARD_BITS;
 const SLOTS_FIRST = 8;
 const ROW_BITS = 3;
 const ROWS_FIRST = 4;
+const PAGE_BITS = 12;
+const PAGE_ROWS = 1 << PAGE_BITS;
+const PAGE_MASK = PAGE_ROWS - 1;
 /** So many freed numbers wait at least: epochs are long. */
 const WAITING_MIN = 1024;
 const TWO_32 = 2 ** 32;
@@ -23,6 +27,8 @@ const LAST = 6;
 const FIRST_OPEN = 1 << 16;
 const LAST_OPEN = 1 << 17;
 const LENGTH_MASK = 0xffff;
+/** Places are multiples of it. */
+const PLACE_UNIT = 4;
 
 /** All of an index but its tables, as it can be written down. */
 export interface SubjectIndexContent {
@@ -30,7 +36,7 @@ export interface SubjectIndexContent {
   freeNumber: number;
   waitingNumber: number;
   waiting: number;
-  rows: Int32Array;
+  rows: Int32Array[];
   names: ByteStoreContent;
 }
 
@@ -40,7 +46,8 @@ export interface SubjectIndexContent {
  *
  * ```text
  * shards[hash >>> 26]  slots (open addressing): number of the subject + 1, or 0
- * rows[number * 8]     hash | place of the bytes | length and flags | count | first u64 | last u64
+ * rows, 8 a number      hash | place of the bytes | length and flags | count | first u64 | last u64
+ *                      in pages of 4,096 rows
  * names                the bytes
  * ```
  *
@@ -53,7 +60,7 @@ export class SubjectIndex {
   /** Numbers given so far. */
   numbers = 0;
   private readonly shards: Shard[] = [];
-  private rows = new Int32Array(ROWS_FIRST << ROW_BITS);
+  private rows = new Pages<Int32Array>([new Int32Array(ROWS_FIRST << ROW_BITS)]);
   private names = new ByteStore();
   /** Changes when numbers that were freed may be given again: what was remembered by number is void then. */
   epoch = 0;
@@ -72,8 +79,7 @@ export class SubjectIndex {
     const mask = slots.length - 1;
     for (let at = mix(hash) & mask; slots[at] !== 0; at = (at + 1) & mask) {
       const number = slots[at] - 1;
-      const row = number << ROW_BITS;
-      if (this.rows[row + HASH] === hash && this.hasName(row, bytes, start, end)) return number;
+      if (this.cell(number, HASH) === hash && this.hasName(number, bytes, start, end)) return number;
     }
     return NONE;
   }
@@ -86,28 +92,24 @@ export class SubjectIndex {
 
   /** Counts a message that is newer than all others of the subject. */
   noteLast(number: number, sequence: number): void {
-    const row = number << ROW_BITS;
-    if (this.rows[row + COUNT]++ === 0) this.setFirst(number, sequence);
+    if (this.addToCount(number, 1) === 1) this.setFirst(number, sequence);
     this.setLast(number, sequence);
   }
 
   /** Counts a message that is older than all others of the subject. */
   noteFirst(number: number, sequence: number): void {
-    const row = number << ROW_BITS;
-    if (this.rows[row + COUNT]++ === 0) this.setLast(number, sequence);
+    if (this.addToCount(number, 1) === 1) this.setLast(number, sequence);
     this.setFirst(number, sequence);
   }
 
   /** Takes a message away. The subject stays, even with none left, until `forget`. */
   takeAway(number: number, sequence: number): void {
-    const row = number << ROW_BITS;
-    const { rows } = this;
-    const left = --rows[row + COUNT];
+    const left = this.addToCount(number, -1);
     if (left === 0) return;
     const first = this.firstNoted(number);
     const last = this.lastNoted(number);
-    if (sequence === first && first !== last) rows[row + LENGTH] |= FIRST_OPEN;
-    if (sequence === last && first !== last) rows[row + LENGTH] |= LAST_OPEN;
+    if (sequence === first && first !== last) this.setFlags(number, FIRST_OPEN, 0);
+    if (sequence === last && first !== last) this.setFlags(number, LAST_OPEN, 0);
     if (left > 1) return;
     // The one that is left is at the end that is known, if one is.
     if (!this.isLastOpen(number)) this.setFirst(number, last);
@@ -116,66 +118,62 @@ export class SubjectIndex {
 
   /** Frees the number of a subject that has no messages. */
   forget(number: number): void {
-    const row = number << ROW_BITS;
-    const { rows } = this;
-    this.unhang(number, rows[row + HASH]);
-    this.names.remove(this.placeOf(row), rows[row + LENGTH] & LENGTH_MASK);
-    rows[row + PLACE] = this.waitingNumber;
+    this.unhang(number, this.cell(number, HASH));
+    this.names.remove(this.placeOf(number), this.nameLength(number));
+    this.set(number, PLACE, this.waitingNumber);
     this.waitingNumber = number;
     this.waiting++;
     this.size--;
   }
 
   count(number: number): number {
-    return this.rows[(number << ROW_BITS) + COUNT];
+    return this.cell(number, COUNT);
   }
 
   /** The first sequence; a lower bound while `isFirstOpen`. */
   firstNoted(number: number): number {
-    return this.sequence((number << ROW_BITS) + FIRST);
+    return this.sequence(number, FIRST);
   }
 
   /** The last sequence; an upper bound while `isLastOpen`. */
   lastNoted(number: number): number {
-    return this.sequence((number << ROW_BITS) + LAST);
+    return this.sequence(number, LAST);
   }
 
   isFirstOpen(number: number): boolean {
-    return (this.rows[(number << ROW_BITS) + LENGTH] & FIRST_OPEN) !== 0;
+    return (this.cell(number, LENGTH) & FIRST_OPEN) !== 0;
   }
 
   isLastOpen(number: number): boolean {
-    return (this.rows[(number << ROW_BITS) + LENGTH] & LAST_OPEN) !== 0;
+    return (this.cell(number, LENGTH) & LAST_OPEN) !== 0;
   }
 
   setFirst(number: number, sequence: number): void {
-    const row = number << ROW_BITS;
-    this.setSequence(row + FIRST, sequence);
-    this.rows[row + LENGTH] &= ~FIRST_OPEN;
+    this.setSequence(number, FIRST, sequence);
+    this.setFlags(number, 0, FIRST_OPEN);
   }
 
   setLast(number: number, sequence: number): void {
-    const row = number << ROW_BITS;
-    this.setSequence(row + LAST, sequence);
-    this.rows[row + LENGTH] &= ~LAST_OPEN;
+    this.setSequence(number, LAST, sequence);
+    this.setFlags(number, 0, LAST_OPEN);
   }
 
   /** Whether this number is that of a subject with messages. */
   isUsed(number: number): boolean {
-    return this.rows[(number << ROW_BITS) + COUNT] > 0;
+    return this.cell(number, COUNT) > 0;
   }
 
   /** The subject lies at `nameStart` of these bytes, and is `nameLength` long; valid until the next subject is added. */
   nameBytes(number: number): Uint8Array {
-    return this.names.chunk(this.placeOf(number << ROW_BITS));
+    return this.names.chunk(this.placeOf(number));
   }
 
   nameStart(number: number): number {
-    return this.names.at(this.placeOf(number << ROW_BITS));
+    return this.names.at(this.placeOf(number));
   }
 
   nameLength(number: number): number {
-    return this.rows[(number << ROW_BITS) + LENGTH] & LENGTH_MASK;
+    return this.cell(number, LENGTH) & LENGTH_MASK;
   }
 
   name(number: number): Uint8Array {
@@ -183,21 +181,23 @@ export class SubjectIndex {
     return this.nameBytes(number).subarray(start, start + this.nameLength(number));
   }
 
+  /** All of it, as it is now; it stays so. */
   content(): SubjectIndexContent {
     const { numbers, freeNumber, waitingNumber, waiting } = this;
-    const rows = this.rows.subarray(0, numbers << ROW_BITS);
-    return { numbers, freeNumber, waitingNumber, waiting, rows, names: this.names.content() };
+    return { numbers, freeNumber, waitingNumber, waiting, rows: this.rows.freeze(), names: this.names.content() };
   }
 
-  static from(content: SubjectIndexContent): SubjectIndex {
+  static from({ rows, names, ...rest }: SubjectIndexContent): SubjectIndex {
     const index = new SubjectIndex();
-    const { names, ...rest } = content;
-    Object.assign(index, rest);
-    if (content.rows.length === 0) index.rows = new Int32Array(ROWS_FIRST << ROW_BITS);
+    index.numbers = rest.numbers;
+    index.freeNumber = rest.freeNumber;
+    index.waitingNumber = rest.waitingNumber;
+    index.waiting = rest.waiting;
+    index.rows = new Pages(rows);
     index.names = ByteStore.from(names);
-    for (let number = 0; number < content.numbers; number++) {
+    for (let number = 0; number < index.numbers; number++) {
       if (!index.isUsed(number)) continue;
-      index.hang(number, index.rows[(number << ROW_BITS) + HASH]);
+      index.hang(number, index.cell(number, HASH));
       index.size++;
     }
     return index;
@@ -205,25 +205,54 @@ export class SubjectIndex {
 
   private add(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const number = this.takeNumber();
-    const row = number << ROW_BITS;
-    const { rows } = this;
-    rows[row + HASH] = hash;
-    rows[row + PLACE] = this.names.add(bytes, start, end) / 4;
-    rows[row + LENGTH] = end - start;
-    rows[row + COUNT] = 0;
+    this.set(number, HASH, hash);
+    this.set(number, PLACE, this.names.add(bytes, start, end) / PLACE_UNIT);
+    this.set(number, LENGTH, end - start);
+    this.set(number, COUNT, 0);
     this.size++;
     this.hang(number, hash);
     return number;
   }
 
-  private placeOf(row: number): number {
-    return (this.rows[row + PLACE] >>> 0) * 4;
+  private cell(number: number, column: number): number {
+    return this.rows.list[number >>> PAGE_BITS][((number & PAGE_MASK) << ROW_BITS) + column];
   }
 
-  private hasName(row: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const length = this.rows[row + LENGTH] & LENGTH_MASK;
+  private set(number: number, column: number, value: number): void {
+    this.rows.writable(number >>> PAGE_BITS)[((number & PAGE_MASK) << ROW_BITS) + column] = value;
+  }
+
+  private addToCount(number: number, by: number): number {
+    return (this.rows.writable(number >>> PAGE_BITS)[((number & PAGE_MASK) << ROW_BITS) + COUNT] += by);
+  }
+
+  private setFlags(number: number, on: number, off: number): void {
+    const page = this.rows.writable(number >>> PAGE_BITS);
+    const at = ((number & PAGE_MASK) << ROW_BITS) + LENGTH;
+    page[at] = (page[at] | on) & ~off;
+  }
+
+  private sequence(number: number, column: number): number {
+    const page = this.rows.list[number >>> PAGE_BITS];
+    const at = ((number & PAGE_MASK) << ROW_BITS) + column;
+    return page[at + 1] * TWO_32 + (page[at] >>> 0);
+  }
+
+  private setSequence(number: number, column: number, sequence: number): void {
+    const page = this.rows.writable(number >>> PAGE_BITS);
+    const at = ((number & PAGE_MASK) << ROW_BITS) + column;
+    page[at] = sequence | 0;
+    page[at + 1] = Math.floor(sequence / TWO_32);
+  }
+
+  private placeOf(number: number): number {
+    return (this.cell(number, PLACE) >>> 0) * PLACE_UNIT;
+  }
+
+  private hasName(number: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const length = this.nameLength(number);
     if (length !== end - start) return false;
-    const place = this.placeOf(row);
+    const place = this.placeOf(number);
     return rangesEqual(this.names.chunk(place), this.names.at(place), bytes, start, length);
   }
 
@@ -236,15 +265,19 @@ export class SubjectIndex {
     }
     const free = this.freeNumber;
     if (free !== NONE) {
-      this.freeNumber = this.rows[(free << ROW_BITS) + PLACE];
+      this.freeNumber = this.cell(free, PLACE);
       return free;
     }
-    if (this.numbers << ROW_BITS >= this.rows.length) {
-      const rows = new Int32Array(this.rows.length * 2);
-      rows.set(this.rows);
-      this.rows = rows;
-    }
+    this.makeRoom();
     return this.numbers++;
+  }
+
+  /** The first page starts small, for logs of few subjects. */
+  private makeRoom(): void {
+    const { list } = this.rows;
+    const rows = list[0].length >>> ROW_BITS;
+    if (this.numbers === list.length * PAGE_ROWS) this.rows.push(new Int32Array(PAGE_ROWS << ROW_BITS));
+    else if (this.numbers === rows) this.rows.grow(0, new Int32Array(list[0].length * 2));
   }
 
   private hang(number: number, hash: number): void {
@@ -259,8 +292,7 @@ export class SubjectIndex {
   private growShard(index: number): Shard {
     const old = this.shards[index];
     const shard = new Shard(old.slots.length * 2);
-    for (const slot of old.slots)
-      if (slot !== 0) put(shard.slots, slot - 1, this.rows[((slot - 1) << ROW_BITS) + HASH]);
+    for (const slot of old.slots) if (slot !== 0) put(shard.slots, slot - 1, this.cell(slot - 1, HASH));
     shard.used = old.used;
     this.shards[index] = shard;
     return shard;
@@ -274,22 +306,13 @@ export class SubjectIndex {
     let hole = mix(hash) & mask;
     while (slots[hole] !== number + 1) hole = (hole + 1) & mask;
     for (let at = (hole + 1) & mask; slots[at] !== 0; at = (at + 1) & mask) {
-      const home = mix(this.rows[((slots[at] - 1) << ROW_BITS) + HASH]) & mask;
+      const home = mix(this.cell(slots[at] - 1, HASH)) & mask;
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       slots[hole] = slots[at];
       hole = at;
     }
     slots[hole] = 0;
     shard.used--;
-  }
-
-  private sequence(at: number): number {
-    return this.rows[at + 1] * TWO_32 + (this.rows[at] >>> 0);
-  }
-
-  private setSequence(at: number, sequence: number): void {
-    this.rows[at] = sequence | 0;
-    this.rows[at + 1] = Math.floor(sequence / TWO_32);
   }
 }
 

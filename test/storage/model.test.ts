@@ -39,6 +39,10 @@ describe('random operations on a log and on a simple model of it', () => {
     { timeout: TIMEOUT_MS },
     () => runOnFiles(new Random(1219042601), 16_000),
   );
+
+  test('seed 108: a segment that is appended to is not compacted', { timeout: TIMEOUT_MS }, () =>
+    runOnFiles(new Random(108), 40_000),
+  );
 });
 
 /** Closes, kills or cuts the power off now and then. */
