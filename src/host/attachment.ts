@@ -134,10 +134,12 @@ export class Attachment {
       const limit = this.allowance.exceeded(message.payloadEnd - message.subjectStart, now.wallMs);
       if (limit !== null) return this.skip({ cause: 'overload', text: `the attachment may have ${limit}` });
     }
-    this.fuelUsed = 0;
     this.work = 0;
     const instance = this.instance ?? this.renew();
-    if (instance === null) return this.fail(this.fault);
+    if (instance === null) {
+      this.fuelUsed = 0;
+      return this.fail(this.fault);
+    }
     const counters = this.counters;
     const timed = counters.calls % TIMED_EVERY === 0;
     const startedNs = timed ? this.clock.monotonicNs() : 0;

@@ -37,6 +37,8 @@ export class Breaker {
   }
 
   onSuccess(): void {
+    // As a rule there was nothing else for long.
+    if (this.recent === 0 && this.recentCalls === RECENT_CALLS && !this.quarantined) return;
     this.note(0);
     if (!this.quarantined) return;
     this.quarantined = false;
