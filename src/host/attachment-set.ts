@@ -46,6 +46,11 @@ export class AttachmentSet {
     return [...this.attachments.values()].sort(byOrder);
   }
 
+  some(condition: (attachment: Attachment) => boolean): boolean {
+    for (const attachment of this.attachments.values()) if (condition(attachment)) return true;
+    return false;
+  }
+
   put(attachment: Attachment): void {
     this.attachments.set(attachment.name, attachment);
     this.changed();
@@ -150,8 +155,8 @@ export class AttachmentSet {
     this.chains.clear();
     this.deliveryIndex = null;
     this.deliveryChains.clear();
-    this.anyCanary = this.all().some(({ canary }) => canary !== null);
-    this.anyDelivery = this.enabled && this.all().some(({ stage }) => stage === 'deliver');
+    this.anyCanary = this.some(({ canary }) => canary !== null);
+    this.anyDelivery = this.enabled && this.some(({ stage }) => stage === 'deliver');
     for (const listener of this.listeners) listener();
   }
 }

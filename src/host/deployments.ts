@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.js';
 import { describe, Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
+import type { PreparedModule } from '../sandbox/prepare.js';
+import type { Started } from '../sandbox/start.js';
 import { Attachment } from './attachment.js';
 import type { AttachmentSet } from './attachment-set.js';
 import { circleOf } from './circles.js';
@@ -17,6 +19,9 @@ import { newTrack, type Track } from './track.js';
 const PREVIOUS_MAX = 3;
 /** A new version that is quarantined within this time gives way to the one before. */
 const BAKE_MS = 60_000;
+
+/** Images that are kept for others that start with the same; each may be as large as a guest's memory. */
+const STARTS_MAX = 8;
 
 interface Parts {
   clock: Clock;
@@ -43,6 +48,8 @@ export interface SwapRequest {
 export class Deployments {
   private readonly parts: Parts;
   private readonly tracks = new Map<string, Track>();
+  /** Images of guests that started, by module, budget and configuration. */
+  private readonly starts = new Map<string, Promise<Started>>();
   /** Attachments of the configuration file: requests leave them alone. */
   private readonly declared = new Set<string>();
 
@@ -238,11 +245,28 @@ export class Deployments {
   }
 
   private async startOn(declaration: AttachmentDeclaration, version: PluginVersion): Promise<Attachment> {
-    const { registry, clock, compiler } = this.parts;
+    const { registry, clock } = this.parts;
     const { prepared } = await registry.load(version);
     const attachment = new Attachment(declaration, version, { clock });
-    attachment.begin(await (await compiler()).start(prepared, attachment.budget, attachment.config));
+    attachment.begin(await this.started(prepared, attachment));
     return attachment;
+  }
+
+  /** A guest computes and nothing else: what starting it led to is the same for all that start with the same. */
+  private started(prepared: PreparedModule, { budget, config }: Attachment): Promise<Started> {
+    const key = `${prepared.sha256} ${JSON.stringify(budget)} ${config}`;
+    const known = this.starts.get(key);
+    if (known !== undefined) return known;
+    const start = this.parts.compiler().then((compiler) => compiler.start(prepared, budget, config));
+    this.starts.set(key, start);
+    const [oldest] = this.starts.keys();
+    if (this.starts.size > STARTS_MAX) this.starts.delete(oldest);
+    // What went wrong may go well the next time.
+    const forget = () => {
+      if (this.starts.get(key) === start) this.starts.delete(key);
+    };
+    start.then((result) => 'fault' in result && forget(), forget);
+    return start;
   }
 
   /** The same declaration again is the attachment there is; another one of the same name needs `replace`. */

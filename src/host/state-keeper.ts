@@ -34,7 +34,7 @@ export class StateKeeper {
   }
 
   private follow(): void {
-    if (this.timer !== null || !this.attachments.all().some(({ keepsState }) => keepsState)) return;
+    if (this.timer !== null || !this.attachments.some(({ keepsState }) => keepsState)) return;
     this.timer = this.clock.after(INTERVAL_MS, () => {
       this.timer = null;
       void this.saveAll().then(() => this.follow());

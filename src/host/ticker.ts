@@ -39,8 +39,10 @@ export class Ticker {
 
   /** Sets timers for those who came, and stops those of who went. */
   private follow(): void {
-    const present = this.attachments.enabled && !this.closed ? this.attachments.all() : [];
-    const ticking = new Set(present.filter(({ tickMs }) => tickMs > 0));
+    const { attachments } = this;
+    const any = attachments.enabled && !this.closed && attachments.some(({ tickMs }) => tickMs > 0);
+    if (!any && this.timers.size === 0) return;
+    const ticking = new Set(any ? attachments.all().filter(({ tickMs }) => tickMs > 0) : []);
     for (const [attachment, timer] of this.timers) {
       if (ticking.has(attachment)) continue;
       timer.cancel();
