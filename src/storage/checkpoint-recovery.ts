@@ -10,6 +10,7 @@ import { HEADER_BYTES } from './segment-header.js';
 import {
   countMessage,
   cutTornTail,
+  cutZeros,
   type FoundSegment,
   isMessage,
   layBlocks,
@@ -137,7 +138,9 @@ async function scanTail(live: FoundSegment[], known: Map<number, SegmentContent>
     const counted = content?.recordBytes ?? 0;
     // All that was counted was durable before the checkpoint was written.
     if (counted > scanned.file.written) return null;
-    if (found === live.at(-1)) await cutTornTail(scanned, scanned.file.placeOf(counted));
+    const next = live[live.indexOf(found) + 1];
+    if (next === undefined) await cutTornTail(scanned, scanned.file.placeOf(counted));
+    else await cutZeros(scanned, next.segment.base);
     if (scanned.scan.stretches.length > 0) return null;
     tail.push({ ...scanned, counted });
   }

@@ -150,7 +150,8 @@ export class Committer {
   private async write(segment: Segment, end: number, mustSync: boolean): Promise<void> {
     const file = this.options.files.get(segment) ?? (await this.options.create(segment));
     const pieces = piecesOf(segment, file.written, end);
-    if (pieces.length > 0) await file.append(pieces);
+    if (pieces.length > 0) await file.append(pieces, mustSync && !segment.closed);
+    if (segment.closed) await file.trim();
     const { written } = file;
     if (mustSync && file.durable < written) {
       await file.file.sync();

@@ -211,7 +211,11 @@ export class FileLog extends BaseLog {
   }
 
   private async closeFiles(): Promise<void> {
-    for (const file of this.files.values()) await file.file.close();
+    for (const file of this.files.values()) {
+      // Without it the next start does it.
+      await file.trim().catch(() => {});
+      await file.file.close();
+    }
     for (const { file } of this.maintenance.retired) await file.file.close();
     for (const segment of this.ledger.segments) {
       for (const block of segment.loaded) if (block !== null) this.options.cache.remove(block);

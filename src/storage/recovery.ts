@@ -11,6 +11,7 @@ import { decodeHeader, HEADER_BYTES } from './segment-header.js';
 import {
   countMessage,
   cutTornTail,
+  cutZeros,
   type FoundSegment,
   isMessage,
   layBlocks,
@@ -125,6 +126,7 @@ export class Recovery {
     const isLast = next === Number.MAX_SAFE_INTEGER;
     const scanned = await scanSegment(found);
     if (isLast) await cutTornTail(scanned, this.durablePlaces.get(segment.id) ?? 0);
+    else await cutZeros(scanned, next);
     const { scan, view } = scanned;
     if (scan.sequence < next) state.lastSequence = Math.max(state.lastSequence, scan.sequence);
     scan.end(isLast ? state.lastSequence + 1 : next);

@@ -68,6 +68,22 @@ export async function cutTornTail(scanned: ScannedSegment, durablePlace: number)
   await file.file.sync();
 }
 
+/**
+ * Zeros at the end of a segment whose last sequence is there were written ahead, and a crash came before they could be given up. `next` is the
+ * first sequence behind the segment.
+ */
+export async function cutZeros({ file, scan, bytes, view }: ScannedSegment, next: number): Promise<void> {
+  const { offset } = scan.stretches.at(-1) ?? { offset: -1 };
+  const last = scan.records.at(-1);
+  const end = last === undefined ? 0 : last + recordLength(view, last);
+  if (file.header.framed || offset !== HEADER_BYTES + end || scan.sequence + 1 !== next) return;
+  for (let at = end; at < bytes.length; at++) if (bytes[at] !== 0) return;
+  scan.stretches.pop();
+  file.cut(end, offset);
+  file.durable = file.written;
+  await file.file.truncate(offset);
+}
+
 /** Cuts the records into blocks, at frames where there are some. */
 export function layBlocks({ segment, file, scan, view }: ScannedSegment): void {
   let start = -1;
