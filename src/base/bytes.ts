@@ -115,7 +115,7 @@ export function rangesEqual(a: Uint8Array, aStart: number, b: Uint8Array, bStart
 }
 
 /** Whether `bytes[start, end)` begins with `prefix`. */
-export function hasPrefix(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
+function hasPrefix(bytes: Uint8Array, start: number, end: number, prefix: Uint8Array): boolean {
   if (end - start < prefix.length) return false;
   for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
   return true;

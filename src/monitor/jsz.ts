@@ -85,7 +85,7 @@ function visibleConsumers({ consumers }: Stream) {
 }
 
 /** Figures over all accounts; also those that metrics are made of. */
-export function totals(accounts: readonly AccountStreamsSnapshot[]) {
+function totals(accounts: readonly AccountStreamsSnapshot[]) {
   const streams = accounts.flatMap((one) => one.streams.all());
   return {
     streams: streams.length,
