@@ -6,8 +6,9 @@ import { type ApiErrorJson, errorJson } from './api-error.js';
 import { isInteger } from './counter.js';
 import type { DedupeWindow } from './dedupe.js';
 import { HEADER, type Headers } from './headers.js';
+import { checkSchedule } from './schedule-rules.js';
 import type { StreamConfig } from './stream-config.js';
-import { parseDuration } from './time.js';
+import { readTtl } from './ttl.js';
 
 const HEADERS_BYTES_MAX = 65535;
 
@@ -62,6 +63,8 @@ function judgeHeaders(rules: AdmissionRules, message: Message, headers: Headers)
   if (ttlText !== '' && !config.allow_msg_ttl) return refused(errorJson('messageTtlDisabled'));
   const sequenceError = checkSequences(rules, message, headers);
   if (sequenceError !== null) return refused(sequenceError);
+  const scheduleError = checkSchedule(config, message, headers, nowMs);
+  if (scheduleError !== null) return refused(scheduleError);
   if (headers.has(HEADER.streamSource)) return refused(errorJson('messageSourceHdrNotAllowed'));
   const msgId = headers.get(HEADER.msgId) ?? '';
   const duplicateOf = msgId === '' ? 0 : dedupe.find(msgId, nowMs);
@@ -91,7 +94,7 @@ function checkIncrement(config: Readonly<StreamConfig>, message: Message, header
   return NOT_WITH_INCREMENT.some((name) => headers.has(name)) ? errorJson('messageIncrInvalid') : null;
 }
 
-function checkSequences({ config, log }: AdmissionRules, message: Message, headers: Headers): ApiErrorJson | null {
+function checkSequences({ log }: AdmissionRules, message: Message, headers: Headers): ApiErrorJson | null {
   const { bytes, subjectStart, subjectEnd } = message;
   const ofSubject = headers.get(HEADER.expectedLastSubjectSequence);
   const other = headers.get(HEADER.expectedLastSubjectSequenceSubject) ?? '';
@@ -104,7 +107,7 @@ function checkSequences({ config, log }: AdmissionRules, message: Message, heade
   const { lastSequence } = log.state;
   if (expected !== undefined && Number(expected) !== lastSequence)
     return errorJson('streamWrongLastSequence', { seq: lastSequence });
-  return config.allow_msg_schedules || !headers.has(HEADER.schedule) ? null : errorJson('messageSchedulesDisabled');
+  return null;
 }
 
 /** The last sequence of a subject, or of all that a filter matches; 0 when there is none. */
@@ -116,11 +119,4 @@ function lastOf(log: MessageLog, subject: Uint8Array, filter: string): number {
     return true;
   });
   return last;
-}
-
-/** Seconds of `Nats-TTL`: a number, a duration, or `never` (-1); null when it is none of them. */
-export function readTtl(text: string): number | null {
-  if (text === 'never') return -1;
-  const seconds = /^\d+$/.test(text) ? Number(text) : Math.floor((parseDuration(text) ?? -1000) / 1000);
-  return seconds > 0 && Number.isSafeInteger(seconds) ? seconds : null;
 }

@@ -1,12 +1,12 @@
 import { composeMessage, NO_BYTES } from '../message/message.js';
 import { type MessageLog, StoredMessage } from '../storage/message-log.js';
-import { readTtl } from './admission.js';
 import { Alarm } from './alarm.js';
 import { HEADER, type Headers, headerBlock, readHeaders } from './headers.js';
 import type { StreamConfig } from './stream-config.js';
 import type { Surroundings } from './surroundings.js';
 import { durationText } from './time.js';
 import { TimeHeap } from './time-heap.js';
+import { readTtl } from './ttl.js';
 
 interface Expiring {
   readonly config: Readonly<StreamConfig>;

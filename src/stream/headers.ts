@@ -21,6 +21,8 @@ export const HEADER = {
   scheduleTarget: 'Nats-Schedule-Target',
   scheduleTtl: 'Nats-Schedule-TTL',
   scheduleSource: 'Nats-Schedule-Source',
+  scheduleZone: 'Nats-Schedule-Time-Zone',
+  scheduleRollup: 'Nats-Schedule-Rollup',
   scheduler: 'Nats-Scheduler',
   scheduleNext: 'Nats-Schedule-Next',
   streamSource: 'Nats-Stream-Source',

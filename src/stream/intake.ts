@@ -3,7 +3,7 @@ import { composeMessage, type Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
 import { type MessageLog, type PurgeOptions, REFUSED, type StoredMessage } from '../storage/message-log.js';
 import { SubjectTransform } from '../subject/transform.js';
-import { judge, readTtl, type Verdict } from './admission.js';
+import { judge, type Verdict } from './admission.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
 import { AtomicBatches } from './atomic-batches.js';
 import type { Consumer } from './consumer.js';
@@ -15,9 +15,11 @@ import { FastBatches, isFastReply } from './fast-batches.js';
 import { changeHeaders, HEADER, type Headers, readHeaders } from './headers.js';
 import { PubAcks } from './pub-acks.js';
 import { Republisher } from './republisher.js';
+import type { Schedules } from './schedules.js';
 import type { StreamConfig } from './stream-config.js';
 import { whyFull } from './stream-limits.js';
 import type { Surroundings } from './surroundings.js';
+import { readTtl } from './ttl.js';
 
 /** The stream, as its intake sees it. */
 export interface IntakeOwner {
@@ -26,6 +28,7 @@ export interface IntakeOwner {
   readonly surroundings: Surroundings;
   readonly dedupe: DedupeWindow;
   readonly expiry: Expiry;
+  readonly schedules: Schedules;
   readonly consumers: ReadonlyMap<string, Consumer>;
   readonly followers: ReadonlySet<unknown>;
   purge(options: PurgeOptions): number;
@@ -105,7 +108,18 @@ export class Intake {
     const verdict = judge({ config: owner.config, log: owner.log, dedupe: owner.dedupe, nowMs }, message, headers);
     if (verdict.error !== null) return this.refused(verdict.error);
     if (verdict.duplicateOf > 0) return -verdict.duplicateOf;
+    // A schedule takes the place of the one before it on its subject.
+    if (headers?.has(HEADER.schedule) && verdict.rollup === '')
+      return this.placeJudged(withHeader(message, HEADER.rollup, 'sub'), { ...verdict, rollup: 'sub' }, headers);
     return this.placeJudged(message, verdict, headers);
+  }
+
+  /** Stores a message that a schedule made; false when there is no room for it now. */
+  takeScheduled(message: Message): boolean {
+    const headers = readHeaders(message);
+    const ttlSeconds = readTtl(headers?.get(HEADER.ttl) ?? '') ?? 0;
+    const verdict = { error: null, duplicateOf: 0, msgId: '', rollup: this.rollupOf(headers), ttlSeconds };
+    return this.placeJudged(message, verdict, headers) !== 0;
   }
 
   /** The same for a message that is known to be as it should be. */
@@ -173,16 +187,28 @@ export class Intake {
     dedupe.lastId = verdict.msgId;
     if (verdict.msgId !== '') dedupe.add(verdict.msgId, sequence, timeMs);
     if (consumers.size > 0) for (const consumer of consumers.values()) consumer.onAppended(sequence, message);
-    if (headers !== null) this.afterHeaders(message, verdict, sequence);
+    if (headers !== null) this.afterHeaders(message, verdict, { sequence, headers });
     this.applyLimits(message);
     expiry.onAppended(timeMs);
     return sequence;
   }
 
-  private afterHeaders(message: Message, { rollup, ttlSeconds }: Readonly<Verdict>, sequence: number): void {
+  private afterHeaders(
+    message: Message,
+    { rollup, ttlSeconds }: Readonly<Verdict>,
+    { sequence, headers }: { sequence: number; headers: Headers },
+  ): void {
     const { owner } = this;
-    if (ttlSeconds !== 0) owner.expiry.add(sequence, ttlSeconds, owner.surroundings.clock.nowMs());
+    const nowMs = owner.surroundings.clock.nowMs();
+    if (ttlSeconds !== 0) owner.expiry.add(sequence, ttlSeconds, nowMs);
     this.rollUp(message, rollup);
+    if (!owner.config.allow_msg_schedules) return;
+    if (headers.has(HEADER.schedule)) owner.schedules.add(sequence, headers, nowMs);
+    else if (headers.get(HEADER.scheduleNext) === 'purge') this.endSchedule(headers.get(HEADER.scheduler) ?? '');
+  }
+
+  private endSchedule(subject: string): void {
+    if (subject !== '') this.owner.purge({ filter: LogFilter.literal(utf8(subject)) });
   }
 
   /** Leaves only the newest message, of all or of its subject. */
@@ -254,6 +280,16 @@ const NOT_OF_SOURCES = [
   ...[HEADER.expectedLastSubjectSequence, HEADER.expectedLastSubjectSequenceSubject],
 ];
 const [FULL] = ERRORS.streamStoreFailed;
+
+function withHeader(message: Message, name: string, value: string): Message {
+  const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
+  return composeMessage({
+    subject: bytes.subarray(subjectStart, subjectEnd),
+    reply: bytes.subarray(replyStart, replyEnd),
+    headers: changeHeaders(bytes.subarray(headersStart, payloadStart), [], [[name, value]]),
+    payload: bytes.subarray(payloadStart, payloadEnd),
+  });
+}
 
 function withSubject(message: Message, subject: Uint8Array, headers?: Uint8Array): Message {
   const { bytes, headersStart, payloadStart, payloadEnd } = message;

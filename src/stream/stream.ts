@@ -2,6 +2,7 @@ import { utf8 } from '../base/bytes.js';
 import type { Failure } from '../base/failure.js';
 import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
 import type { Message } from '../message/message.js';
+import { LogFilter } from '../storage/log-filter.js';
 import {
   type LogDamage,
   type LogListener,
@@ -17,6 +18,7 @@ import { HEADER, readHeaders } from './headers.js';
 import type { Inflow, Origin, Taker } from './inflow.js';
 import { Intake, trim } from './intake.js';
 import { Mirror } from './mirror.js';
+import { Schedules } from './schedules.js';
 import { Sources } from './sources.js';
 import type { StreamConfig } from './stream-config.js';
 import type { StreamStore } from './stream-store.js';
@@ -56,6 +58,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   /** Streams that take messages from here. */
   readonly followers = new Set<() => void>();
   readonly expiry: Expiry;
+  readonly schedules: Schedules;
   private readonly intake: Intake;
   private inflowConfig = '';
   private subscriptions: Subscription[] = [];
@@ -67,6 +70,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     this.store = store;
     this.dedupe = new DedupeWindow((config.duplicate_window ?? 0) / 1e6);
     this.expiry = new Expiry(this);
+    this.schedules = new Schedules(this);
     this.intake = new Intake(this);
   }
 
@@ -145,13 +149,15 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     const windowMs = (config.duplicate_window ?? 0) / 1e6;
     const found = new StoredMessage();
     let from = log.sequenceAtTime({ timeMs: Math.floor(this.nowMs - windowMs), timeNs: 0 });
-    if (config.allow_msg_ttl) from = log.state.firstSequence;
+    if (config.allow_msg_ttl || config.allow_msg_schedules) from = log.state.firstSequence;
     for (; log.next(from, null, found); from = found.sequence + 1) {
       const headers = readHeaders(found.message);
       const id = headers?.get(HEADER.msgId) ?? '';
       if (id !== '') this.dedupe.add(id, found.sequence, found.timeMs);
       this.dedupe.lastId = id;
       if (config.allow_msg_ttl) this.expiry.remember(found, headers);
+      if (config.allow_msg_schedules && headers?.has(HEADER.schedule))
+        this.schedules.add(found.sequence, headers, found.timeMs);
     }
   }
 
@@ -161,6 +167,14 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     if (this.closed) return false;
     this.intake.take(message);
     return true;
+  }
+
+  takeScheduled(message: Message): boolean {
+    return this.closed || this.intake.takeScheduled(message);
+  }
+
+  purgeSubject(subject: Uint8Array): void {
+    this.purge({ filter: LogFilter.literal(subject) });
   }
 
   /** Stores a message of the server's own. */
@@ -194,6 +208,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   onRemoved(sequence: number, subject: Uint8Array): void {
     for (const consumer of this.consumers.values()) consumer.onRemoved(sequence, subject);
     this.expiry.onRemoved(sequence, subject);
+    this.schedules.onRemoved(sequence);
   }
 
   // ---- what consumers tell ----
@@ -275,6 +290,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     this.deafen();
     this.inflow?.close();
     this.expiry.close();
+    this.schedules.close();
     this.intake.close();
     for (const consumer of this.consumers.values())
       consumer.close(ending === 'deleted' ? '409 Consumer Deleted' : '409 Server Shutdown');
