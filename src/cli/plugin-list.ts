@@ -29,6 +29,11 @@ function pluginTable(plugins: readonly PluginSnapshot[]): string {
   return formatTable(['PLUGIN', ...right('VERSION', 'BYTES'), 'SHA256', 'INSTALLED'], rows);
 }
 
+function stateOf({ damage, quarantined }: AttachmentSnapshot): string {
+  if (damage !== null) return 'damaged';
+  return quarantined ? 'quarantined' : 'active';
+}
+
 function attachmentTable(attachments: readonly AttachmentSnapshot[]): string {
   if (attachments.length === 0) return 'no attachments';
   const rows = attachments.map((attachment) => {
@@ -38,7 +43,7 @@ function attachmentTable(attachments: readonly AttachmentSnapshot[]): string {
       `${attachment.plugin}@${attachment.version}`,
       attachment.subject,
       `${attachment.phase} ${attachment.order}`,
-      attachment.quarantined ? 'quarantined' : 'active',
+      stateOf(attachment),
       counters.calls,
       counters.dropped,
       counters.replaced,
@@ -82,8 +87,9 @@ export async function info(name: string, options: ListOptions): Promise<void> {
   }
   if (plugins.length > 0) printLine(`${pluginTable(plugins)}\n`);
   printLine(attachmentTable(attachments));
-  for (const { name: attachment, definition, last_fault: fault } of attachments) {
+  for (const { name: attachment, definition, last_fault: fault, damage } of attachments) {
     printLine(`\n${attachment}: ${JSON.stringify(definition)}`);
+    if (damage !== null) printLine(`damaged: ${damage}`);
     if (fault !== null) printLine(`last fault (${fault.cause}): ${fault.text}`);
   }
 }

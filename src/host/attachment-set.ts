@@ -93,19 +93,21 @@ export class AttachmentSet {
 
   /** As `chainOf`, with the candidate in the place of each attachment whose canary the subject belongs to. */
   private chainWithCanaries(found: readonly Ranked[], hash: number): Chain {
-    const part = (hash >>> 0) / 2 ** 32;
-    const chosen = found.map(({ attachment, rank }) => {
-      const { canary } = attachment;
-      return canary !== null && part < canary.share
-        ? { attachment: canary.attachment, key: `${rank}c` }
-        : { attachment, key: String(rank) };
-    });
-    const key = chosen.map((each) => each.key).join();
+    const { attachments, key } = this.choose(found, hash);
     const known = this.chains.get(key);
     if (known !== undefined) return known;
-    const chain = this.makeChain(chosen.map(({ attachment }) => attachment));
+    const chain = this.makeChain(attachments);
     if (this.chains.size < CHAINS_MAX) this.chains.set(key, chain);
     return chain;
+  }
+
+  private choose(found: readonly Ranked[], hash: number): { attachments: Attachment[]; key: string } {
+    const part = (hash >>> 0) / 2 ** 32;
+    const isCandidate = ({ attachment: { canary } }: Ranked) => canary !== null && part < canary.share;
+    return {
+      attachments: found.map((each) => (isCandidate(each) ? each.attachment.canary!.attachment : each.attachment)),
+      key: found.map((each) => (isCandidate(each) ? `${each.rank}c` : each.rank)).join(),
+    };
   }
 
   /** The chain that a receiver's messages of a literal subject go through, or null. Those who share it share its outcome. */
@@ -122,10 +124,10 @@ export class AttachmentSet {
     const selected = found.filter(({ attachment }) => isSelected(attachment.declaration.receivers ?? {}, receiver));
     if (selected.length === 0) return null;
     selected.sort((one, other) => one.rank - other.rank);
-    const key = selected.map(({ rank }) => rank).join();
+    const { attachments, key } = this.choose(selected, hashSubject(bytes, start, end));
     const known = this.deliveryChains.get(key);
     if (known !== undefined) return known;
-    const chain = new DeliveryChain(this.makeChain(selected.map(({ attachment }) => attachment)));
+    const chain = new DeliveryChain(this.makeChain(attachments));
     if (this.deliveryChains.size < CHAINS_MAX) this.deliveryChains.set(key, chain);
     return chain;
   }

@@ -1,9 +1,27 @@
 import { type Budget, DEFAULT_BUDGET, FUEL_MAX } from '../sandbox/budget.js';
 import type { BudgetRequest } from './declarations.js';
 
+/**
+ * What a manifest may ask for: its author is not the operator, and a call of 2,000,000 fuel is 8 ms of the event loop at the worst. Whoever
+ * attaches the plugin may give it more.
+ */
+const ASKED_MAX: Required<Pick<BudgetRequest, 'fuel_per_message' | 'fuel_for_init' | 'memory_bytes' | 'output_bytes'>> =
+  {
+    fuel_per_message: 2_000_000,
+    fuel_for_init: 200_000_000,
+    memory_bytes: 64 * 1024 * 1024,
+    output_bytes: 4 * 1024 * 1024,
+  };
+
 /** What the operator says goes before what the plugin asks for, and that before the defaults. */
 export function budgetOf(said: BudgetRequest = {}, asked: BudgetRequest = {}): Budget {
-  const { fuel_per_message, fuel_for_init, memory_bytes, output_bytes } = { ...asked, ...said };
+  const granted = Object.fromEntries(
+    Object.entries(ASKED_MAX).flatMap(([key, most]) => {
+      const wanted = asked[key as keyof typeof ASKED_MAX];
+      return wanted === undefined ? [] : [[key, Math.min(wanted, most)]];
+    }),
+  );
+  const { fuel_per_message, fuel_for_init, memory_bytes, output_bytes }: BudgetRequest = { ...granted, ...said };
   return {
     fuelPerMessage: Math.min(fuel_per_message ?? DEFAULT_BUDGET.fuelPerMessage, FUEL_MAX),
     fuelForInit: fuel_for_init ?? DEFAULT_BUDGET.fuelForInit,

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { describe, Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
+import type { Image } from '../sandbox/image.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
 import type { Started } from '../sandbox/start.js';
 import { Attachment } from './attachment.js';
@@ -20,8 +21,9 @@ const PREVIOUS_MAX = 3;
 /** A new version that is quarantined within this time gives way to the one before. */
 const BAKE_MS = 60_000;
 
-/** Images that are kept for others that start with the same; each may be as large as a guest's memory. */
+/** Images that are kept for others that start with the same, and how large they may be. */
 const STARTS_MAX = 8;
+const START_BYTES_MAX = 1024 * 1024;
 
 interface Parts {
   clock: Clock;
@@ -265,7 +267,7 @@ export class Deployments {
     const forget = () => {
       if (this.starts.get(key) === start) this.starts.delete(key);
     };
-    start.then((result) => 'fault' in result && forget(), forget);
+    start.then((result) => ('fault' in result || isLarge(result.image)) && forget(), forget);
     return start;
   }
 
@@ -424,6 +426,10 @@ export class Deployments {
       `attachment ${JSON.stringify(name)} is declared in the configuration file: change it there and reload`,
     );
   }
+}
+
+function isLarge(image: Image | null): boolean {
+  return (image?.changes ?? []).reduce((sum, { bytes }) => sum + bytes.length, 0) > START_BYTES_MAX;
 }
 
 /** Gives the state of one instance to another; false when there is none to give. Throws a `Failure` when the other refuses it. */

@@ -49,6 +49,8 @@ export interface AttachmentSnapshot {
   phase: string;
   order: number;
   quarantined: boolean;
+  /** Why its plugin cannot run at all; null as a rule. */
+  damage: string | null;
   /** Whether the configuration file declares it. */
   declared: boolean;
   swaps: number;
@@ -103,6 +105,7 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     phase: attachment.phase,
     order: attachment.order,
     quarantined: breaker.quarantined,
+    damage: attachment.damage,
     declared: track.declared,
     swaps: track.swaps,
     rollbacks: track.rollbacks,

@@ -105,6 +105,9 @@ describe('plugins and attachments after a restart', () => {
     expect(await passes('filter')).toBe(false);
     expect(await passes('other')).toBe(true);
     expect(letters[0].headers?.get('Weir-Cause')).toBe('unavailable');
+    expect(await stage.done('ATTACHMENT.INFO.filter')).toMatchObject({
+      attachment: { damage: expect.stringContaining('was damaged: its 9 bytes') },
+    });
     // A new version repairs it.
     await stage.done('PLUGIN.INSTALL.filter', await verdictGuest(PASS, 2));
     await stage.done('ATTACHMENT.SWAP.filter');

@@ -99,6 +99,18 @@ describe('a manifest', () => {
     });
   });
 
+  test('cannot ask for more than a turn of the event loop has', async () => {
+    const budget = { fuel_per_message: 1_000_000_000, memory_bytes: 256 * 1024 * 1024, output_bytes: 64 * 1024 * 1024 };
+    await stage.done('PLUGIN.INSTALL.p', await withManifest({ budget }));
+    await stage.done('ATTACHMENT.CREATE.p', { plugin: 'p', subject: 'x' });
+    const found = () => stage.server.host.attachments.get('p')!.budget;
+    expect(found()).toMatchObject({ fuelPerMessage: 2_000_000, memoryBytesMax: 64 * 1024 * 1024 });
+    expect(found().outputBytesMax).toBe(4 * 1024 * 1024);
+    // Whoever attaches it may.
+    await stage.done('ATTACHMENT.BUDGET.p', { fuel_per_message: 5_000_000 });
+    expect(found().fuelPerMessage).toBe(5_000_000);
+  });
+
   test('says what of a message it looks at: the rest is not there', async () => {
     // Drops unless headers and payload have these lengths; the first byte of the payload is what it was.
     const looks = (headers: number, payload: number) =>

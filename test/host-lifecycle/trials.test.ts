@@ -51,6 +51,21 @@ describe('a canary', () => {
     expect(await trial('p')).toBeNull();
   });
 
+  test('at the stage deliver judges its share as well', async () => {
+    await stage.done('ATTACHMENT.CREATE.p', {
+      plugin: 'p',
+      version: 1,
+      subject: 'p.>',
+      stage: 'deliver',
+      replace: true,
+    });
+    expect(await passing(subjects)).toHaveLength(400);
+    await stage.done('ATTACHMENT.CANARY.p', { share: 0.25 });
+    const passed = await passing(subjects);
+    expect(passed.length).toBeGreaterThan(200);
+    expect(passed.length).toBeLessThan(380);
+  });
+
   test('ends when it is stopped', async () => {
     await stage.done('ATTACHMENT.CANARY.p', { share: 1 });
     expect(await passing(['p.a'])).toEqual([]);
