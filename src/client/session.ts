@@ -384,8 +384,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   /** `User "ann", `, or nothing: how the log names who did something. */
   get userLabel(): string {
-    const label = userLabelOf(this);
-    return label === '' ? '' : `${label}, `;
+    return userLabelOf(this).replace(/.$/, '$&, ');
   }
 
   /** Closes subscriptions that the present permissions no longer allow, telling the client. */
