@@ -1,5 +1,5 @@
 import { arenaOffset } from '../base/arena.js';
-import { wordsOf } from '../base/bytes.js';
+import { paddedBytes, wordsOf } from '../base/bytes.js';
 
 /**
  * One message in flight: offsets into `bytes`, no copies. Subject, reply, headers and payload are half-open ranges; an
@@ -68,7 +68,8 @@ export function composeMessage(parts: MessageParts, hops = 0): Message {
   const { subject, reply, headers, payload } = parts;
   const replyBytes = reply?.length ?? 0;
   const headersBytes = headers?.length ?? 0;
-  const bytes = new Uint8Array(subject.length + replyBytes + headersBytes + payload.length);
+  // Whoever copies a part of it by words reads beyond its end.
+  const bytes = paddedBytes(subject.length + replyBytes + headersBytes + payload.length);
   const message = new Message();
   message.bytes = bytes;
   message.words = wordsOf(bytes);
