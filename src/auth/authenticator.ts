@@ -46,8 +46,36 @@ export interface CalloutSettings {
   xkey: string;
 }
 
-interface User extends UserSettings {
-  readonly identity: Identity;
+/** A user, and who that is: made when it first comes in, since most of many users never do. */
+class User {
+  readonly settings: UserSettings;
+  private readonly shared: SharedPermissions;
+  private made: Identity | null = null;
+
+  constructor(settings: UserSettings, shared: SharedPermissions) {
+    this.settings = settings;
+    this.shared = shared;
+  }
+
+  get identity(): Identity {
+    const { name, account = GLOBAL_ACCOUNT, permissions } = this.settings;
+    this.made ??= identityOf(name, account, permissions === undefined ? null : this.shared.of(permissions));
+    return this.made;
+  }
+}
+
+/** Users to whom the same rules apply share their permissions. */
+class SharedPermissions {
+  private readonly made = new Map<string, Permissions>();
+
+  of(rules: PermissionRules): Permissions {
+    const key = JSON.stringify(rules);
+    const known = this.made.get(key);
+    if (known !== undefined) return known;
+    const permissions = new Permissions(rules);
+    this.made.set(key, permissions);
+    return permissions;
+  }
 }
 
 const ANYBODY = identityOf('', GLOBAL_ACCOUNT, null);
@@ -64,15 +92,9 @@ export class Authenticator implements Authentication {
   constructor(settings: AuthorizationSettings) {
     this.token = settings.token ?? null;
     this.openGlobal = settings.openGlobal ?? false;
-    // Users to whom the same default rules apply share them.
-    const made = new Map<PermissionRules, Permissions>();
-    for (const user of settings.users) {
-      const { name, permissions, account = GLOBAL_ACCOUNT } = user;
-      if (permissions !== undefined && !made.has(permissions)) made.set(permissions, new Permissions(permissions));
-      const own = (permissions && made.get(permissions)) ?? null;
-      const known = { ...user, identity: identityOf(name, account, own) };
-      (user.nkey === undefined ? this.users : this.keys).set(name, known);
-    }
+    const shared = new SharedPermissions();
+    for (const user of settings.users)
+      (user.nkey === undefined ? this.users : this.keys).set(user.name, new User(user, shared));
     const unnamed = this.users.get(settings.noAuthUser ?? '') ?? this.keys.get(settings.noAuthUser ?? '');
     this.noAuthUser = unnamed?.identity ?? (this.openGlobal ? ANYBODY : null);
   }
@@ -107,7 +129,7 @@ export class Authenticator implements Authentication {
       constantTimeEqual(password, name);
       return null;
     }
-    return this.check(password, user.password, user.identity);
+    return this.check(password, user.settings.password, user.identity);
   }
 
   /** Saves checking a bcrypt hash of everybody on a reload: a password that has not changed needs not be asked for again. */
@@ -115,7 +137,9 @@ export class Authenticator implements Authentication {
     if (!(before instanceof Authenticator)) return undefined;
     const user = this.users.get(userName);
     const same =
-      user !== undefined && isBcrypt(user.password) && before.users.get(userName)?.password === user.password;
+      user !== undefined &&
+      isBcrypt(user.settings.password) &&
+      before.users.get(userName)?.settings.password === user.settings.password;
     return same && this.token === null && before.token === null ? user.identity : undefined;
   }
 
@@ -147,7 +171,7 @@ export class Authenticator implements Authentication {
   }
 }
 
-function mayUse({ connectionTypes }: UserSettings, { type }: Pick<ConnectionFacts, 'type'>): boolean {
+function mayUse({ settings: { connectionTypes } }: User, { type }: Pick<ConnectionFacts, 'type'>): boolean {
   return connectionTypes === undefined || connectionTypes.includes(type);
 }
 

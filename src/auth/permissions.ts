@@ -36,21 +36,28 @@ class Rule implements TrieValue {
 
 /** Rules that are asked with subject bytes: matching makes no strings. */
 class RuleSet {
-  private readonly trie = new SubjectTrie<Rule>();
-  private readonly found: Rule[] = [];
   readonly rules: readonly Rule[];
+  /** Made when it is first asked. */
+  private trie: SubjectTrie<Rule> | null = null;
+  private readonly found: Rule[] = [];
 
   constructor(filters: readonly string[]) {
     this.rules = filters.map((filter) => new Rule(filter));
-    for (const rule of this.rules) this.trie.insert(utf8(rule.subject), rule);
   }
 
   /** Whether a rule without a queue matches the literal subject. */
   matches(bytes: Uint8Array, start: number, end: number): boolean {
     this.found.length = 0;
+    this.trie ??= this.makeTrie();
     this.trie.match(bytes, start, end, this.found);
     for (const rule of this.found) if (rule.queue === null) return true;
     return false;
+  }
+
+  private makeTrie(): SubjectTrie<Rule> {
+    const trie = new SubjectTrie<Rule>();
+    for (const rule of this.rules) trie.insert(utf8(rule.subject), rule);
+    return trie;
   }
 }
 
