@@ -1,10 +1,10 @@
-import { rangesEqual, utf8 } from '../base/bytes.js';
+import { rangesEqual, textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
 import { type Chain, ChainOutcome } from '../host/chain.js';
 import type { Delivery } from '../host/delivery-chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
-import { composeMessage, type Message } from '../message/message.js';
+import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { type AccountLimits, type AccountSettings, NO_LIMITS } from './account-settings.js';
 import { Mappings } from './mappings.js';
 import type { Route } from './route.js';
@@ -120,6 +120,12 @@ export class Account {
     return this.routes.hasInterest(subject);
   }
 
+  /** Tells who watches that somebody came, or went, behind a subscription that only hands messages on. Answers whether anybody does. */
+  interestBehind(subscription: Subscription, added: boolean): boolean {
+    for (const watcher of this.watchers) watcher(subscription, added);
+    return this.watchers.size > 0;
+  }
+
   /** The route of the message's subject, valid until the next one is asked for. */
   routeOf(message: Message): Route {
     return this.routes.lookup(message);
@@ -171,8 +177,13 @@ export class Account {
     route.busy = true;
     let delivered = 0;
     for (let i = 0; i < legs.length; i++) {
+      const { subscription } = legs[i];
+      if (subscription.subscriber.deliverTo !== undefined) {
+        if (subscription.subscriber.deliverTo(address, message)) delivered++;
+        continue;
+      }
       // What a kept leg remembers is of the address: this one is for the message.
-      const leg = new Leg(legs[i].subscription, false);
+      const leg = new Leg(subscription, false);
       if (filters) leg.chain = this.routes.deliveryChain(leg.subscription, message);
       if (deliverThrough(leg, message, delivery)) delivered++;
     }
@@ -207,7 +218,17 @@ export class Account {
   /** Whether anybody listens on the subject of `address`. */
   hasInterestIn(address: Message): boolean {
     const { legs, groups } = this.routeOf(address);
-    return legs.length + groups.length > 0;
+    const receivers = [...legs, ...groups.flat()].map((leg) => leg.subscription.subscriber);
+    if (receivers.length === 0) return false;
+    const subject = textOf(address.bytes, address.subjectStart, address.subjectEnd);
+    return receivers.some((receiver) => receiver.hasListener === undefined || receiver.hasListener(subject));
+  }
+
+  /** The same for a subject, when it is asked for now and then. */
+  hasListener(subject: string): boolean {
+    return this.hasInterestIn(
+      composeMessage({ subject: utf8(subject), reply: null, headers: null, payload: NO_BYTES }),
+    );
   }
 
   /** Whether the publisher may publish on this route; the last answer is kept with the route. */

@@ -1,5 +1,6 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import { composeMessage, type Message } from '../message/message.js';
+import { filtersOverlap } from '../subject/subject.js';
 import { SubjectTransform } from '../subject/transform.js';
 import type { Account } from './account.js';
 import type { ImportSettings } from './account-settings.js';
@@ -15,6 +16,7 @@ export class StreamImport implements Subscriber {
   private readonly to: Account;
   private readonly rename: ((subject: string) => string) | null;
   private readonly subscription: Subscription;
+  private readonly forget: () => void;
 
   constructor(from: Account, to: Account, settings: ImportSettings) {
     this.from = from;
@@ -22,10 +24,15 @@ export class StreamImport implements Subscriber {
     this.rename = renameOf(settings);
     this.subscription = new Subscription(this, utf8(settings.subject), null, utf8('import'), true);
     from.subscribe(this.subscription);
+    const here = filterHere(settings);
+    this.forget = to.watchInterest(({ filter }, added) => {
+      if (filtersOverlap(filter, here)) within(() => from.interestBehind(this.subscription, added));
+    });
   }
 
   end(): void {
     this.subscription.closed = true;
+    this.forget();
     this.from.unsubscribe(this.subscription);
   }
 
@@ -33,15 +40,36 @@ export class StreamImport implements Subscriber {
     if (this.subscription.closed || depth >= DEPTH_MAX) return false;
     depth++;
     try {
-      return this.to.deliverImported(this.rename === null ? message : this.renamed(message), publisher) > 0;
+      return this.to.deliverImported(this.renamed(message), publisher) > 0;
     } finally {
       depth--;
     }
   }
 
+  deliverTo(address: Message, message: Message): boolean {
+    if (this.subscription.closed) return false;
+    return within(() => this.to.deliverTo(this.renamed(address), message) > 0);
+  }
+
+  hasListener(subject: string): boolean {
+    return within(() => this.to.hasListener(this.rename === null ? subject : this.rename(subject)));
+  }
+
   private renamed(message: Message): Message {
+    if (this.rename === null) return message;
     const { bytes, subjectStart, subjectEnd } = message;
-    return withSubject(message, this.rename!(textOf(bytes, subjectStart, subjectEnd)));
+    return withSubject(message, this.rename(textOf(bytes, subjectStart, subjectEnd)));
+  }
+}
+
+/** Does what goes on to a further account; false when accounts import from one another in a circle. */
+function within(work: () => boolean): boolean {
+  if (depth >= DEPTH_MAX) return false;
+  depth++;
+  try {
+    return work();
+  } finally {
+    depth--;
   }
 }
 
@@ -58,6 +86,12 @@ export function withSubject(message: Message, subject: string): Message {
     },
     hops,
   );
+}
+
+/** What the imported subjects match in the account that imports them. */
+function filterHere({ subject, to, prefix }: ImportSettings): string {
+  if (prefix !== '') return `${prefix}.${subject}`;
+  return to === '' ? subject : to.replace(/\$\d+|\{\{.*?\}\}/g, '*');
 }
 
 function renameOf({ subject, to, prefix }: ImportSettings): ((subject: string) => string) | null {

@@ -13,6 +13,10 @@ export interface Subscriber {
    * call returns. `publisher` is null for the house's own messages.
    */
   deliver(leg: Leg, message: Message, publisher: Publisher | null): boolean;
+  /** For one that only hands messages on: whether somebody listens on its far side to what is published here on `subject`. */
+  hasListener?(subject: string): boolean;
+  /** For one that only hands messages on: as `deliver`, of a message that goes where one to `address` would go. */
+  deliverTo?(address: Message, message: Message): boolean;
 }
 
 /** Whoever gives messages to the broker. */
