@@ -140,8 +140,8 @@ export abstract class BaseLog implements MessageLog {
     return this.changed(this.trimmer.trimBytes(bytesMax));
   }
 
-  trimOlderThan(time: LogTime): number {
-    return this.changed(this.trimmer.trimOlderThan(time));
+  trimOlderThan(time: LogTime, most?: number): number {
+    return this.changed(this.trimmer.trimOlderThan(time, most));
   }
 
   trimSubject(subject: Uint8Array, messagesMax: number): number {

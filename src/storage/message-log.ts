@@ -66,8 +66,8 @@ export interface MessageLog {
   /** Removes from the front until at most so many messages, or bytes, are left; returns how many went. */
   trimMessages(messagesMax: number): number;
   trimBytes(bytesMax: number): number;
-  /** Removes from the front what is older than this; returns how many went. */
-  trimOlderThan(time: LogTime): number;
+  /** Removes from the front what is older than this, but no more than `most`: a turn is to stay short. Returns how many went. */
+  trimOlderThan(time: LogTime, most?: number): number;
   /** Removes a subject's oldest messages until at most so many are left; returns how many went. */
   trimSubject(subject: Uint8Array, messagesMax: number): number;
   /** The same for every subject: after the limit was lowered. */

@@ -5,6 +5,9 @@ import type { LogTime, StoredMessage, SubjectState } from './message-log.js';
 import { FLAG, recordFlags, recordLength, recordSequence, recordTimeMs, recordTimeNs } from './record.js';
 import { NO_SUBJECT, type Segment } from './segment.js';
 
+/** Looking at so many subjects takes less time than making one segment's catalogue. */
+const LOOKED_AT_MAX = 100_000;
+
 /** Finds messages of a ledger by sequence, subject and time. */
 export class Search {
   private readonly ledger: Ledger;
@@ -90,13 +93,10 @@ export class Search {
     const { state, segments } = this.ledger;
     if (from > state.lastSequence) return 0;
     if (from <= state.firstSequence) return this.countAll(filter);
-    let count = 0;
-    for (let i = this.ledger.segmentIndex(from); i < segments.length; i++) {
-      if (segments[i].messages === 0) continue;
-      count +=
-        filter === null ? segments[i].countBetween(from, state.lastSequence) : this.countIn(segments[i], filter, from);
-    }
-    return count;
+    // Catalogues may have to be made: the shorter part is counted.
+    const index = this.ledger.segmentIndex(from);
+    if (index >= segments.length >>> 1) return this.countBetween(filter, from, state.lastSequence);
+    return this.countAll(filter) - this.countBetween(filter, state.firstSequence, from - 1);
   }
 
   subjects(filter: LogFilter | null, visit: (subject: Uint8Array, state: SubjectState) => boolean): void {
@@ -197,6 +197,11 @@ export class Search {
     for (let i = this.ledger.segmentIndex(from); i < segments.length && segments[i].base <= upTo; i++) {
       const segment = segments[i];
       if (segment.messages === 0) continue;
+      if (segment.catalogue === null && subjects.size <= LOOKED_AT_MAX) {
+        from = this.nextBound(filter, Math.max(from, segment.base));
+        if (from < 0 || from > upTo) return -1;
+        if (from > segment.last) continue;
+      }
       const catalogue = this.ledger.catalogueOf(segment);
       const end = Math.min(upTo, segment.last) - segment.base;
       for (let at = Math.max(0, from - segment.base); at <= end; at++) {
@@ -240,12 +245,25 @@ export class Search {
     return count;
   }
 
-  private countIn(segment: Segment, filter: LogFilter, from: number): number {
+  private countBetween(filter: LogFilter | null, from: number, to: number): number {
+    const { segments } = this.ledger;
+    let count = 0;
+    for (let i = this.ledger.segmentIndex(from); i < segments.length && segments[i].base <= to; i++) {
+      const segment = segments[i];
+      if (segment.messages === 0) continue;
+      count += filter === null ? segment.countBetween(from, to) : this.countIn(segment, filter, from, to);
+    }
+    return count;
+  }
+
+  private countIn(segment: Segment, filter: LogFilter, from: number, to: number): number {
     const { subjects } = this.ledger;
     const only = filter.literal === null ? -1 : this.numberOf(filter.literal);
-    if (filter.literal !== null && (only < 0 || segment.base > subjects.lastNoted(only))) return 0;
+    if (filter.literal !== null) {
+      if (only < 0 || segment.base > subjects.lastNoted(only) || segment.last < subjects.firstNoted(only)) return 0;
+    }
     const catalogue = this.ledger.catalogueOf(segment);
-    const end = segment.last - segment.base;
+    const end = Math.min(to, segment.last) - segment.base;
     let count = 0;
     for (let at = Math.max(0, from - segment.base); at <= end; at++) {
       const number = catalogue[at];
@@ -253,6 +271,19 @@ export class Search {
       if (only >= 0 ? number === only : filter.matchesNumber(subjects, number)) count++;
     }
     return count;
+  }
+
+  /** Nothing that matches lies at or after `from` and below this; -1 when nothing lies there at all. */
+  private nextBound(filter: LogFilter, from: number): number {
+    const { subjects } = this.ledger;
+    let bound = -1;
+    this.forEachSubject(filter, (number) => {
+      if (subjects.lastNoted(number) < from) return true;
+      const first = Math.max(from, subjects.firstNoted(number));
+      if (bound < 0 || first < bound) bound = first;
+      return bound !== from;
+    });
+    return bound;
   }
 
   private findTime(segment: Segment, time: LogTime): number {

@@ -32,11 +32,11 @@ export class Trimmer {
     return gone;
   }
 
-  trimOlderThan(time: LogTime): number {
+  trimOlderThan(time: LogTime, most = Number.MAX_SAFE_INTEGER): number {
     const { into } = this;
     const { state } = this.ledger;
     let gone = 0;
-    while (state.messages > 0) {
+    while (state.messages > 0 && gone < most) {
       const first = state.firstSequence;
       if (this.ledger.read(first, into)) {
         if (into.timeMs > time.timeMs || (into.timeMs === time.timeMs && into.timeNs >= time.timeNs)) break;

@@ -17,6 +17,8 @@ interface Expiring {
 
 /** Not before this: messages that are due within it go together. */
 const GRAIN_MS = 20;
+/** Messages that one turn removes. */
+const AT_ONCE_MAX = 10_000;
 
 /** Removes messages that are too old, and leaves a marker where a subject has none any more, if the configuration asks for one. */
 export class Expiry {
@@ -89,7 +91,8 @@ export class Expiry {
     const { log } = this.stream;
     const time = { timeMs: Math.floor(beforeMs), timeNs: 999_999 };
     if (this.kept.size === 0 && this.losing === null) {
-      log.trimOlderThan(time);
+      // What is left goes when the alarm rings again, which is soon.
+      log.trimOlderThan(time, AT_ONCE_MAX);
       return;
     }
     const end = log.sequenceAtTime(time);
