@@ -105,7 +105,9 @@ async function explain(diagnostics, base, otherwise) {
 }
 
 async function line({ message, code, range }, base) {
-  const text = `${code > 0 && code < 100_000 ? `TS${code}: ` : ''}${message}`;
+  // As asc numbers them: its own below 1000, TypeScript's above.
+  const number = code > 0 && code < 100_000 ? `${code < 1_000 ? 'AS' : 'TS'}${code}: ` : '';
+  const text = `${number}${message}`;
   const path = range?.source?.normalizedPath;
   if (!path) return text;
   const library = /^~lib\/weir\/(.+)$/.exec(path);

@@ -82,7 +82,7 @@ describe('compilePlugin', { timeout: 60_000 }, () => {
       PASSES.replaceAll(': Verdict', ': string').replace('Verdict.Pass', '""'),
       /String/,
     ],
-    ['a closure', doing('let n = 1; const add = (): i32 => n; add();'), /:3:\d+: \w+: Not implemented: Closures$/],
+    ['a closure', doing('let n = 1; const add = (): i32 => n; add();'), /:3:\d+: AS100: Not implemented: Closures$/],
   ])('refuses %s', async (_what, source, expected) => {
     expect(await refusalOf(source)).toMatch(expected);
   });
