@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, Failure } from '../base/failure.js';
+import type { DiskLock } from '../storage/disk.js';
+import { lockFolder } from '../storage/folder-lock.js';
 import { moduleMissing, type PluginStore } from './plugin-store.js';
 
 const STATE_FILE = 'plugins.json';
+const PARTS = ['', 'modules', 'state'];
 const TEMPORARY = /\.tmp$/;
 
 /**
@@ -14,6 +17,7 @@ const TEMPORARY = /\.tmp$/;
  * plugins.json             which versions and attachments there are
  * modules/<sha256>.wasm    what a version is made of, named by its content
  * state/<attachment>       what an attachment's plugin saved
+ * lock                     a socket of the process that owns the folder
  * ```
  *
  * A file is written beside its place, synced and moved there, and the folder is synced. A module is there before the state that names it, and removed
@@ -21,18 +25,27 @@ const TEMPORARY = /\.tmp$/;
  */
 export class FolderPluginStore implements PluginStore {
   private readonly folder: string;
-  private constructor(folder: string) {
+  private readonly lock: DiskLock;
+
+  private constructor(folder: string, lock: DiskLock) {
     this.folder = folder;
+    this.lock = lock;
   }
 
-  /** Opens the folder, making it when it is not there. Rejects with a `Failure` when that cannot be done. */
-  static async open(folder: string): Promise<FolderPluginStore> {
-    const store = new FolderPluginStore(folder);
-    await guarded(`cannot use the folder of plugins ${JSON.stringify(folder)}`, async () => {
-      for (const part of ['', 'modules', 'state']) await mkdir(join(folder, part), { recursive: true });
-      for (const part of ['', 'modules', 'state']) await store.clean(join(folder, part));
+  /** Opens the folder, making it when it is not there. Rejects with a `Failure` when that cannot be done, or another process owns it. */
+  static open(folder: string): Promise<FolderPluginStore> {
+    const what = `cannot use the folder of plugins ${JSON.stringify(folder)}`;
+    return guarded(what, async () => {
+      for (const part of PARTS) await mkdir(join(folder, part), { recursive: true });
+      const lock = await lockFolder(folder);
+      if (lock === null) throw new Failure('plugin-store', `${what}: another server uses it`);
+      for (const part of PARTS) await clean(join(folder, part));
+      return new FolderPluginStore(folder, lock);
     });
-    return store;
+  }
+
+  close(): Promise<void> {
+    return this.lock.release();
   }
 
   async load(): Promise<string | null> {
@@ -95,11 +108,11 @@ export class FolderPluginStore implements PluginStore {
       await using(await open(folder, 'r'), (handle) => handle.sync());
     });
   }
+}
 
-  /** Removes what a crash left half written. */
-  private async clean(folder: string): Promise<void> {
-    for (const name of await readdir(folder)) if (TEMPORARY.test(name)) await unlink(join(folder, name));
-  }
+/** Removes what a crash left half written. */
+async function clean(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (TEMPORARY.test(name)) await unlink(join(folder, name));
 }
 
 async function using(handle: FileHandle, run: (handle: FileHandle) => Promise<void>): Promise<void> {

@@ -124,7 +124,7 @@ export class PluginHost {
     for (const attachment of this.attachments.all()) if (!attachment.keepsState) this.ticker.drain(attachment);
     await this.keeper.close();
     // What is being stored is stored to its end.
-    await this.ledger.exclusive(async () => {});
+    await this.ledger.exclusive(() => this.ledger.store.close());
     await (await this.compiler)?.close();
   }
 

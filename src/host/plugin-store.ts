@@ -17,6 +17,8 @@ export interface PluginStore {
   readGuestState(attachment: string): Promise<Uint8Array | null>;
   /** Null removes it. */
   writeGuestState(attachment: string, state: Uint8Array | null): Promise<void>;
+  /** Lets others have it. */
+  close(): Promise<void>;
 }
 
 /** Keeps everything in memory: for servers without a store directory. */
@@ -53,6 +55,8 @@ export class MemoryPluginStore implements PluginStore {
     if (state === null) this.guestStates.delete(attachment);
     else this.guestStates.set(attachment, state);
   }
+
+  async close(): Promise<void> {}
 }
 
 /** A store that is opened when it is first needed. */
@@ -90,6 +94,10 @@ export class LazyPluginStore implements PluginStore {
 
   async writeGuestState(attachment: string, state: Uint8Array | null): Promise<void> {
     return (await this.store()).writeGuestState(attachment, state);
+  }
+
+  async close(): Promise<void> {
+    await (await this.opened)?.close();
   }
 
   /** One that could not be opened is tried again the next time. */

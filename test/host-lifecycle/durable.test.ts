@@ -127,6 +127,11 @@ describe('plugins and attachments after a restart', () => {
     stage = await Stage.open({ storeDir: folder.path });
   });
 
+  test('belong to one server at a time', async () => {
+    await expect(Stage.open({ storeDir: folder.path })).rejects.toThrow(/folder of plugins .*: another server uses it/);
+    await restart();
+  });
+
   test('a change that cannot be stored does not happen', async () => {
     await stage.bring('filter', await verdictGuest(DROP));
     // A folder in the place of the file that is written beside.
