@@ -4,7 +4,7 @@ import type { ServerProcess } from './server-process.js';
 
 /** Messages from publishers through a server to subscribers. */
 export interface Flow {
-  publishers: Omit<PublisherOrder, 'port'>;
+  publishers: Omit<PublisherOrder, 'port' | 'wire'>;
   subscribers: Omit<SubscriberOrder, 'port' | 'headers'> | null;
   /** Deliveries for each message published. */
   copies: number;
@@ -29,7 +29,7 @@ export async function runFlow(run: Run, server: ServerProcess, flow: Flow): Prom
     const order = { ...subscribers, port: server.port, headers: publishers.headers };
     await receiver.ask('subscriber', 'open', order);
   }
-  await sender.ask('publisher', 'open', { ...publishers, port: server.port });
+  await sender.ask('publisher', 'open', { ...publishers, port: server.port, wire: server.wire });
   receiver.onProgress = (messages) => {
     if (flow.windowMessages !== undefined) sender.ask('publisher', 'credit', messages / copies).catch(() => {});
   };

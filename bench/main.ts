@@ -1,12 +1,12 @@
 import { Measure } from './measure.js';
 import { type MicroFigure, runMicro } from './micro.js';
 import { type BenchOptions, readOptions, USAGE } from './options.js';
-import { findPeers, newestNatsServer, type Peer, weirPeer } from './peers.js';
+import { findPeers, newestNatsServer, type Peer, relayPeer, weirPeer } from './peers.js';
 import { machineBusyShare } from './process-usage.js';
 import { comparedWith, microTable, readBaseline, saveResults } from './results.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
-import { coresMarkdown, markdown, type Row, rowsOf } from './table.js';
+import { coresMarkdown, markdown, type Row, relayMarkdown, rowsOf } from './table.js';
 
 const note = (text: string) => console.error(text);
 /** A machine that is busier than this with other things gives figures that mean little. */
@@ -45,12 +45,15 @@ async function warnWhenBusy(): Promise<void> {
 
 function takePart(options: BenchOptions): Peer[] {
   const weir = weirPeer('weir', options.weir);
-  if (options.tiny) return [weir];
+  const relay = options.quick ? null : relayPeer();
+  if (options.tiny) return relay === null ? [weir] : [weir, relay];
   const found = findPeers(options.peers);
   const newest = newestNatsServer(found);
   if (newest === undefined) console.log('no nats-server on the PATH and none given by --peer: no ratios to it');
   // A quick look needs one comparison only.
-  return [weir, ...(options.quick && newest !== undefined && options.peers.length === 0 ? [newest] : found)];
+  if (options.quick) return [weir, ...(newest !== undefined && options.peers.length === 0 ? [newest] : found)];
+  if (relay === null) console.log('no C compiler (cc) on the PATH: no relay to compare with');
+  return [weir, ...found, ...(relay === null ? [] : [relay])];
 }
 
 async function measureAll(chosen: Scenario[], peers: Peer[], options: BenchOptions): Promise<Row[]> {
@@ -74,7 +77,7 @@ function print(rows: Row[], micro: MicroFigure[], options: BenchOptions): void {
     const compare = options.quick && baseline !== null;
     const extra = { title: 'ratio, baseline → now', cell: (row: Row) => comparedWith(baseline!, row) };
     console.log(compare ? markdown(rows, extra) : markdown(rows));
-    console.log(`\n${coresMarkdown(rows)}`);
+    for (const table of [relayMarkdown(rows), coresMarkdown(rows)]) if (table !== '') console.log(`\n${table}`);
   }
   if (micro.length > 0) console.log(`\n${microTable(micro)}`);
 }

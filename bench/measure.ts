@@ -1,7 +1,7 @@
 import { LoadProcess } from './load-process.js';
 import type { BenchOptions } from './options.js';
 import { newestNatsServer, type Peer } from './peers.js';
-import type { Run, Sample, Scenario } from './scenario.js';
+import { type Run, type Sample, type Scenario, takesPart } from './scenario.js';
 import { ServerProcess } from './server-process.js';
 
 /** All samples of one scenario, by the name of the server. */
@@ -30,7 +30,7 @@ export class Measure {
     const runs = this.options.runs * (quick || tiny ? 1 : (scenario.runsFactor ?? 1));
     const samples: Samples = new Map();
     const shared = new Map<string, number>();
-    const taking = this.peers.filter((peer) => scenario.only === undefined || scenario.only === peer.kind);
+    const taking = this.peers.filter(({ kind }) => takesPart(scenario, kind));
     for (let turn = 0; turn < runs; turn++) {
       // Whoever goes first in one turn goes last in the next.
       for (const peer of turn % 2 === 0 ? taking : [...taking].reverse()) {

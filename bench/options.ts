@@ -14,7 +14,7 @@ export interface BenchOptions {
   /** Writes RESULTS.md and baseline.json. */
   save: boolean;
   list: boolean;
-  /** As little of everything as shows that it works; Weir alone. */
+  /** As little of everything as shows that it works; Weir alone, and the relay. */
   tiny: boolean;
   /** `name=path` of further servers. */
   peers: string[];

@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** A server that takes part. */
 export interface Peer {
-  /** Shown in tables: `weir`, `nats-server 2.15.2`. */
+  /** Shown in tables: `weir`, `nats-server 2.15.2`, `relay`. */
   name: string;
-  kind: 'weir' | 'nats-server';
+  kind: 'weir' | 'nats-server' | 'relay';
   version: string;
   command: string;
   args: string[];
@@ -22,6 +23,18 @@ export function weirPeer(name: string, path: string): Peer {
 function natsPeer(path: string): Peer {
   const version = versionOf(path, ['--version']);
   return { name: `nats-server ${version}`, kind: 'nats-server', version, command: path, args: [] };
+}
+
+/** The name of the relay among the servers. */
+export const RELAY = 'relay';
+
+/** The relay in C, compiled beside this file; null when there is no C compiler. */
+export function relayPeer(): Peer | null {
+  const command = fileURLToPath(new URL('./relay', import.meta.url));
+  const done = spawnSync('cc', ['-O2', '-o', command, 'bench/relay.c'], { encoding: 'utf8' });
+  if (done.error !== undefined) return null;
+  if (done.status !== 0) throw new Error(`cc bench/relay.c: ${done.stderr}`);
+  return { name: RELAY, kind: 'relay', version: '', command, args: [] };
 }
 
 /** `name=path` as given by the user. */

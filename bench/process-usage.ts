@@ -17,10 +17,11 @@ export function cpuSecondsOf(pid: number): number {
   }
 }
 
-/** Resident memory (bytes) of a process; NaN where there is no /proc. */
-export function residentBytesOf(pid: number): number {
+/** Resident memory (bytes) of a process, at present or at most so far; NaN where there is no /proc. */
+export function residentBytesOf(pid: number, which: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
   try {
-    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024;
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(new RegExp(`${which}:\\s+(\\d+) kB`).exec(status)?.[1]) * 1024;
   } catch {
     return Number.NaN;
   }

@@ -3,7 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import type { MicroFigure } from './micro.js';
 import type { BenchOptions } from './options.js';
 import type { Peer } from './peers.js';
-import { coresMarkdown, markdown, type Row, tableOf, verdict } from './table.js';
+import { coresMarkdown, markdown, type Row, relayMarkdown, tableOf, verdict } from './table.js';
 
 const RESULTS = 'bench/RESULTS.md';
 const BASELINE = 'bench/baseline.json';
@@ -37,7 +37,9 @@ export function saveResults(order: string[], found: { rows: Row[]; micro: MicroF
   const date = new Date().toISOString().slice(0, 10);
   const { runs, runMs, pin } = run.options;
   const how = `${runs} runs of ${runMs / 1000} s${pin ? ', pinned' : ''}`;
-  const servers = run.peers.map(({ kind, name, version }) => (kind === 'weir' ? `${name} ${version}` : name));
+  const servers = run.peers
+    .filter(({ kind }) => kind !== 'relay')
+    .map(({ kind, name, version }) => (kind === 'weir' ? `${name} ${version}` : name));
   const before = readBaseline();
   const machine = machineLine();
   const same = before !== null && before.machine === machine && before.servers.join() === servers.join();
@@ -66,6 +68,9 @@ function resultsText({ machine, servers, rows, micro }: Baseline): string {
     'Ratio: Weir divided by the other server. For msg/s and % higher is better, for all else lower. ±: half the distance from the slowest to the fastest run.',
     markdown(rows),
     goalsLine(rows),
+    '## Of what is possible',
+    'A relay in C that only copies bytes from publishers to subscribers (relay.c), with one thread, is the physical limit of one process here.',
+    relayMarkdown(rows),
     '## Who was busy',
     coresMarkdown(rows),
   ];

@@ -28,11 +28,18 @@ export interface Scenario {
   metrics: Metric[];
   /** Only for servers of this kind. */
   only?: Peer['kind'];
+  /** Also for the relay: a row where copying bytes is all there is to do. */
+  relay?: boolean;
   /** So many times the usual number of runs, where chance has a large part: which process the kernel puts on which core, say. */
   runsFactor?: number;
   /** Why it cannot run here, or null. */
   obstacle?(): string | null;
   run(run: Run): Promise<Sample>;
+}
+
+/** Whether the scenario is run with such a server. */
+export function takesPart({ only, relay = false }: Scenario, kind: Peer['kind']): boolean {
+  return kind === 'relay' ? relay : only === undefined || only === kind;
 }
 
 /** What a scenario has for one run with one server. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { nowMs } from './load/orders.js';
+import { nowMs, type Wire } from './load/orders.js';
 import type { Peer } from './peers.js';
 import { cpuSecondsOf, residentBytesOf } from './process-usage.js';
 
@@ -9,14 +9,17 @@ const LISTENING = /Listening for client connections on \S*?:(\d+)/;
 /** A server of its own for one run, on a random port with its default configuration. */
 export class ServerProcess {
   readonly port: number;
+  /** What senders write to it. */
+  readonly wire: Wire;
   /** From spawn to `Server is ready`. */
   readonly readyMs: number;
   private readonly child: ChildProcess;
 
-  private constructor(child: ChildProcess, port: number, readyMs: number) {
+  private constructor(child: ChildProcess, ready: Pick<ServerProcess, 'port' | 'wire' | 'readyMs'>) {
     this.child = child;
-    this.port = port;
-    this.readyMs = readyMs;
+    this.port = ready.port;
+    this.wire = ready.wire;
+    this.readyMs = ready.readyMs;
   }
 
   static start(peer: Peer, options: { pin: boolean; args?: string[] }): Promise<ServerProcess> {
@@ -41,7 +44,7 @@ export class ServerProcess {
         clearTimeout(timer);
         for (const stream of [child.stdout!, child.stderr!]) stream.off('data', read).resume();
         child.off('exit', exited);
-        resolve(new ServerProcess(child, port, readyMs));
+        resolve(new ServerProcess(child, { port, wire: peer.kind === 'relay' ? 'delivered' : 'published', readyMs }));
       };
       const exited = (code: number | null) => fail(`ended with ${code} before it was ready`);
       child.stdout!.on('data', read);
@@ -53,6 +56,10 @@ export class ServerProcess {
 
   get cpuSeconds(): number {
     return cpuSecondsOf(this.child.pid!);
+  }
+
+  get peakResidentBytes(): number {
+    return residentBytesOf(this.child.pid!, 'VmHWM');
   }
 
   get residentBytes(): number {

@@ -1,5 +1,5 @@
 import type { Samples } from './measure.js';
-import { newestNatsServer, type Peer } from './peers.js';
+import { newestNatsServer, type Peer, RELAY } from './peers.js';
 import type { Goal, Metric, Sample, Scenario } from './scenario.js';
 import { median, spread } from './statistics.js';
 
@@ -87,7 +87,9 @@ function rounded(value: number): string {
 
 /** The rows as a Markdown table; `extra` adds a column. */
 export function markdown(rows: Row[], extra?: { title: string; cell: (row: Row) => string }): string {
-  const names = [...new Set(rows.flatMap((row) => row.others.map((other) => other.name)))];
+  const names = [...new Set(rows.flatMap((row) => row.others.map((other) => other.name)))].filter(
+    (name) => name !== RELAY,
+  );
   const head = ['', 'Weir', ...names.flatMap((name) => [name, 'ratio', 'goal'])];
   const body = rows.map((row) => {
     const cells = names.flatMap((name) => {
@@ -103,6 +105,29 @@ export function markdown(rows: Row[], extra?: { title: string; cell: (row: Row) 
     for (const [i, cells] of body.entries()) cells.push(extra.cell(rows[i]));
   }
   return tableOf(head, body);
+}
+
+/** How much of what the relay does is reached, for the rows that it takes part in. */
+export function relayMarkdown(rows: Row[]): string {
+  const taken = rows.filter((row) => relayOf(row) !== undefined);
+  if (taken.length === 0) return '';
+  const names = [...new Set(taken.flatMap((row) => [row.weir, ...row.others].map(({ name }) => name)))];
+  const compared = names.filter((name) => name !== RELAY);
+  const body = taken.map((row) => {
+    const relay = relayOf(row)!;
+    const shares = compared.map((name) => {
+      const figure = [row.weir, ...row.others].find((candidate) => candidate.name === name);
+      if (figure === undefined) return '';
+      const share = row.better === 'higher' ? figure.median / relay.median : relay.median / figure.median;
+      return `${Math.round(share * 100)} %`;
+    });
+    return [row.title, formatted(relay, row.unit), ...shares];
+  });
+  return tableOf(['', 'the relay', ...compared.map((name) => `${name} reaches`)], body);
+}
+
+function relayOf(row: Row): OtherFigure | undefined {
+  return row.others.find(({ name }) => name === RELAY);
 }
 
 /** How busy each process was: a load process near one core would be what is measured. */

@@ -1,4 +1,4 @@
-import type { PayloadPlan, PublisherOrder, SubjectPlan, SubscriberOrder } from './orders.js';
+import type { PayloadPlan, PublisherOrder, SubjectPlan, SubscriberOrder, Wire } from './orders.js';
 
 /** Bytes of one write: what a busy client's buffer holds when it is flushed. */
 const CHUNK_BYTES = 64 * 1024;
@@ -8,6 +8,11 @@ const HEADERS =
   'NATS/1.0\r\nContent-Type: application/json\r\nTrace-Id: 4bf92f3577b34da6\r\nSource: gateway-17\r\n\r\n';
 /** What a subscription id starts at when a connection has several: all then have the same width. */
 const FIRST_SID = 1_000_000;
+
+/** A message's line as far as its subject: what follows is its reply subject, if any, and its length. */
+export function lineStart(wire: Wire, subject: string): string {
+  return wire === 'published' ? `PUB ${subject}` : `MSG ${subject} 1`;
+}
 
 /** A batch ready to be written. */
 export interface Chunk {
@@ -30,9 +35,9 @@ export function payloadOf(plan: PayloadPlan, index: number): string {
 
 /** Encodes every different message of one connection once, in batches that a publisher writes over and over. */
 export function encodeChunks(order: PublisherOrder, connection: number): Chunk[] {
-  const { subjects, payload, headers } = order;
+  const { subjects, payload } = order;
   const encode = (index: number) =>
-    encodePublish(subjectOf(subjects, order.subjectEach ? connection : index), payloadOf(payload, index), headers);
+    encodeMessage(order, subjectOf(subjects, order.subjectEach ? connection : index), payloadOf(payload, index));
   const cycle = Math.max(
     1,
     order.subjectEach ? 0 : subjects.count,
@@ -50,8 +55,8 @@ export function encodeChunks(order: PublisherOrder, connection: number): Chunk[]
   return chunks;
 }
 
-function encodePublish(subject: string, payload: string, headers: boolean): string {
-  if (!headers) return `PUB ${subject} ${payload.length}\r\n${payload}\r\n`;
+function encodeMessage({ wire, headers }: PublisherOrder, subject: string, payload: string): string {
+  if (!headers) return `${lineStart(wire, subject)} ${payload.length}\r\n${payload}\r\n`;
   return `HPUB ${subject} ${HEADERS.length} ${HEADERS.length + payload.length}\r\n${HEADERS}${payload}\r\n`;
 }
 

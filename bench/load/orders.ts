@@ -16,8 +16,12 @@ export type PayloadPlan =
   /** JSON objects `{"sensor":"s-17","value":…,"pad":"…"}`; `value` goes through `values` in turn. */
   | { kind: 'json'; bytes: number; values: number[] };
 
+/** Messages as clients publish them, or as they arrive: for a server that only copies bytes. */
+export type Wire = 'published' | 'delivered';
+
 export interface PublisherOrder {
   port: number;
+  wire: Wire;
   connections: number;
   subjects: SubjectPlan;
   /** Each connection has one of the subjects to itself. */
@@ -62,6 +66,7 @@ export interface ReceiveResult {
 
 export interface RequestOrder {
   port: number;
+  wire: Wire;
   subject: string;
   payloadBytes: number;
 }

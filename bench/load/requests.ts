@@ -1,4 +1,5 @@
 import { Connection } from './connection.js';
+import { lineStart } from './frames.js';
 import { nowMs, type RequestOrder, type RequestResult } from './orders.js';
 
 /** A reply subject of its own for each request, as clients with one reply subscription make them. */
@@ -56,7 +57,8 @@ export class Responder {
     await connection.open(`SUB ${order.subject} 1\r\n`);
     const before = `MSG ${order.subject} 1 `;
     const line = `${before}${INBOX}${'0'.repeat(DIGITS)} ${order.payloadBytes}\r\n`;
-    const answer = `PUB ${INBOX}${'0'.repeat(DIGITS)} ${order.payloadBytes}\r\n${'y'.repeat(order.payloadBytes)}\r\n`;
+    const start = lineStart(order.wire, INBOX + '0'.repeat(DIGITS));
+    const answer = `${start} ${order.payloadBytes}\r\n${'y'.repeat(order.payloadBytes)}\r\n`;
     const out = Batch.of(answer, 4096);
     const records = new Records(line.length + order.payloadBytes + 2, (record, at) => {
       const digits = at + before.length + INBOX.length;
@@ -90,11 +92,12 @@ export class Requester {
   }
 
   async run(durationMs: number, inFlight: number): Promise<RequestResult> {
-    const { subject, payloadBytes } = this.order!;
+    const { wire, subject, payloadBytes } = this.order!;
     const connection = this.connection!;
     const payload = 'x'.repeat(payloadBytes);
-    const request = `PUB ${subject} ${INBOX}${'0'.repeat(DIGITS)} ${payloadBytes}\r\n${payload}\r\n`;
-    const tokenAt = `PUB ${subject} ${INBOX}`.length;
+    const start = `${lineStart(wire, subject)} ${INBOX}`;
+    const request = `${start}${'0'.repeat(DIGITS)} ${payloadBytes}\r\n${payload}\r\n`;
+    const tokenAt = start.length;
     const out = Batch.of(request, 4096);
     const answerBytes = `MSG ${INBOX}${'0'.repeat(DIGITS)} 1 ${payloadBytes}\r\n`.length + payloadBytes + 2;
     const answerTokenAt = `MSG ${INBOX}`.length;

@@ -90,6 +90,11 @@ function throughput(id: string, title: string, flow: (scale: Run['scale']) => Fl
   };
 }
 
+/** A row where the subscribers get what the publishers write, so that a relay of bytes can do the same. */
+function copied(scenario: Scenario): Scenario {
+  return { ...scenario, relay: true };
+}
+
 /** 1→1 of 128 B, which also tells what a message costs. */
 function withCpu(scenario: Scenario): Scenario {
   const cpu = `${scenario.id}-cpu`;
@@ -116,15 +121,15 @@ const numbered = (count: number): SubjectPlan => ({ prefix: 'd.', count, suffix:
 const all: SubjectPlan = { prefix: 'd.*', count: 0, suffix: '' };
 
 export const flows: Scenario[] = [
-  throughput('1to1-16', '1→1, 16 B', () => oneSubject(1, 1, 16), goals(1.7, 2)),
-  withCpu(throughput('1to1-128', '1→1, 128 B', () => oneSubject(1, 1, 128), goals(1.17, 1.5))),
-  throughput('1to1-1024', '1→1, 1 KiB', () => oneSubject(1, 1, 1024), goals(1.1, 1.3)),
-  throughput('1to1-16k', '1→1, 16 KiB', () => oneSubject(1, 1, 16384), goals(null, 1.1)),
+  copied(throughput('1to1-16', '1→1, 16 B', () => oneSubject(1, 1, 16), goals(1.7, 2))),
+  copied(withCpu(throughput('1to1-128', '1→1, 128 B', () => oneSubject(1, 1, 128), goals(1.17, 1.5)))),
+  copied(throughput('1to1-1024', '1→1, 1 KiB', () => oneSubject(1, 1, 1024), goals(1.1, 1.3))),
+  copied(throughput('1to1-16k', '1→1, 16 KiB', () => oneSubject(1, 1, 16384), goals(null, 1.1))),
   throughput('1to0-16', '1→0, 16 B', () => oneSubject(1, 0, 16), goals(null, 1.5)),
-  throughput('1to5-128', '1→5, 128 B', () => oneSubject(1, 5, 128), goals(1.4, 1.5)),
-  throughput('1to100-128', '1→100, 128 B', (scale) => oneSubject(1, scale(100), 128), goals(null, 1.5)),
-  throughput('1to1000-128', '1→1,000, 128 B', (scale) => oneSubject(1, scale(1000), 128), goals(null, 1.5)),
-  throughput('4to4-128', '4→4 on one subject, 128 B', () => oneSubject(4, 4, 128), goals(1.3, 1.3)),
+  copied(throughput('1to5-128', '1→5, 128 B', () => oneSubject(1, 5, 128), goals(1.4, 1.5))),
+  copied(throughput('1to100-128', '1→100, 128 B', (scale) => oneSubject(1, scale(100), 128), goals(null, 1.5))),
+  copied(throughput('1to1000-128', '1→1,000, 128 B', (scale) => oneSubject(1, scale(1000), 128), goals(null, 1.5))),
+  copied(throughput('4to4-128', '4→4 on one subject, 128 B', () => oneSubject(4, 4, 128), goals(1.3, 1.3))),
   throughput('4pairs-128', '4→4 on a subject each, 128 B', () => pairs(4), goals(1.3, 1.3)),
   throughput(
     'subjects-10k',

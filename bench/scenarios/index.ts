@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.js';
+import { edge } from './edge.js';
 import { flows } from './flows.js';
 import { footprint } from './footprint.js';
 import { paced } from './paced.js';
@@ -6,4 +7,4 @@ import { plugins } from './plugins.js';
 import { requests } from './requests.js';
 
 /** Every scenario, in the order of the table. */
-export const scenarios: Scenario[] = [...flows, ...requests, paced, ...footprint, ...plugins];
+export const scenarios: Scenario[] = [...flows, ...requests, paced, ...footprint, edge, ...plugins];

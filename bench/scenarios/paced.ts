@@ -62,7 +62,7 @@ export const paced: Scenario = {
     const server = await run.start();
     const { publishers, subscribers } = oneSubject(1, 1, PAYLOAD_BYTES);
     await run.receiver.ask('subscriber', 'open', { ...subscribers, port: server.port, headers: false });
-    await run.sender.ask('publisher', 'open', { ...publishers, port: server.port });
+    await run.sender.ask('publisher', 'open', { ...publishers, port: server.port, wire: server.wire });
     await pace(run, run.warmMs, rate);
     const latencies = await pace(run, Math.max(run.runMs, run.scale(PACED_MS_MIN)), rate);
     return { 'paced-p99': percentile(latencies, 0.99), 'paced-p50': percentile(latencies, 0.5) };

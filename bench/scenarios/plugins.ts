@@ -1,15 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Flow, type FlowResult, runFlow } from '../flow.js';
 import type { Run, Sample, Scenario } from '../scenario.js';
 import type { ServerProcess } from '../server-process.js';
 import { median } from '../statistics.js';
+import { type Attached, missing, withAttachments } from './attachments.js';
 import { oneSubject } from './flows.js';
 
-const THRESHOLD = resolve('dist/plugins/threshold.wasm');
 const SERVICE = fileURLToPath(new URL('./relay-service.js', import.meta.url));
 const SUBJECT = 'bench.subject';
 const RAW_SUBJECT = 'bench.raw.in';
@@ -23,7 +20,7 @@ const SERVICE_WINDOW_MESSAGES = 50_000;
 /** How often both servers of a comparison have their turn in one run. */
 const TURNS = 4;
 
-const obstacle = () => (existsSync(THRESHOLD) ? null : `${THRESHOLD} is not there`);
+const obstacle = () => missing('threshold');
 
 /** JSON readings of 128 B on one subject; `passing` of them arrive. */
 function readings(values: number[], passing: number): Flow {
@@ -33,21 +30,8 @@ function readings(values: number[], passing: number): Flow {
   return flow;
 }
 
-function attachment(name: string, subject: string): string {
-  return `${name} { plugin: threshold, subject: "${subject}", config { field: "value", at_least: ${LOWEST} } }`;
-}
-
-/** Runs Weir with attachments from a configuration file. */
-async function withAttachments<T>(attachments: string[], use: (args: string[]) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
-  const file = join(folder, 'weir.conf');
-  const text = `plugins {\n  modules { threshold: "${THRESHOLD}" }\n  attachments {\n${attachments.join('\n')}\n  }\n}\n`;
-  writeFileSync(file, text);
-  try {
-    return await use(['-c', file]);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+function attachment(name: string, subject: string): Attached {
+  return { name, plugin: 'threshold', subject, config: { field: 'value', at_least: LOWEST } };
 }
 
 /** Throughput of a server that has other runs before and after this one. */
@@ -61,7 +45,7 @@ async function flowOn(run: Run, server: ServerProcess, flow: Flow): Promise<numb
  * Throughput with attachments as a percentage of that without: two servers at the same time, of which one is idle while the other has
  * its turn. What is asked for is a few percent, and the machine changes by more than that within seconds.
  */
-async function share(run: Run, attachments: string[], flows: { with: Flow; without: Flow }): Promise<number> {
+async function share(run: Run, attachments: Attached[], flows: { with: Flow; without: Flow }): Promise<number> {
   return withAttachments(attachments, async (args) => {
     const plain = await run.start();
     const attached = await run.start(args);

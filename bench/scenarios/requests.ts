@@ -1,11 +1,11 @@
 import type { RequestOrder, RequestResult } from '../load/orders.js';
 import type { Run, Scenario } from '../scenario.js';
 
-const ORDER: Omit<RequestOrder, 'port'> = { subject: 'service.echo', payloadBytes: 16 };
+const ORDER: Omit<RequestOrder, 'port' | 'wire'> = { subject: 'service.echo', payloadBytes: 16 };
 
 async function ask(run: Run, inFlight: number): Promise<RequestResult> {
   const server = await run.start();
-  const order = { ...ORDER, port: server.port };
+  const order = { ...ORDER, port: server.port, wire: server.wire };
   await run.receiver.ask('responder', 'open', order);
   await run.sender.ask('requester', 'open', order);
   await run.sender.ask('requester', 'run', run.warmMs, inFlight);
@@ -15,6 +15,7 @@ async function ask(run: Run, inFlight: number): Promise<RequestResult> {
 export const requests: Scenario[] = [
   {
     id: 'reqrep',
+    relay: true,
     runsFactor: 3,
     metrics: [
       {

@@ -4,6 +4,7 @@ import type { PublisherOrder, SubscriberOrder } from '../../bench/load/orders.js
 
 const publisher: PublisherOrder = {
   port: 0,
+  wire: 'published',
   connections: 1,
   subjects: { prefix: 'd.', count: 3, suffix: '' },
   subjectEach: false,
@@ -26,6 +27,11 @@ describe('encoded batches', () => {
     const chunks = encodeChunks({ ...publisher, subjects }, 0);
     expect(chunks.reduce((sum, { messages }) => sum + messages, 0)).toBe(5000);
     for (const { bytes } of chunks) expect(bytes.toString()).toMatch(/^PUB d\.\d{7} 16\r\n[\s\S]*x\r\n$/);
+  });
+
+  it('are written as they arrive for a server that only copies bytes', () => {
+    const [{ bytes }] = encodeChunks({ ...publisher, wire: 'delivered' }, 0);
+    expect(bytes.toString()).toMatch(/^MSG d\.0000000 1 16\r\nx{16}\r\nMSG d\.0000001 1 16\r\n/);
   });
 
   it('give each connection its own subject when asked', () => {

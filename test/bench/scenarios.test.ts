@@ -16,6 +16,9 @@ describe('npm run bench', () => {
     expect(log).not.toContain('failed:');
     for (const id of ids) expect(log).toMatch(new RegExp(`^${id} (1/1 weir .*=|skipped: )`, 'm'));
     expect(out).toMatch(/\| 1→1, 16 B \| [\d,]+ msg\/s \|/);
+    const compiles = spawnSync('cc', ['--version']).error === undefined;
+    if (compiles)
+      for (const id of ['1to1-128', '1to5-128', 'reqrep']) expect(log).toMatch(new RegExp(`^${id} 1/1 relay .*=`, 'm'));
     expect(code).toBe(0);
   });
 
