@@ -1,7 +1,9 @@
 import { paddedBytes } from '../base/bytes.js';
 import { hashSubject, type Message } from '../message/message.js';
 import { BLOCK_BYTES, Block } from './block.js';
-import type { LogState, LogTime, StoredMessage } from './message-log.js';
+import { Catalogues } from './catalogues.js';
+import { LedgerState } from './ledger-state.js';
+import type { LogTime, StoredMessage } from './message-log.js';
 import {
   FLAG,
   RECORD_BYTES_MIN,
@@ -47,15 +49,12 @@ export interface LedgerOptions {
   onRemoved: (sequence: number, subject: Uint8Array) => void;
 }
 
-/** Catalogues may take this much before the oldest are dropped: four bytes a message. */
-const CATALOGUE_BYTES_MAX = 64 * 1024 * 1024;
-
 /**
  * What is known of a log in memory: its segments in order of sequence, the last of which takes what is appended, its subjects,
  * and the sums. Knows no files.
  */
 export class Ledger {
-  readonly state = new LedgerState(this);
+  readonly state = new LedgerState((sequence) => this.timeOf(sequence));
   readonly segments: Segment[] = [];
   subjects = new SubjectIndex();
   /** Where `locate` found the record. */
@@ -68,8 +67,7 @@ export class Ledger {
   private readonly sizeRule: SizeRule;
   private readonly segmentBytes: number;
   private readonly tellRemoved: (sequence: number, subject: Uint8Array) => void;
-  private readonly catalogued: Segment[] = [];
-  private catalogueBytes = 0;
+  private readonly catalogues = new Catalogues();
 
   constructor(options: LedgerOptions) {
     this.store = options.store;
@@ -144,7 +142,7 @@ export class Ledger {
   roll(sequence: number): Segment {
     const old = this.active();
     old.closed = true;
-    this.keepCatalogue(old);
+    this.catalogues.keep(old);
     const segment = this.newSegment(sequence);
     this.segments.push(segment);
     this.store.onThinned(old);
@@ -266,8 +264,7 @@ export class Ledger {
     const segment = this.newSegment(state.lastSequence + 1);
     this.segments.push(segment);
     this.subjects = new SubjectIndex();
-    this.catalogued.length = 0;
-    this.catalogueBytes = 0;
+    this.catalogues.clear();
     state.messages = 0;
     state.bytes = 0;
     this.moveFirst(state.lastSequence + 1);
@@ -292,7 +289,7 @@ export class Ledger {
     const index = this.segments.indexOf(segment);
     if (index < 0) return;
     this.segments.splice(index, 1);
-    this.dropCatalogue(segment);
+    this.catalogues.forget(segment);
   }
 
   /** The subject of each sequence of a segment. */
@@ -304,7 +301,7 @@ export class Ledger {
       if (segment.has(sequence)) catalogue[sequence - segment.base] = this.subjectAt(block, at);
     });
     segment.catalogue = catalogue;
-    if (segment.closed) this.keepCatalogue(segment);
+    if (segment.closed) this.catalogues.keep(segment);
     return catalogue;
   }
 
@@ -383,72 +380,16 @@ export class Ledger {
     return number < 0 ? NO_SUBJECT : number;
   }
 
+  private timeOf(sequence: number): LogTime | null {
+    if (!this.locate(sequence, null)) return null;
+    const { view } = this.foundBlock!;
+    return { timeMs: recordTimeMs(view, this.foundAt), timeNs: recordTimeNs(view, this.foundAt) };
+  }
+
   private noteTime(segment: Segment, time: LogTime): void {
     if (time.timeMs < segment.timeMaxMs || (time.timeMs === segment.timeMaxMs && time.timeNs < segment.timeMaxNs))
       return;
     segment.timeMaxMs = time.timeMs;
     segment.timeMaxNs = time.timeNs;
-  }
-
-  private keepCatalogue(segment: Segment): void {
-    if (segment.catalogue === null) return;
-    segment.catalogue = segment.catalogue.slice(0, segment.last - segment.base + 1);
-    this.catalogued.push(segment);
-    this.catalogueBytes += segment.catalogue.byteLength;
-    while (this.catalogueBytes > CATALOGUE_BYTES_MAX && this.catalogued.length > 1)
-      this.dropCatalogue(this.catalogued[0]);
-  }
-
-  private dropCatalogue(segment: Segment): void {
-    const index = this.catalogued.indexOf(segment);
-    if (index < 0) return;
-    this.catalogued.splice(index, 1);
-    this.catalogueBytes -= segment.catalogue?.byteLength ?? 0;
-    segment.catalogue = null;
-  }
-}
-
-/** The sums of a ledger. The first message's time is read when it is asked for. */
-class LedgerState implements LogState {
-  messages = 0;
-  bytes = 0;
-  firstSequence = 1;
-  lastSequence = 0;
-  deleted = 0;
-  subjects = 0;
-  lastTimeMs = 0;
-  lastTimeNs = 0;
-  #firstTimeKnown = false;
-  #firstMs = 0;
-  #firstNs = 0;
-  readonly #ledger: Ledger;
-
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
-  }
-
-  get firstTimeMs(): number {
-    this.learnFirstTime();
-    return this.#firstMs;
-  }
-
-  get firstTimeNs(): number {
-    this.learnFirstTime();
-    return this.#firstNs;
-  }
-
-  /** The first message is another one. */
-  forgetFirstTime(): void {
-    this.#firstTimeKnown = false;
-  }
-
-  private learnFirstTime(): void {
-    if (this.#firstTimeKnown) return;
-    this.#firstTimeKnown = true;
-    this.#firstMs = 0;
-    this.#firstNs = 0;
-    if (this.messages === 0 || !this.#ledger.locate(this.firstSequence, null)) return;
-    this.#firstMs = recordTimeMs(this.#ledger.foundBlock!.view, this.#ledger.foundAt);
-    this.#firstNs = recordTimeNs(this.#ledger.foundBlock!.view, this.#ledger.foundAt);
   }
 }
