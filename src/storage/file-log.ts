@@ -1,21 +1,18 @@
 import { randomInt } from 'node:crypto';
-import { paddedBytes } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
-import { describe, type Failure } from '../base/failure.js';
+import type { Failure } from '../base/failure.js';
 import { BaseLog } from './base-log.js';
-import type { Block } from './block.js';
 import type { BlockCache } from './block-cache.js';
-import { blockOfBytes } from './block-reading.js';
+import { BlockLoader } from './block-loader.js';
 import { checkpointPath, readCheckpoint } from './checkpoint.js';
 import { adoptCheckpoint, durablePlaces, lostSegments } from './checkpoint-recovery.js';
 import { Committer, type SyncPolicy } from './committer.js';
-import type { Stretch } from './damage-scan.js';
 import type { Disk } from './disk.js';
 import type { LedgerStore, SizeRule } from './ledger.js';
 import { Maintenance } from './maintenance.js';
-import { type LogDamage, type LogListener, type LogSnapshot, REFUSED } from './message-log.js';
+import { type LogListener, type LogSnapshot, REFUSED } from './message-log.js';
 import type { MetadataPlace } from './metadata-file.js';
-import { boundDamages, DAMAGED, openSegments, Recovery, segmentPath } from './recovery.js';
+import { boundDamages, openSegments, Recovery, segmentPath } from './recovery.js';
 import type { Segment } from './segment.js';
 import { SegmentFile } from './segment-file.js';
 import { cipherOf, type Encryption, newHeader } from './segment-header.js';
@@ -58,18 +55,24 @@ export class FileLog extends BaseLog {
   private readonly committer: Committer;
   private readonly maintenance: Maintenance;
   private readonly place: MetadataPlace;
-  private readonly unread: { segment: Segment; index: number; damage: LogDamage }[] = [];
+  private readonly loader: BlockLoader;
 
   constructor(options: FileLogOptions) {
     const store: LedgerStore = {
       newSeed: () => randomInt(SEED_END),
-      load: (segment, index) => this.load(segment, index),
+      load: (segment, index) => this.loader.load(segment, index),
       reclaim: (block) => options.cache.remove(block),
       onRemoved: (first, last) => this.committer.removed.add(first, last),
       onThinned: (segment) => this.onThinned(segment),
     };
     super(options.listener, store, { sizeRule: SIZE_RULE, segmentBytes: options.segmentBytes });
     this.options = options;
+    this.loader = new BlockLoader({
+      files: this.files,
+      cache: options.cache,
+      damages: this.damages,
+      onDamage: (damage) => options.listener.onDamage(damage),
+    });
     this.committer = new Committer({
       ledger: this.ledger,
       clock: options.clock,
@@ -125,14 +128,14 @@ export class FileLog extends BaseLog {
     ledger.sumUp();
     this.committer.startAt(ledger.state.lastSequence);
     this.committedSequence = ledger.state.lastSequence;
-    for (const damage of damages) this.tellDamage(damage);
+    for (const damage of damages) this.loader.add(damage);
     this.maintenance.consider();
   }
 
   warm(sequence: number): Promise<void> | null {
     const segment = this.ledger.segments[this.ledger.segmentIndex(sequence)];
     const index = segment.has(sequence) ? segment.blockOf(sequence) : -1;
-    return index < 0 || segment.loaded[index] !== null ? null : this.loadAsync(segment, index);
+    return index < 0 || segment.loaded[index] !== null ? null : this.loader.loadAsync(segment, index);
   }
 
   flush(): Promise<Failure | null> {
@@ -285,81 +288,5 @@ export class FileLog extends BaseLog {
       this.ledger.drop(segment);
       this.maintenance.retire(segment);
     } else if (this.options.compress || segment.liveBytes * 2 < segment.recordBytes) this.maintenance.thin(segment);
-  }
-
-  private load(segment: Segment, index: number): Block | null {
-    const file = this.files.get(segment)!;
-    const start = segment.blockStarts[index];
-    try {
-      return this.keep(segment, index, file.readBlock(start, segment.blockEnd(index), paddedBytes));
-    } catch (thrown) {
-      this.tellUnread(segment, index, thrown);
-      return null;
-    }
-  }
-
-  private async loadAsync(segment: Segment, index: number): Promise<void> {
-    const file = this.files.get(segment)!;
-    const start = segment.blockStarts[index];
-    const isStill = () => this.files.get(segment) === file && segment.loaded[index] === null;
-    try {
-      const bytes = await file.readBlockAsync(start, segment.blockEnd(index), paddedBytes);
-      if (isStill()) this.keep(segment, index, bytes);
-    } catch (thrown) {
-      if (isStill()) this.tellUnread(segment, index, thrown);
-    }
-  }
-
-  private keep(segment: Segment, index: number, bytes: Uint8Array): Block {
-    const { block, stretches } = blockOfBytes(segment, index, bytes);
-    segment.loaded[index] = block;
-    this.options.cache.add(block);
-    if (this.unread.length > 0) this.forgetUnread(segment, index);
-    if (stretches.length > 0) this.noteDamage(segment, index, stretches);
-    return block;
-  }
-
-  private noteDamage(segment: Segment, index: number, stretches: Stretch[]): void {
-    const file = this.files.get(segment)!;
-    // What recovery found is known.
-    if (file.damaged) return;
-    file.damaged = true;
-    const start = segment.blockStarts[index];
-    for (const { offset, bytes, firstSequence, lastSequence } of stretches) {
-      const place = file.placeOf(start + offset);
-      const placeEnd = file.placeOf(start + offset + bytes);
-      const range = { offset: place, bytes: placeEnd - place, firstSequence, lastSequence };
-      this.tellDamage({ file: file.path, reason: DAMAGED, ...range });
-    }
-  }
-
-  /** A block cannot be read now; told once, until it can. */
-  private tellUnread(segment: Segment, index: number, thrown: unknown): void {
-    if (this.unread.some((each) => each.segment === segment && each.index === index)) return;
-    const file = this.files.get(segment)!;
-    const start = segment.blockStarts[index];
-    const place = file.placeOf(start);
-    const damage: LogDamage = {
-      file: file.path,
-      reason: `cannot be read: ${describe(thrown)}`,
-      offset: place,
-      bytes: file.placeOf(segment.blockEnd(index)) - place,
-      firstSequence: segment.blockSequences[index],
-      lastSequence: (segment.blockSequences[index + 1] ?? segment.last + 1) - 1,
-    };
-    this.unread.push({ segment, index, damage });
-    this.tellDamage(damage);
-  }
-
-  private forgetUnread(segment: Segment, index: number): void {
-    const at = this.unread.findIndex((each) => each.segment === segment && each.index === index);
-    if (at < 0) return;
-    const [{ damage }] = this.unread.splice(at, 1);
-    this.damages.splice(this.damages.indexOf(damage), 1);
-  }
-
-  private tellDamage(damage: LogDamage): void {
-    this.damages.push(damage);
-    this.listener.onDamage(damage);
   }
 }
