@@ -198,9 +198,11 @@ export class Account {
     return delivered;
   }
 
-  /** Delivers what comes from another account: past the plugins here, which are for what is published here. */
+  /** Delivers what comes from another account, through the plugins here; its publisher there hears nothing of what they decide. */
   deliverImported(message: Message, publisher: Publisher | null): number {
-    return this.deliver(this.routeOf(message), message, publisher);
+    const route = this.routeOf(message);
+    if (route.chain === null) return this.deliver(route, message, publisher);
+    return this.publishThroughChain(route, message, null);
   }
 
   /** Takes limits and mappings on. */

@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Server } from '../../src/server/server.js';
+import { guest } from '../hostile/guest.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { callApi, optionsOf, Stage, verdictGuest } from './stage.js';
 
 const PASS = 0;
 const DROP = 1;
 const CONFIG = `accounts {
-  "a/.." { users = [{user: ann, password: x}] }
-  B { users = [{user: bob, password: x}] }
+  "a/.." { users = [{user: ann, password: x}], exports = [{stream: "shared.>"}] }
+  B { users = [{user: bob, password: x}], imports = [{stream: {account: "a/..", subject: "shared.>"}}] }
 }`;
 
 let folder: ReturnType<typeof tempFolder>;
@@ -65,6 +66,26 @@ test('accounts have plugins of their own, under the same names, over a restart',
   expect(readdirSync(join(folder.path, 'plugins')).sort()).toEqual(['$G', 'B', 'a%2F%2E%2E']);
   const { attachments } = await (await fetch(`${server.urls.monitoring![0]}/pluginz?account=B`)).json();
   expect(attachments).toMatchObject([{ account: 'B', name: 'p' }]);
+});
+
+test('what an account imports goes through its own plugins, too', async () => {
+  const arrived: string[] = [];
+  bob.subscribe('shared.*', { callback: (_, message) => void arrived.push(`${message.subject} ${message.string()}`) });
+  await callApi(bob, 'PLUGIN.INSTALL.short', await guest({ message: '(i32.gt_u (local.get 7) (i32.const 2))' }));
+  await callApi(bob, 'ATTACHMENT.CREATE.short', { plugin: 'short', subject: 'shared.>' });
+  const own = await stage.listen('shared.>');
+  for (const text of ['a', 'long', 'b']) ann.publish('shared.x', text);
+  await Promise.all([ann.flush(), bob.flush()]);
+  expect(own.map((message) => message.string())).toEqual(['a', 'long', 'b']);
+  expect(arrived).toEqual(['shared.x a', 'shared.x b']);
+  // A plugin that fails keeps the message in its own account.
+  const letters: string[] = [];
+  bob.subscribe('$WEIR.DEAD.*', { callback: (_, message) => void letters.push(message.string()) });
+  await callApi(bob, 'PLUGIN.INSTALL.short', await guest({ message: 'unreachable' }));
+  await callApi(bob, 'ATTACHMENT.SWAP.short');
+  ann.publish('shared.x', 'c');
+  await Promise.all([ann.flush(), bob.flush()]);
+  expect([letters, arrived.length]).toEqual([['c'], 2]);
 });
 
 test('events and dead letters stay in their account', async () => {
