@@ -39,7 +39,7 @@ export class AckClock {
       owner.onChanged(this.consumer.name);
       return;
     }
-    this.settle(streamSequence);
+    this.settle(streamSequence, this.sampleOf(streamSequence));
   }
 
   /** Not acknowledged: the message comes again, now or after a while. */
@@ -75,12 +75,11 @@ export class AckClock {
       deliveries,
       ...(reason === '' ? {} : { reason }),
     });
-    this.settle(streamSequence);
+    this.settle(streamSequence, null);
   }
 
-  private settle(sequence: number): void {
+  private settle(sequence: number, sample: (() => void) | null): void {
     const { ledger, feed, owner } = this.consumer;
-    const sample = this.sampleOf(sequence);
     // One that was given up after too many deliveries may still be acknowledged: then it is done.
     if (!ledger.settle(sequence) && !ledger.redeliveries.delete(sequence)) return;
     feed.forgetAgain(sequence);

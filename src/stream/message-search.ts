@@ -45,7 +45,7 @@ export function findMessage(log: MessageLog, wish: MessageWish): StoredMessage |
 }
 
 /** The last message of a subject, or of all that a filter matches. */
-export function findLast(log: MessageLog, filter: string, found: StoredMessage): boolean {
+function findLast(log: MessageLog, filter: string, found: StoredMessage): boolean {
   if (hasWildcard(filter)) return log.previous(log.state.lastSequence, filterOf(filter), found);
   const state = log.subject(utf8(filter));
   return state !== null && log.read(state.lastSequence, found);

@@ -1,11 +1,12 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
+import { ServiceImport } from '../broker/service-import.js';
 import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { typeOfOperation } from './api.js';
 import { errorJson } from './api-error.js';
 
-/** Answers for an account that may not store anything: that it may not. */
+/** Answers for an account that may not store anything: that it may not, unless another account's API answers for it. */
 export class NotEnabledApi implements Subscriber {
   private readonly broker: Account;
 
@@ -14,12 +15,18 @@ export class NotEnabledApi implements Subscriber {
     broker.subscribe(new Subscription(this, utf8('$JS.API.>'), null, utf8('js')));
   }
 
-  deliver(_leg: Leg, { bytes, subjectStart, subjectEnd, replyStart, replyEnd }: Message): boolean {
-    if (replyEnd === replyStart) return false;
+  deliver(_leg: Leg, message: Message): boolean {
+    const { bytes, subjectStart, subjectEnd, replyStart, replyEnd } = message;
+    if (replyEnd === replyStart || this.isImported(message)) return false;
     const type = typeOfOperation(textOf(bytes, subjectStart, subjectEnd));
     const payload = utf8(JSON.stringify({ type, error: errorJson('notEnabledForAccount') }));
     const subject = bytes.slice(replyStart, replyEnd);
     this.broker.publishDirect(composeMessage({ subject, reply: null, headers: null, payload }));
     return true;
+  }
+  private isImported(message: Message): boolean {
+    return this.broker
+      .routeOf(message)
+      .legs.some(({ subscription }) => subscription.subscriber instanceof ServiceImport);
   }
 }

@@ -52,13 +52,14 @@ export class Pin {
   }
 
   /** A request is about to get a message: without a pin it is pinned now. */
-  take({ group }: PullRequest): void {
+  take(request: PullRequest): void {
     if (!this.enabled || this.id !== '') return;
     this.id = this.surroundings.newId(22);
-    this.group = group;
+    this.group = request.group;
+    request.pinId = this.id;
     this.pinnedMs = this.surroundings.clock.nowMs();
     this.hold();
-    this.onChange('pinned', group, this.id);
+    this.onChange('pinned', this.group, this.id);
   }
 
   /** Nobody is pinned any more; whether somebody was. */

@@ -35,7 +35,8 @@ export interface PullRequest {
   readonly group: string;
   readonly minPending: number;
   readonly minAckPending: number;
-  readonly pinId: string;
+  /** Shown by the client, or given to it with its first message. */
+  pinId: string;
   readonly priority: number;
   /** How long it asked to wait, in ns; 0 is not at all. */
   readonly expiresNs: number;

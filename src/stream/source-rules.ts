@@ -30,7 +30,7 @@ export function checkSources(config: StreamConfig, context: SourceContext): void
 }
 
 /** What makes a source another one: its stream, where that is, and what is taken of it. */
-export function sourceIdentity({ name, external, filter_subject, subject_transforms = [] }: SourceConfig): string {
+function sourceIdentity({ name, external, filter_subject, subject_transforms = [] }: SourceConfig): string {
   const parts = subject_transforms.map(({ src, dest }) => `${src ?? ''}>${dest ?? ''}`);
   return JSON.stringify([name, external?.api ?? '', filter_subject ?? '', parts]);
 }

@@ -23,11 +23,6 @@ export function isNever(text: string | undefined): boolean {
   return text === undefined || text.startsWith('0001-01-01T00:00:00');
 }
 
-/** Negative, zero or positive as `one` is before, at or after `other`. */
-export function compareTimes(one: LogTime, other: LogTime): number {
-  return one.timeMs - other.timeMs || one.timeNs - other.timeNs;
-}
-
 const UNITS_MS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
