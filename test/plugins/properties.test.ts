@@ -191,6 +191,67 @@ describe('bundled plugins against JSON.parse', () => {
     );
   });
 
+  /** Objects as devices send them, and others; with a key that comes twice. */
+  const devices = fc.tuple(
+    fc.array(fc.tuple(fc.constantFrom('x', 'y', 'xy', 'z"', 'e'), fc.oneof(numbers, fc.jsonValue({ maxDepth: 1 }))), {
+      maxLength: 8,
+    }),
+    fc.constantFrom('', ' ', '\n\t'),
+  );
+  const textOf = (list: [string, unknown][], space: string) =>
+    `{${list.map(([k, v]) => `${space}${JSON.stringify(k)}${space}:${space}${JSON.stringify(v)}`).join(',')}${space}}${space}`;
+
+  it('convert changes its number, in place or elsewhere, and nothing else', () => {
+    const inPlace = open('convert', { field: 'x', scale: 2, decimals: 3, invalid: 'pass' });
+    const elsewhere = open('convert', { field: 'x', scale: 2, decimals: 3, target: 'xy', invalid: 'pass' });
+    fc.assert(
+      fc.property(devices, fc.integer({ min: -1e6, max: 1e6 }), ([list, space], thousandths) => {
+        const x = thousandths / 1000;
+        const json = textOf([...list, ['x', x]], space);
+        const before = JSON.parse(json);
+        const after = Math.round(thousandths * 2) / 1000;
+        expect(call(inPlace, json)).toBe(Verdict.replace);
+        expect(parse(payloadOf(inPlace))).toEqual({ ...before, x: after });
+        expect(call(elsewhere, json)).toBe(Verdict.replace);
+        expect(parse(payloadOf(elsewhere))).toEqual({ ...before, xy: after });
+        expect(call(inPlace, textOf([...list, ['x', 'text']], space))).toBe(Verdict.pass);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('enrich adds what is not there, and leaves or overwrites what is', () => {
+    const row = { x: 1, e: 'ü', new: [true] };
+    const adding = open('enrich', { token: 0, table: { s: row } });
+    const overwriting = open('enrich', { token: 0, table: { s: row }, overwrite: true });
+    fc.assert(
+      fc.property(devices, ([list, space]) => {
+        const json = textOf(list, space);
+        const before = JSON.parse(json);
+        expect(call(adding, json)).toBe(Verdict.replace);
+        expect(parse(payloadOf(adding))).toEqual({ ...row, ...before });
+        expect(call(overwriting, json)).toBe(Verdict.replace);
+        expect(parse(payloadOf(overwriting))).toEqual({ ...before, ...row });
+        expect(call(adding, `[${json}]`)).toBe(FAULT);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('convert and enrich notice wherever a text was cut off', () => {
+    const instances = [
+      open('convert', { field: 'x', scale: 2, invalid: 'reject' }),
+      open('enrich', { token: 0, table: { s: { new: 1 } }, invalid: 'reject' }),
+    ];
+    fc.assert(
+      fc.property(devices, fc.nat(), ([list, space], at) => {
+        const text = textOf([['x', 1], ...list, ['x', 2]], space).trimEnd();
+        for (const instance of instances) expect(call(instance, text.slice(0, at % text.length))).toBe(Verdict.reject);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('convert writes a number that reads back as it was computed', () => {
     const convert = open('convert', { field: 'x', scale: 1, offset: 0, target: 'y', decimals: 15 });
     fc.assert(

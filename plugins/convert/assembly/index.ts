@@ -1,5 +1,5 @@
 // Converts numbers: from one unit to another, or by scale and offset.
-import { Json, Kind, Message, Path, refuse, Verdict } from 'weir/plugin';
+import { Json, Kind, Message, Path, refuse, Value, Verdict } from 'weir/plugin';
 import { allowKeys, answer, policy } from 'weir/policy';
 import { offsetOf, quantityOf, scaleOf } from './units';
 
@@ -11,6 +11,8 @@ class Conversion {
   constructor(
     readonly from: Path,
     readonly to: Path,
+    /** Whether the two are the same. */
+    readonly inPlace: bool,
     readonly scale: f64,
     readonly offset: f64,
     readonly decimals: i32,
@@ -18,11 +20,13 @@ class Conversion {
 }
 
 const conversions: Conversion[] = [];
+let strict: bool = false;
 let missing: Verdict = Verdict.Pass;
 let invalid: Verdict = Verdict.Fail;
 
 export function onInit(config: Json): void {
-  allowKeys(config, ['field', 'from', 'to', 'scale', 'offset', 'decimals', 'target', 'conversions', 'missing', 'invalid']);
+  allowKeys(config, ['field', 'from', 'to', 'scale', 'offset', 'decimals', 'target', 'conversions', 'strict', 'missing', 'invalid']);
+  strict = config.isTrue('strict');
   missing = policy(config, 'missing', Verdict.Pass);
   invalid = policy(config, 'invalid', Verdict.Fail);
   if (config.kind('conversions') == Kind.Array) {
@@ -32,29 +36,44 @@ export function onInit(config: Json): void {
   if (conversions.length == 0) refuse('there is nothing to convert: expected "field", or a list "conversions" of objects with one');
 }
 
+// What is done for every message holds no strings: see the SDK's README.
 export function onMessage(message: Message): Verdict {
   const json = message.json;
-  if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
+  if (strict && !json.valid) return judgeInvalid(json);
   let verdict = Verdict.Pass;
   for (let i = 0; i < conversions.length; i++) {
-    const conversion = conversions[i];
-    const found = json.atPath(conversion.from);
-    const kind = found.kind;
-    if (kind == Kind.Missing || kind == Kind.Null) {
-      if (missing != Verdict.Pass) return answer(missing, `there is no "${conversion.from.text}"`);
-      continue;
+    const conversion = unchecked(conversions[i]);
+    const found = json.peek(conversion.from);
+    if (found.kind == Kind.Number) {
+      if (!write(json, conversion, found)) return judgeNoPlace(conversion);
+      verdict = Verdict.Replace;
+    } else {
+      const judged = judgeOther(json, conversion, found.kind);
+      if (judged != Verdict.Pass || !json.valid) return judged;
     }
-    if (kind != Kind.Number) {
-      if (invalid != Verdict.Pass) return answer(invalid, `"${conversion.from.text}" is not a number`);
-      continue;
-    }
-    const value = found.number * conversion.scale + conversion.offset;
-    if (!json.setNumberAt(conversion.to, value, conversion.decimals)) {
-      return answer(Verdict.Fail, `there is no place for "${conversion.to.text}"`);
-    }
-    verdict = Verdict.Replace;
   }
   return verdict;
+}
+
+function write(json: Json, conversion: Conversion, found: Value): bool {
+  const value = found.number * conversion.scale + conversion.offset;
+  if (conversion.inPlace) json.replaceNumber(found, value, conversion.decimals);
+  else return json.setNumberAt(conversion.to, value, conversion.decimals);
+  return true;
+}
+
+function judgeOther(json: Json, conversion: Conversion, kind: Kind): Verdict {
+  if (!json.valid) return judgeInvalid(json);
+  if (kind != Kind.Missing && kind != Kind.Null) return answer(invalid, `"${conversion.from.text}" is not a number`);
+  return answer(missing, `there is no "${conversion.from.text}"`);
+}
+
+function judgeInvalid(json: Json): Verdict {
+  return answer(invalid, `the payload is not JSON: ${json.problem}`);
+}
+
+function judgeNoPlace(conversion: Conversion): Verdict {
+  return answer(Verdict.Fail, `there is no place for "${conversion.to.text}"`);
 }
 
 function readConversion(config: Json, at: string): void {
@@ -82,7 +101,7 @@ function readConversion(config: Json, at: string): void {
   if (decimals != Math.trunc(decimals) || decimals < 0 || decimals > DECIMALS_MAX) {
     return refuse(`"${at}decimals" is ${config.raw(`${at}decimals`)}: expected a whole number from 0 to ${DECIMALS_MAX}`);
   }
-  conversions.push(new Conversion(new Path(field), new Path(target), scale, offset, <i32>decimals));
+  conversions.push(new Conversion(new Path(field), new Path(target), target == field, scale, offset, <i32>decimals));
 }
 
 /** The name of a unit, or empty after a refusal. */

@@ -22,12 +22,13 @@ let fallback: Field[] | null = null;
 let key: Path | null = null;
 let token: i32 = -1;
 let overwrite: bool = false;
+let strict: bool = false;
 let missing: Verdict = Verdict.Pass;
 let invalid: Verdict = Verdict.Fail;
 const members: Buffer = new Buffer();
 
 export function onInit(config: Json): void {
-  allowKeys(config, ['key', 'token', 'table', 'default', 'target', 'overwrite', 'missing', 'invalid']);
+  allowKeys(config, ['key', 'token', 'table', 'default', 'target', 'overwrite', 'strict', 'missing', 'invalid']);
   readKey(config);
   const all = config.at('table');
   if (all.kind != Kind.Object) return refuse('"table" is missing: expected an object of rows, such as {"kitchen": {"floor": 1}}');
@@ -41,6 +42,7 @@ export function onInit(config: Json): void {
   }
   if (config.has('default')) fallback = readRow(config.at('default'), 'default', target);
   overwrite = config.isTrue('overwrite');
+  strict = config.isTrue('strict');
   missing = policy(config, 'missing', Verdict.Pass);
   invalid = policy(config, 'invalid', Verdict.Fail);
 }
@@ -57,20 +59,29 @@ function readKey(config: Json): void {
   }
 }
 
+// What is done for every message holds no strings: see the SDK's README.
 export function onMessage(message: Message): Verdict {
   const json = message.json;
-  if (json.root.kind != Kind.Object) {
-    return answer(invalid, json.valid ? 'the payload is not an object' : `the payload is not JSON: ${json.problem}`);
-  }
+  if (strict && json.root.kind != Kind.Object) return judgeInvalid(json);
   const number = rowOf(message, json);
   if (number != NO_ROW) return add(json, unchecked(rows[number]));
+  return other(message, json);
+}
+
+/** What becomes of a message without a row of its own. */
+function other(message: Message, json: Json): Verdict {
+  if (json.root.kind != Kind.Object) return judgeInvalid(json);
   if (fallback !== null) return add(json, fallback!);
   return missing == Verdict.Pass ? Verdict.Pass : answer(missing, `the table has no row "${nameOf(message, json)}"`);
 }
 
+function judgeInvalid(json: Json): Verdict {
+  return answer(invalid, json.valid ? 'the payload is not an object' : `the payload is not JSON: ${json.problem}`);
+}
+
 function rowOf(message: Message, json: Json): i32 {
   if (key !== null) {
-    const value = json.atPath(key!);
+    const value = json.peek(key!);
     return value.exists ? table.findValue(value) : NO_ROW;
   }
   const start = message.tokenStart(token);
@@ -90,12 +101,16 @@ function add(json: Json, row: Field[]): Verdict {
   members.length = 0;
   for (let i = 0; i < row.length; i++) {
     const field = unchecked(row[i]);
-    if (!json.atPath(field.path).exists) {
+    if (!json.peek(field.path).exists) {
       if (members.length > 0) members.appendByte(0x2c);
       members.append(field.member.start, field.member.length);
-    } else if (overwrite && json.setRawAt(field.path, field.value)) verdict = Verdict.Replace;
+    } else if (overwrite) {
+      if (!json.valid) return judgeInvalid(json);
+      if (json.setRawAt(field.path, field.value)) verdict = Verdict.Replace;
+    }
   }
-  return members.length > 0 && json.addMembers(members) ? Verdict.Replace : verdict;
+  if (members.length == 0) return verdict;
+  return json.addMembers(members) ? Verdict.Replace : judgeInvalid(json);
 }
 
 /** The fields of a row; all of it as one field when there is a `target`. */

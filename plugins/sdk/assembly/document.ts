@@ -50,6 +50,12 @@ export function peekAt(path: Path): usize {
   return state == UNSCANNED && path.isSearchable ? peekMember(start, end, path.first) : 0;
 }
 
+// @ts-ignore: decorator
+@inline
+export function isScanned(): bool {
+  return state != UNSCANNED;
+}
+
 /** Why `ready` is false. */
 export function problem(): string {
   return ready() ? '' : problemText();

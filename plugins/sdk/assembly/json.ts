@@ -1,7 +1,8 @@
-import { currentBytes, currentStart, peekAt, problem, ready, splice } from './document';
+import { currentBytes, currentStart, isScanned, peekAt, problem, ready, splice } from './document';
 import { Buffer } from './memory';
 import { NUMBER_BYTES_MAX, writeNumber, writeRounded } from './number';
 import { childOf, find, nextSegment, Path, pathOf, segmentKey, segmentKeyBytes } from './path';
+import { isEmptyBefore, NO_MEMBER, peekEnd } from './peek';
 import { keepSelected, removeSelected } from './select';
 import { ENTRY_BYTES, Entry, Kind, kindOf, root } from './tape';
 import { appendJsonBytes, appendJsonText } from './text';
@@ -49,7 +50,8 @@ export class Json {
   @inline
   peek(path: Path): Value {
     const entry = peekAt(path);
-    return entry == 0 ? this.atPath(path) : changetype<Value>(entry);
+    if (entry == 0) return this.atPath(path);
+    return entry == NO_MEMBER ? missing() : changetype<Value>(entry);
   }
 
   kind(path: string): Kind {
@@ -96,10 +98,14 @@ export class Json {
   }
 
   setNumberAt(path: Path, value: f64, decimals: i32 = -1): bool {
-    VALUE.length = 0;
-    const at = VALUE.room(NUMBER_BYTES_MAX);
-    VALUE.length = (decimals < 0 ? writeNumber(at, value) : writeRounded(at, value, decimals)) - at;
+    writeValue(value, decimals);
     return this.put(path);
+  }
+
+  /** Sets a number in the place of a value that was just found, as `setNumber` does: also of one that `peek` found. */
+  replaceNumber(found: Value, value: f64, decimals: i32 = -1): void {
+    writeValue(value, decimals);
+    splice(found.start, found.end, VALUE.start, VALUE.length, false);
   }
 
   setText(path: string, value: string): bool {
@@ -124,6 +130,11 @@ export class Json {
    * text is no object.
    */
   addMembers(members: Buffer): bool {
+    const end = isScanned() ? 0 : peekEnd(currentStart() + currentBytes());
+    if (end != 0) {
+      splice(end, end, members.start, members.length, !isEmptyBefore(end));
+      return true;
+    }
     if (this.root.kind != Kind.Object) return false;
     insertLast(root(), members);
     return true;
@@ -167,6 +178,13 @@ export class Json {
     insertLast(parent, MEMBER);
     return true;
   }
+}
+
+/** Writes a number into VALUE. */
+function writeValue(value: f64, decimals: i32): void {
+  VALUE.length = 0;
+  const at = VALUE.room(NUMBER_BYTES_MAX);
+  VALUE.length = (decimals < 0 ? writeNumber(at, value) : writeRounded(at, value, decimals)) - at;
 }
 
 /** Puts members behind the last one of an object. */

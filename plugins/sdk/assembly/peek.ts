@@ -14,16 +14,38 @@ const PEEKS_MAX: i32 = 16;
 const PEEKED: usize = memory.data(16 * 8 * sizeof<usize>(), 8);
 
 let peeks: i32 = 0;
+/** Whether the text was found to be one of those. */
+let isRegular: bool = false;
+
+/** What `peekMember` answers when there is no such member. */
+export const NO_MEMBER: usize = 1;
 
 /** For whoever changes the text: values that were found before are void. */
 // @ts-ignore: decorator
 @inline
 export function forgetPeeks(): void {
   peeks = 0;
+  isRegular = false;
 }
 
 /**
- * The member of the text `[start, end)` that a searchable path names by its only segment; 0 when only a scan can tell. Behind the text lie PADDING bytes that may be
+ * Where further members go in the text `[start, end)`, which is not scanned; 0 when only a scan can tell. `isEmptyBefore` tells whether there are
+ * any before them.
+ */
+export function peekEnd(end: usize): usize {
+  if (!isRegular) return 0;
+  while (load<u8>(--end) != 0x7d) {}
+  return end;
+}
+
+/** Whether the object that ends at `end` has no members. */
+export function isEmptyBefore(end: usize): bool {
+  while (load<u8>(--end) <= 0x20) {}
+  return load<u8>(end) == 0x7b;
+}
+
+/**
+ * The member of the text `[start, end)` that a searchable path names by its only segment, or `NO_MEMBER`; 0 when only a scan can tell. Behind the text lie PADDING bytes that may be
  * overwritten. For valid JSON the answer is that of a scan. Of what is not JSON some is noticed: a text that was cut off anywhere, and a value that is
  * none. Of members with the same key the last one counts.
  */
@@ -61,9 +83,9 @@ export function peekMember(start: usize, end: usize, segment: usize): usize {
     }
     at += 32;
   } while (at < end);
-  if (value == 0 || v128.any_true(unusual)) return 0;
-  if ((popcnt(i8x16.bitmask(quotes)) & 1) != 0 || lastByte(end) != 0x7d) return 0;
-  return entryOf(value);
+  if (v128.any_true(unusual) || (popcnt(i8x16.bitmask(quotes)) & 1) != 0 || lastByte(end) != 0x7d) return 0;
+  isRegular = true;
+  return value == 0 ? NO_MEMBER : entryOf(value);
 }
 
 /** Backslashes and opening brackets, square or curly: they differ in one bit. */
