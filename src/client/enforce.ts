@@ -18,6 +18,15 @@ export async function enforceAccount(door: ClientDoor, claims: AccountClaims): P
   closeSurplus(members, claims.connectionsMax);
 }
 
+/** Looks at who is in each account after limits changed: the newest ones go where there are too many. */
+export function closeSurplusOfAccounts(door: ClientDoor): void {
+  const members = [...door.sessions.values()].filter(({ identity }) => identity !== null);
+  for (const account of new Set(members.map((member) => member.account))) {
+    const own = members.filter((member) => member.account === account);
+    closeSurplus(own, account.limits.connectionsMax);
+  }
+}
+
 /** The newest ones go when there are too many. */
 function closeSurplus(members: readonly ClientSession[], connectionsMax: number): void {
   if (connectionsMax < 0) return;

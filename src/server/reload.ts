@@ -1,4 +1,5 @@
 import { Authenticator } from '../auth/authenticator.js';
+import { closeSurplusOfAccounts } from '../client/enforce.js';
 import { reauthenticate, reloadLimits } from '../client/reload.js';
 import type { Options, WebSocketOptions } from '../config/options.js';
 import { planReload, type ReloadPlan } from '../config/reload-plan.js';
@@ -66,6 +67,7 @@ export async function reload(
     await reauthenticate(door, before);
     await before.close();
   }
+    if (changes('accounts')) closeSurplusOfAccounts(door);
   return plan;
 }
 

@@ -1,4 +1,4 @@
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { connect } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
@@ -20,8 +20,8 @@ const ACCOUNTS = `accounts {
   }
 }`;
 
-describe('another account’s buckets', () => {
-  it('are written and read under a prefix', async () => {
+describe('another account’s streams', () => {
+  it('are written and read as buckets under a prefix', async () => {
     const folder = tempFolder();
     const weir = await startWeir(`jetstream { store_dir: ${JSON.stringify(folder.path)} }\n${ACCOUNTS}`);
     const [owner, guest] = await Promise.all(
@@ -38,6 +38,24 @@ describe('another account’s buckets', () => {
       await Promise.all([owner.close(), guest.close()]);
       await weir.stop();
       folder.remove();
+    }
+  });
+
+  it('are asked for without a word of the account that has none itself', async () => {
+    const weir = await startWeir(`jetstream: enabled\naccounts {
+      OWNER { users: [{ user: owner, password: p }], jetstream: enabled, exports: [{ service: "$JS.API.STREAM.INFO.S" }] }
+      GUEST { users: [{ user: guest, password: p }], imports: [{ service: { account: OWNER, subject: "$JS.API.STREAM.INFO.S" } }] }
+    }`);
+    const [owner, guest] = await Promise.all(
+      ['owner', 'guest'].map((user) => connect({ servers: weir.url, user, pass: 'p', reconnect: false })),
+    );
+    try {
+      await (await jetstreamManager(owner)).streams.add({ name: 'S', storage: 'memory' });
+      expect((await guest.request('$JS.API.STREAM.INFO.S')).json()).toMatchObject({ config: { name: 'S' } });
+      expect((await guest.request('$JS.API.STREAM.INFO.T')).json()).toMatchObject({ error: { err_code: 10039 } });
+    } finally {
+      await Promise.all([owner.close(), guest.close()]);
+      await weir.stop();
     }
   });
 });
