@@ -4,7 +4,7 @@ import { hashSubject, Message } from '../message/message.js';
 import type { Outbox, Range } from '../sandbox/outbox.js';
 
 /** Of a sheet: a message that is longer gets bytes of its own length. */
-const SHEET_BYTES = 64 * 1024;
+const SHEET_BYTES = 16 * 1024;
 /** Sheets that lie in the arena; more are in use only while a message leads to others. */
 const ARENA_SHEETS_MAX = 4;
 const FREE_SHEETS_MAX = 16;
