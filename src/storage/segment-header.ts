@@ -50,7 +50,7 @@ export interface SegmentHeader {
 
 /** The header of a new segment of these settings. */
 export function newHeader(parts: Pick<SegmentHeader, 'id' | 'base' | 'seed' | 'cipher' | 'framed'>): SegmentHeader {
-  return { ...parts, generation: 0, salt: randomBytes(SALT_BYTES), keyCheck: 0 };
+  return { ...parts, generation: 0, salt: new Uint8Array(randomBytes(SALT_BYTES)), keyCheck: 0 };
 }
 
 export function encodeHeader(header: SegmentHeader): Uint8Array {
