@@ -151,9 +151,9 @@ export class Committer {
     const file = this.options.files.get(segment) ?? (await this.options.create(segment));
     const pieces = piecesOf(segment, file.written, end);
     if (pieces.length > 0) await file.append(pieces, mustSync && !segment.closed);
-    if (segment.closed) await file.trim();
+    const trimmed = segment.closed && (await file.trim());
     const { written } = file;
-    if (mustSync && file.durable < written) {
+    if (mustSync && (trimmed || file.durable < written)) {
       await file.file.sync();
       file.durable = written;
     }
@@ -215,7 +215,7 @@ export class Committer {
 
 function isUnfinished(segment: Segment, files: ReadonlyMap<Segment, SegmentFile>): boolean {
   const file = files.get(segment);
-  return file === undefined || file.durable < segment.recordBytes;
+  return file === undefined || file.durable < segment.recordBytes || (segment.closed && file.isAhead);
 }
 
 /** The records from offset `from` to `end`, a piece of each block. */

@@ -98,6 +98,8 @@ async function setAside(
 export class Recovery {
   readonly damages: LogDamage[] = [];
   private readonly removed: [number, number][] = [];
+  /** Whether a newer segment has records. */
+  private hasNewer = false;
   private readonly ledger: Ledger;
   private readonly found: FoundSegment[];
   private readonly durablePlaces: ReadonlyMap<number, number>;
@@ -123,25 +125,27 @@ export class Recovery {
   private async readSegment(found: FoundSegment, next: number): Promise<void> {
     const { state } = this.ledger;
     const { segment, file } = found;
-    const isLast = next === Number.MAX_SAFE_INTEGER;
+    const isNewest = !this.hasNewer;
     const scanned = await scanSegment(found);
-    if (isLast) await cutTornTail(scanned, this.durablePlaces.get(segment.id) ?? 0);
+    // The next file is made when this one is durable: with a record in it, what is not one here is damage.
+    if (isNewest) await cutTornTail(scanned, this.durablePlaces.get(segment.id) ?? 0);
     else await cutZeros(scanned, next);
+    this.hasNewer ||= scanned.scan.records.length > 0;
     const { scan, view } = scanned;
     if (scan.sequence < next) state.lastSequence = Math.max(state.lastSequence, scan.sequence);
-    scan.end(isLast ? state.lastSequence + 1 : next);
+    scan.end(isNewest ? state.lastSequence + 1 : next);
     for (const at of scan.records) {
       segment.noteRemovals(view, at);
       forEachRemoved(view, at, (first, last) => this.markRemoved(first, last));
     }
     layBlocks(scanned);
     for (const stretch of scan.stretches) this.noteDamage(segment, file, stretch);
-    // What a segment repeats of its successor is not believed.
     const last = scan.records.at(-1);
     if (state.lastTimeMs === 0 && last !== undefined) {
       state.lastTimeMs = recordTimeMs(view, last);
       state.lastTimeNs = recordTimeNs(view, last);
     }
+    // What a segment repeats of its successor is not believed.
     const messages = scan.records.filter((at) => isMessage(view, at) && recordSequence(view, at) < next);
     markGaps(segment, messages, view, segment.base);
     this.count(scanned, messages);

@@ -108,9 +108,14 @@ export class SegmentFile {
     }
   }
 
+  /** Whether there are zeros behind the records. */
+  get isAhead(): boolean {
+    return this.lengthAhead > this.fileBytes;
+  }
+
   /** Gives up what was written ahead: there will be no more records. Says whether there was something, so that it wants a sync. */
   async trim(): Promise<boolean> {
-    const longer = this.lengthAhead > this.fileBytes;
+    const longer = this.isAhead;
     if (longer) await this.file.truncate(this.fileBytes);
     this.lengthAhead = 0;
     return longer;
