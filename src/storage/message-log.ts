@@ -128,7 +128,7 @@ export interface LogState extends LogTimes {
 }
 
 interface LogTimes {
-  /** Of the first and the last message; of the last one ever in a log that was emptied; 0 in a new log. */
+  /** Of the first message, and of the last one ever; 0 when there is, or was, none. */
   firstTimeMs: number;
   firstTimeNs: number;
   lastTimeMs: number;

@@ -56,7 +56,8 @@ export async function openSegments(disk: Disk, folder: string, key: Uint8Array |
         `cannot read "${path}": a newer version wrote it, in a format unknown to this one`,
       );
     }
-    if (header === 'damaged') {
+    // A file that got another one's name is not what its name says.
+    if (header === 'damaged' || header.id !== idOf(name)) {
       await setAside(disk, path, { file, isLast: name === segments.at(-1) }, content);
       continue;
     }
@@ -86,7 +87,7 @@ async function setAside(
   const first = found.at(-1)?.segment.base ?? 1;
   damages.push({
     file: `${path}.damaged`,
-    reason: 'has no header',
+    reason: 'has no header of its own',
     offset: 0,
     bytes,
     firstSequence: first,

@@ -127,7 +127,7 @@ export class SubjectIndex {
   }
 
   count(number: number): number {
-    return this.cell(number, COUNT);
+    return this.cell(number, COUNT) >>> 0;
   }
 
   /** The first sequence; a lower bound while `isFirstOpen`. */
@@ -160,7 +160,7 @@ export class SubjectIndex {
 
   /** Whether this number is that of a subject with messages. */
   isUsed(number: number): boolean {
-    return this.cell(number, COUNT) > 0;
+    return this.cell(number, COUNT) !== 0;
   }
 
   /** The subject lies at `nameStart` of these bytes, and is `nameLength` long; valid until the next subject is added. */
@@ -223,7 +223,10 @@ export class SubjectIndex {
   }
 
   private addToCount(number: number, by: number): number {
-    return (this.rows.writable(number >>> PAGE_BITS)[((number & PAGE_MASK) << ROW_BITS) + COUNT] += by);
+    const page = this.rows.writable(number >>> PAGE_BITS);
+    const at = ((number & PAGE_MASK) << ROW_BITS) + COUNT;
+    page[at] += by;
+    return page[at] >>> 0;
   }
 
   private setFlags(number: number, on: number, off: number): void {
