@@ -1,4 +1,6 @@
 import { textOf } from '../base/bytes.js';
+import type { Transport } from '../net/transport.js';
+import { authorizedUser } from './request-info.js';
 import type { ClientSession } from './session.js';
 
 /** What is known of one connection, open or closed: plain values, nothing that lives on. */
@@ -24,8 +26,15 @@ export interface ConnectionRecord {
   /** Empty without TLS. */
   tlsVersion: string;
   tlsCipherSuite: string;
+  /** Null without a certificate of the client. */
+  tlsPeer: { subject: string; sha256: string; keySha256: string } | null;
+  tlsFirst: boolean;
   user: string;
   account: string;
+  /** What people call the account. */
+  accountLabel: string;
+  /** What its JWT says; null without one. */
+  claims: { jwt: string; issuer: string; tags: readonly string[] } | null;
   subscriptionCount: number;
   subscriptions: SubscriptionRecord[];
 }
@@ -64,11 +73,21 @@ export function recordOf(session: ClientSession, stoppedMs: number | null, withS
     version: options.version,
     tlsVersion: transport.tls?.version ?? '',
     tlsCipherSuite: transport.tls?.cipherSuite ?? '',
-    user: session.identity?.userName ?? '',
+    tlsPeer: peerOf(transport),
+    tlsFirst: session.tlsFirst,
+    user: authorizedUser(session),
     account: session.account.name,
+    accountLabel: session.account.label || session.account.name,
+    claims: session.identity?.claims ?? null,
     subscriptionCount: session.subscriptions.size,
     subscriptions: withSubscriptions ? subscriptionsOf(session) : [],
   };
+}
+
+function peerOf({ tls }: Transport): ConnectionRecord['tlsPeer'] {
+  if (!tls?.peer) return null;
+  const { subject, sha256, keySha256 } = tls.peer;
+  return { subject: subject.toReversed().join(','), sha256, keySha256 };
 }
 
 function subscriptionsOf(session: ClientSession): SubscriptionRecord[] {

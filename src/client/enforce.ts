@@ -34,3 +34,12 @@ function closeSurplus(members: readonly ClientSession[], connectionsMax: number)
   for (const session of present.slice(connectionsMax))
     session.close(ClosedReason.maximumAccountConnections, ErrorText.maximumAccountConnections);
 }
+
+/** The account's time is over, and with it that of everybody who is in it. */
+export function expireAccount(door: ClientDoor, account: string): void {
+  for (const session of [...door.sessions.values()]) {
+    if (session.account.name !== account) continue;
+    door.logger.debug(`${session.label} - ${ErrorText.accountExpired}`);
+    session.close(ClosedReason.authenticationExpired, ErrorText.accountExpired);
+  }
+}

@@ -16,6 +16,8 @@ interface Newcomer {
   readonly label: string;
   readonly transport: Transport;
   readonly closedReason: ClosedReason | null;
+  /** Whether TLS came before INFO. */
+  tlsFirst: boolean;
   sendFirstInfo(tlsRequired: boolean): void;
   /** The connection is as it will be: from here on operations are read, `early` first. */
   begin(early: Uint8Array): void;
@@ -107,7 +109,10 @@ export class Opening implements TransportReceiver {
     const { version, cipherSuite } = session.transport.tls!;
     context.logger.debug(`${session.label} - TLS handshake complete`);
     context.logger.debug(`${session.label} - TLS version ${version}, cipher suite ${cipherSuite}`);
-    if (this.infoWaits) session.sendFirstInfo(true);
+    if (this.infoWaits) {
+      session.tlsFirst = true;
+      session.sendFirstInfo(true);
+    }
     this.finish(NOTHING);
   }
 

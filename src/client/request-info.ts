@@ -45,7 +45,7 @@ export function requestInfoOf(client: Client, detailed: boolean, serverName = ''
 }
 
 /** Who it is, for monitoring and events; a token is not told. */
-function authorizedUser({ identity, options }: Pick<Client, 'identity' | 'options'>): string {
+export function authorizedUser({ identity, options }: Pick<Client, 'identity' | 'options'>): string {
   return identity?.userName || options.nkey || options.user || (options.token === '' ? '' : '[REDACTED]');
 }
 

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Identity } from '../auth/identity.js';
 import type { Permissions } from '../auth/permissions.js';
-import { textOf, utf8 } from '../base/bytes.js';
+import { textOf } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
 import type { Mapping } from '../broker/mappings.js';
 import type { Route } from '../broker/route.js';
 import { withSubject } from '../broker/stream-import.js';
 import type { Leg, Publisher, Subscriber } from '../broker/subscription.js';
-import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
+import { type Message, NO_BYTES } from '../message/message.js';
 import { Outbound, type OutboundOwner } from '../net/outbound.js';
 import type { Transport, TransportReceiver } from '../net/transport.js';
 import { isLiteralSubjectBytes } from '../subject/subject.js';
@@ -22,6 +22,7 @@ import { writeMessage } from './delivery.js';
 import { Handshake } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
 import { Membership, type Refusal } from './membership.js';
+import { noResponders } from './no-responders.js';
 import { Opening } from './opening.js';
 import { PauseReason } from './pause-reason.js';
 import { ProtocolTrace } from './protocol-trace.js';
@@ -52,6 +53,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   readonly subscriptions: ClientSubscriptions;
   closedReason: ClosedReason | null = null;
   connected = false;
+  tlsFirst = false;
   lastActivityMs: number;
   /** Counters of this connection; `/varz` sums them. */
   inMessages = 0;
@@ -261,10 +263,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   /** Nobody took a request: its sender is told, if it asked for that and listens on the reply subject. */
   private answerNoResponders(message: Message): void {
     if (!this.options.noResponders || !this.headers) return;
-    const reply = message.bytes.slice(message.replyStart, message.replyEnd);
-    const subject = message.bytes.subarray(message.subjectStart, message.subjectEnd);
-    const headers = Buffer.concat([NO_RESPONDERS, subject, HEADERS_END]);
-    const answer = composeMessage({ subject: reply, reply: null, headers, payload: NO_BYTES });
+    const answer = noResponders(message);
     const own = this.account.routeOf(answer).legs.find((leg) => leg.subscription.subscriber === this);
     // Not a delivery: it does not count for an automatic UNSUB.
     if (own !== undefined) writeMessage(this.outbound, own, answer, true);
@@ -494,7 +493,5 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 }
 
-const NO_RESPONDERS = utf8('NATS/1.0 503\r\nNats-Subject: ');
-const HEADERS_END = utf8('\r\n\r\n');
 const CLOSE_GRACE_MS = 2_000;
 const NONCE_BYTES = 11;

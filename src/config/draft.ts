@@ -22,6 +22,8 @@ export interface Draft {
   authorizationSet: boolean;
   operator: OperatorDraft;
   systemAccountSet: boolean;
+  /** Where the file names a cookie with a JWT. */
+  jwtCookiePlace: Place | null;
   /** Accounts as their blocks say them. */
   accounts: AccountDraft[];
   /** Mappings of the account of those whom nothing puts elsewhere. */

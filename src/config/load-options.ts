@@ -32,6 +32,7 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
     authorizationSet: false,
     operator: emptyOperator(),
     systemAccountSet: false,
+    jwtCookiePlace: null,
     accounts: [],
     mappings: [],
     usersListed: false,

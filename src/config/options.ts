@@ -78,6 +78,7 @@ export interface WebSocketOptions {
   compression: boolean;
   handshakeTimeoutMs: number;
   /** Names of the cookies that carry credentials; empty is none. */
+  jwtCookie: string;
   userCookie: string;
   passwordCookie: string;
   tokenCookie: string;

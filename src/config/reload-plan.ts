@@ -50,7 +50,7 @@ const RULES: Rules = {
   authorization: live('', () => 'authorization users'),
   accounts: live('', () => 'accounts'),
   systemAccount: fixed('SystemAccount'),
-  operator: fixed('TrustedOperators'),
+  operator: live('', () => 'account resolver'),
   authTimeoutMs: live('', (ms: number) => `authorization timeout = ${ms / 1000}`),
   tls: live('', (tls: unknown) => `tls = ${tls === null ? 'disabled' : 'enabled'}`),
   allowNonTls: fixed('AllowNonTLS'),
@@ -79,6 +79,7 @@ const RULES: Rules = {
     allowedOrigins: fixed('Websocket.AllowedOrigins'),
     compression: fixed('Websocket.Compression'),
     handshakeTimeoutMs: fixed('Websocket.HandshakeTimeout'),
+    jwtCookie: fixed('Websocket.JWTCookie'),
     userCookie: fixed('Websocket.UsernameCookie'),
     passwordCookie: fixed('Websocket.PasswordCookie'),
     tokenCookie: fixed('Websocket.TokenCookie'),
@@ -122,13 +123,19 @@ export function planReload(before: Options, next: Options): ReloadPlan {
     if (rule.said !== null) said.push(rule.said(now as never));
   };
   for (const key of Object.keys(RULES) as (keyof Options)[]) {
-    const rule = RULES[key];
+    const rule = ruleOf(key, before, next);
     if (isRule(rule)) compare(key, rule, [before[key], next[key]]);
     else if (before[key] === null || next[key] === null)
       compare(key, fixed(NAMES[key as Nested]), [before[key], next[key]]);
     else compareParts(key as Nested, rule, { before, next, compare });
   }
   return { changed, said };
+}
+
+/** Whom to trust is for good; the JWTs that are given with the configuration may change. */
+function ruleOf(key: keyof Options, before: Options, next: Options): Rules[keyof Options] {
+  const kept = (options: Options) => options.operator && { ...options.operator, preload: [] };
+  return key === 'operator' && !isDeepStrictEqual(kept(before), kept(next)) ? fixed('TrustedOperators') : RULES[key];
 }
 
 const NAMES: Record<Nested, string> = { log: 'Log', websocket: 'Websocket' };
@@ -160,7 +167,7 @@ function unsupported(name: string, old: unknown, now: unknown): Failure {
   );
 }
 
-const SECRET = /^(?:password|token|key|cert|ca)$/;
+const SECRET = /^(?:password|token|tokens|key|cert|ca|preload|defaultSentinel)$/;
 
 /** A value for the log, without what is secret. */
 function shown(value: unknown): string {

@@ -9,7 +9,7 @@ import { address, durationMs, expected, flag, map, port, type Read, text, textMa
 interface WebSocketDraft extends WebSocketOptions {
   draft: Draft;
   noTls: boolean;
-  jwtCookie: Place | null;
+  jwtCookiePlace: Place | null;
 }
 
 const NO_PORT = 0;
@@ -74,7 +74,8 @@ const table: KeyTable<WebSocketDraft> = keys<WebSocketDraft>({
   handshake_timeout: set('handshakeTimeoutMs', durationMs),
   'authorization|authentication': login,
   jwt_cookie: (websocket, value, key) => {
-    if (text(value, key) !== '') websocket.jwtCookie = value.place;
+    websocket.jwtCookie = text(value, key);
+    if (websocket.jwtCookie !== '') websocket.jwtCookiePlace = value.place;
   },
   user_cookie: set('userCookie', text),
   pass_cookie: set('passwordCookie', text),
@@ -92,7 +93,7 @@ export function readWebSocket(draft: Draft, value: ConfigValue, key: string): vo
   const empty: WebSocketDraft = {
     draft,
     noTls: false,
-    jwtCookie: null,
+    jwtCookiePlace: null,
     host: '0.0.0.0',
     port: NO_PORT,
     advertise: '',
@@ -101,6 +102,7 @@ export function readWebSocket(draft: Draft, value: ConfigValue, key: string): vo
     allowedOrigins: [],
     compression: false,
     handshakeTimeoutMs: 2_000,
+    jwtCookie: '',
     userCookie: '',
     passwordCookie: '',
     tokenCookie: '',
@@ -110,12 +112,8 @@ export function readWebSocket(draft: Draft, value: ConfigValue, key: string): vo
     headers: {},
     pingIntervalMs: null,
   };
-  const { draft: _, noTls, jwtCookie, ...websocket } = readBlock(map(value, key), table, empty);
-  if (jwtCookie !== null)
-    throw configError(
-      jwtCookie,
-      'trusted operators or trusted keys configuration is required for JWT authentication via cookie, and is not supported yet by this server',
-    );
+  const { draft: _, noTls, jwtCookiePlace, ...websocket } = readBlock(map(value, key), table, empty);
+  draft.jwtCookiePlace = jwtCookiePlace;
   if (websocket.port === NO_PORT) return;
   if (websocket.tls === null && !noTls)
     throw configError(value.place, 'websocket requires TLS configuration, or "no_tls: true"');
@@ -123,7 +121,13 @@ export function readWebSocket(draft: Draft, value: ConfigValue, key: string): vo
 }
 
 /** Who may come in by WebSocket, where the block says otherwise than for everybody. Returns what does not fit together, or null. */
-export function settleWebSocketLogin({ options, websocketLogin, usersListed: several }: Draft): string | null {
+export function settleWebSocketLogin(draft: Draft): string | null {
+  const { options, websocketLogin, usersListed: several, jwtCookiePlace } = draft;
+  if (jwtCookiePlace !== null && options.operator === null)
+    throw configError(
+      jwtCookiePlace,
+      'trusted operators or trusted keys configuration is required for JWT authentication via cookie',
+    );
   const { websocket, authorization } = options;
   const { user, password, token } = websocketLogin;
   if (websocket === null || (user === '' && token === '' && websocket.noAuthUser === '')) return null;

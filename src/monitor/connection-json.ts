@@ -39,12 +39,21 @@ export function connectionJson(connection: ConnectionSnapshot, { auth, subscript
     version: connection.version || undefined,
     tls_version: connection.tlsVersion || undefined,
     tls_cipher_suite: connection.tlsCipherSuite || undefined,
+    tls_peer_certs: auth && connection.tlsPeer !== null ? [peerJson(connection.tlsPeer)] : undefined,
+    tls_first: connection.tlsFirst || undefined,
     authorized_user: (auth && connection.user) || undefined,
     account: auth && connection.account !== ACCOUNT ? connection.account : undefined,
     subscriptions_list: listed === 'list' ? connection.subscriptions.map(({ filter }) => filter) : undefined,
     subscriptions_list_detail: listed === 'detail' ? connection.subscriptions.map(subscriptionJson) : undefined,
-    name_tag: auth && stoppedMs === null ? connection.account : undefined,
+    jwt: auth ? connection.claims?.jwt : undefined,
+    issuer_key: auth ? connection.claims?.issuer : undefined,
+    name_tag: auth && stoppedMs === null ? connection.accountLabel : undefined,
+    tags: auth && connection.claims?.tags.length ? connection.claims.tags : undefined,
   };
+}
+
+function peerJson({ subject, sha256, keySha256 }: NonNullable<ConnectionSnapshot['tlsPeer']>): object {
+  return { subject, spki_sha256: keySha256, cert_sha256: sha256 };
 }
 
 export function subscriptionJson(subscription: SubscriptionSnapshot): object {

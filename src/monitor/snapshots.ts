@@ -114,8 +114,15 @@ export interface ConnectionSnapshot {
   /** Empty without TLS. */
   tlsVersion: string;
   tlsCipherSuite: string;
+  /** Null without a certificate of the client. */
+  tlsPeer: { subject: string; sha256: string; keySha256: string } | null;
+  tlsFirst: boolean;
   user: string;
   account: string;
+  /** What people call the account. */
+  accountLabel: string;
+  /** What its JWT says; null without one. */
+  claims: { jwt: string; issuer: string; tags: readonly string[] } | null;
   subscriptionCount: number;
   /** Empty unless they were asked for. */
   subscriptions: SubscriptionSnapshot[];

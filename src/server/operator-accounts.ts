@@ -18,9 +18,13 @@ export interface OperatorHouse {
   logger: Logger;
   /** An account is another one now: who is in it has to be looked at. */
   onChanged: (claims: AccountClaims) => void;
+  /** The time of an account's JWT is over. */
+  onExpired: (account: string) => void;
 }
 
 const THRESHOLD_MS = 120_000;
+/** A timer of Node waits no longer. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Accounts that operators vouch for: fetched when somebody wants them, and made accounts of the broker. */
 export class OperatorAccounts implements AccountSource {
@@ -141,7 +145,19 @@ export class OperatorAccounts implements AccountSource {
 
   private install(claims: AccountClaims): void {
     this.known.set(claims.subject, claims);
+    if (claims.expires > 0) this.awaitEnd(claims);
     this.house.accounts.put(this.settingsOf(claims)).label = claims.name;
+  }
+
+  private awaitEnd(claims: AccountClaims): void {
+    const { clock, onExpired } = this.house;
+    const leftMs = Math.max(0, claims.expires * 1000 - clock.nowMs());
+    clock.after(Math.min(leftMs, TIMER_MS_MAX), () => {
+      // Another JWT may have come since.
+      if (this.known.get(claims.subject) !== claims) return;
+      if (leftMs > TIMER_MS_MAX) this.awaitEnd(claims);
+      else onExpired(claims.subject);
+    });
   }
 
   /** Makes the imports anew: those of this account, and those from it. */

@@ -57,6 +57,8 @@ export async function reload(
   door.tracedBytesMax = next.log.tracedBytesMax;
   const closed = reloadLimits(door, limitsOf(next));
   if (closed > 0) logger.info(`Closed ${closed} connections to fall within max_connections`);
+  for (const [account, token] of changes('operator') ? (next.operator?.preload ?? []) : [])
+    parts.operator?.update(account, token);
   if (changes('accounts')) parts.accounts.apply(next.accounts);
   const asked = changes('authorization') || changes('websocket.authorization') || changes('accounts') || changes('tls');
   const before = door.authenticator;
@@ -65,9 +67,9 @@ export async function reload(
   if (changes('payloadBytesMax') || changes('clientAdvertise')) door.announceInfo();
   if (asked) {
     await reauthenticate(door, before);
+    if (changes('accounts')) closeSurplusOfAccounts(door);
     await before.close();
   }
-    if (changes('accounts')) closeSurplusOfAccounts(door);
   return plan;
 }
 

@@ -9,7 +9,7 @@ import type { Account } from '../broker/account.js';
 import { Accounts } from '../broker/accounts.js';
 import { ClosedReason } from '../client/closed-reason.js';
 import { ClientDoor } from '../client/door.js';
-import { enforceAccount } from '../client/enforce.js';
+import { enforceAccount, expireAccount } from '../client/enforce.js';
 import { InfoBuilder, type InfoState, type ServerIdentity } from '../client/info.js';
 import { defaultOptions, type Options } from '../config/options.js';
 import { splitAddress } from '../config/validate.js';
@@ -260,7 +260,8 @@ export class Server implements ServerParts {
     const { options, accounts, clock, logger } = this;
     if (options.operator === null) return null;
     const onChanged = (claims: AccountClaims) => void enforceAccount(this.door, claims);
-    return new OperatorAccounts(options.operator, { accounts, clock, logger, onChanged });
+    const onExpired = (account: string) => expireAccount(this.door, account);
+    return new OperatorAccounts(options.operator, { accounts, clock, logger, onChanged, onExpired });
   }
 
   private systemActions(): SystemActions {

@@ -53,7 +53,7 @@ export class WebSocketDoor {
     const { pingIntervalMs, authTimeoutMs } = options;
     this.entrance = new WebSocketEntrance(door, {
       info: new InfoBuilder(address, state),
-      cookies: { user, password, token, jwt: '' },
+      cookies: { user, password, token, jwt: options.jwtCookie },
       authenticator: authorization === null ? null : new Authenticator(authorization),
       limits: {
         ...(pingIntervalMs === null ? {} : { pingIntervalMs }),

@@ -6,12 +6,13 @@ import { type Account, encodeActivation, newScopedSigner, type User } from '@nat
 import { createAccount, createOperator, type KeyPair } from '@nats-io/nkeys';
 import { type Authenticator, connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { decodeAccountClaims } from '../../src/auth/account-claims.js';
 import { isFrom, stayMs } from '../../src/auth/circumstances.js';
 import { decodeJwt } from '../../src/auth/jwt.js';
 import { fillTemplate, type TemplateNames } from '../../src/auth/template.js';
 import { decodeUserClaims } from '../../src/auth/user-claims.js';
-import { judged, optionsOf } from '../kit/judged.js';
+import { judged, optionsOf, startWeirOn } from '../kit/judged.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { newOperator, newUser } from './operator.js';
 
@@ -131,6 +132,18 @@ judged('JWTs', (start) => {
     const { join } = await withAccount();
     const connection = await join({}, { exp: Math.floor(Date.now() / 1000) + 2 });
     expect(String(await connection.closed())).toMatch(/expired/i);
+  });
+
+  it('of accounts end while clients are there', async () => {
+    const operator = await newOperator();
+    const account = createAccount();
+    const exp = Math.floor(Date.now() / 1000) + 2;
+    const token = await operator.account('A', account, {}, { exp });
+    const server = await start(await operator.config({ [account.getPublicKey()]: token }));
+    const user = await newUser(account);
+    const connection = await client(server.url, user.authenticator);
+    expect(String(await connection.closed())).toMatch(/expired/i);
+    await expect(client(server.url, user.authenticator)).rejects.toThrow(refused);
   });
 
   it('may need no signature', async () => {
@@ -297,6 +310,41 @@ judged('account resolvers', (start) => {
 });
 
 describe('JWTs of weir', () => {
+  it('may come with the configuration again, and in a cookie', async () => {
+    const operator = await newOperator();
+    const account = createAccount();
+    const key = account.getPublicKey();
+    const cookie = 'websocket { listen: "127.0.0.1:-1", no_tls: true, jwt_cookie: pass }';
+    const config = async (claims: Partial<Account>) =>
+      operator.config({ [key]: await operator.account('A', account, claims) }, cookie);
+    const weir = await startWeirOn(await config({}));
+    try {
+      const user = await newUser(account, { bearer_token: true });
+      const [url] = weir.server.urls.websocket!;
+      const answer = async (jwt: string) => {
+        const socket = new WebSocket(url, { headers: { Cookie: `pass=${jwt}` } });
+        const got: string[] = [];
+        socket.on('message', (data) => got.push(String(data)));
+        await new Promise((resolve) => socket.once('open', resolve));
+        socket.send('CONNECT {"verbose":false}\r\nPING\r\n');
+        await expect.poll(() => got.join(''), { timeout: DEADLINE_MS }).toMatch(/PONG|-ERR/);
+        socket.terminate();
+        return got.join('');
+      };
+      expect(await answer(user.jwt)).toContain('PONG');
+      expect(await answer('nonsense')).toContain("-ERR 'Authorization Violation'");
+      await weir.reload(await config({ limits: { disallow_bearer: true } as never }));
+      expect(weir.lines).toContain('info Reloaded: account resolver');
+      expect(await answer(user.jwt)).toContain("-ERR 'Authorization Violation'");
+      const other = await newOperator();
+      await expect(weir.reload(await other.config({}, cookie))).rejects.toThrow(
+        /config reload not supported for (?:TrustedOperators|SystemAccount)/,
+      );
+    } finally {
+      await weir.stop();
+    }
+  });
+
   it('of operators want to know where accounts come from', async () => {
     const { token } = await newOperator();
     await expect(optionsOf(`operator: ${token}`)).rejects.toThrow(

@@ -156,6 +156,7 @@ describe('websocket', () => {
       allowedOrigins: ['https://a.example', 'http://b:8080'],
       compression: true,
       handshakeTimeoutMs: 3_000,
+      jwtCookie: '',
       userCookie: 'u',
       passwordCookie: 'p',
       tokenCookie: 't',

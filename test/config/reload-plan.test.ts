@@ -24,6 +24,7 @@ const websocket: NonNullable<Options['websocket']> = {
   allowedOrigins: [],
   compression: false,
   handshakeTimeoutMs: 2000,
+  jwtCookie: '',
   userCookie: '',
   passwordCookie: '',
   tokenCookie: '',

@@ -26,7 +26,14 @@ const everything = {
       allowedOrigins: [],
       compression: true,
     },
-    ...{ handshakeTimeoutMs: 2000, userCookie: '', passwordCookie: '', tokenCookie: '', authorization: null },
+    ...{
+      handshakeTimeoutMs: 2000,
+      jwtCookie: '',
+      userCookie: '',
+      passwordCookie: '',
+      tokenCookie: '',
+      authorization: null,
+    },
     ...{ noAuthUser: '', authTimeoutMs: null, headers: {}, pingIntervalMs: null },
   },
 };

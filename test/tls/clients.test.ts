@@ -248,6 +248,24 @@ describe('TLS of weir', () => {
     expect(await look('/varz')).toMatchObject({ tls_required: true, tls_timeout: 2 });
   });
 
+  it('shows whose certificates clients have', async () => {
+    const { ann, caFile } = files;
+    await start(
+      `${block(`ca_file: ${JSON.stringify(caFile)}, verify: true, handshake_first: true`)}http: "127.0.0.1:-1"`,
+    );
+    await client(weir.url, { cert: ann.cert, key: ann.key, handshakeFirst: true });
+    const [base] = weir.server.urls.monitoring!;
+    const { connections } = (await fetch(`${base}/connz?auth=1`).then((answer) => answer.json())) as never;
+    expect(connections).toMatchObject([
+      {
+        tls_first: true,
+        tls_peer_certs: [
+          { subject: 'CN=ann,OU=tests,O=Weir', spki_sha256: pinOf(ann.cert), cert_sha256: expect.any(String) },
+        ],
+      },
+    ]);
+  });
+
   it('carries monitoring', async () => {
     await start(`${block()}https: "127.0.0.1:-1"`);
     const [url] = weir.server.urls.monitoring!;
