@@ -140,7 +140,7 @@ async function scanTail(live: FoundSegment[], known: Map<number, SegmentContent>
     if (counted > scanned.file.written) return null;
     const next = live[live.indexOf(found) + 1];
     if (next === undefined) await cutTornTail(scanned, scanned.file.placeOf(counted));
-    else await cutZeros(scanned, next.segment.base);
+    else await cutZeros(scanned, scanned.scan.sequence + 1 === next.segment.base);
     if (scanned.scan.stretches.length > 0) return null;
     tail.push({ ...scanned, counted });
   }

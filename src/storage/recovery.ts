@@ -130,7 +130,6 @@ export class Recovery {
     const scanned = await scanSegment(found);
     // The next file is made when this one is durable: with a record in it, what is not one here is damage.
     if (isNewest) await cutTornTail(scanned, this.durablePlaces.get(segment.id) ?? 0);
-    else await cutZeros(scanned, next);
     this.hasNewer ||= scanned.scan.records.length > 0;
     const { scan, view } = scanned;
     if (scan.sequence < next) state.lastSequence = Math.max(state.lastSequence, scan.sequence);
@@ -139,6 +138,11 @@ export class Recovery {
       segment.noteRemovals(view, at);
       forEachRemoved(view, at, (first, last) => this.markRemoved(first, last));
     }
+    if (!isNewest)
+      await cutZeros(
+        scanned,
+        scan.stretches.slice(-1).every((stretch) => isAllMarked(segment, stretch)),
+      );
     layBlocks(scanned);
     for (const stretch of scan.stretches) this.noteDamage(segment, file, stretch);
     const last = scan.records.at(-1);
@@ -190,10 +194,16 @@ export class Recovery {
   private noteDamage(segment: Segment, file: SegmentFile, stretch: Stretch): void {
     const { offset, bytes, firstSequence, lastSequence } = stretch;
     file.damaged = true;
-    let missing = firstSequence > lastSequence;
-    for (let i = firstSequence; i <= lastSequence && !missing; i++) missing = !segment.isMarkedAbsent(i);
-    if (missing) this.damages.push({ file: file.path, reason: DAMAGED, offset, bytes, firstSequence, lastSequence });
+    // With nothing missing it may have been records of removals.
+    if (firstSequence <= lastSequence && isAllMarked(segment, stretch)) return;
+    this.damages.push({ file: file.path, reason: DAMAGED, offset, bytes, firstSequence, lastSequence });
   }
+}
+
+/** Whether all that may have been in a stretch is known to be removed, or never was. */
+function isAllMarked(segment: Segment, { firstSequence, lastSequence }: Stretch): boolean {
+  for (let i = firstSequence; i <= lastSequence; i++) if (!segment.isMarkedAbsent(i)) return false;
+  return true;
 }
 
 /** Says what may have been in files that were set aside, now that all others were read. */

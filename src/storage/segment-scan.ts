@@ -69,14 +69,14 @@ export async function cutTornTail(scanned: ScannedSegment, durablePlace: number)
 }
 
 /**
- * Zeros at the end of a segment whose last sequence is there were written ahead, and a crash came before they could be given up. `next` is the
- * first sequence behind the segment.
+ * Zeros at the end of a segment were written ahead, and a crash came before they could be given up: they go, if `nothingMissing`, that is, no
+ * message is known of that could have been there.
  */
-export async function cutZeros({ file, scan, bytes, view }: ScannedSegment, next: number): Promise<void> {
+export async function cutZeros({ file, scan, bytes, view }: ScannedSegment, nothingMissing: boolean): Promise<void> {
   const { offset } = scan.stretches.at(-1) ?? { offset: -1 };
   const last = scan.records.at(-1);
   const end = last === undefined ? 0 : last + recordLength(view, last);
-  if (file.header.framed || offset !== HEADER_BYTES + end || scan.sequence + 1 !== next) return;
+  if (file.header.framed || offset !== HEADER_BYTES + end || !nothingMissing) return;
   for (let at = end; at < bytes.length; at++) if (bytes[at] !== 0) return;
   scan.stretches.pop();
   file.cut(end, offset);
