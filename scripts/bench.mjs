@@ -1,10 +1,12 @@
-// `npm run bench`: builds the project and the benchmarks (TypeScript, which Node 20 cannot run by itself), and runs them.
+// `npm run bench`, and `npm run bench -- soak`: builds the project and the benchmarks (TypeScript, which Node 20 cannot run by itself), and runs them.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, root, run } from './ensure.mjs';
 
 ensureInstalled();
-const args = process.argv.slice(2);
+const [first, ...rest] = process.argv.slice(2);
+const soak = first === 'soak';
+const args = soak ? rest : process.argv.slice(2);
 if (!args.includes('--no-build')) ensureBuilt();
 const { build } = await import('esbuild');
 // Inside node_modules, so that packages are found from there.
@@ -19,6 +21,10 @@ await build({
   entryPoints: {
     main: 'bench/main.ts',
     worker: 'bench/load/worker.ts',
+    'link-peer': 'bench/link/peer.ts',
+    soak: 'bench/soak.ts',
+    'soak-load': 'bench/soak/load.ts',
+    'soak-inside': 'bench/soak/inside.ts',
     'relay-service': 'bench/relay-service.ts',
     // Where those who start them look for them: beside the file they are bundled into.
     'compile-worker': 'src/sandbox/compile-worker.ts',
@@ -33,4 +39,4 @@ await build({
   packages: 'external',
   logLevel: 'warning',
 });
-run(process.execPath, [join(out, 'main.js'), ...args]);
+run(process.execPath, [join(out, soak ? 'soak.js' : 'main.js'), ...args]);

@@ -12,7 +12,7 @@ const PING_BYTES = 6;
 const LATENCIES_MAX = 1_000_000;
 
 /** Hands on whole records of one length from a stream that may be cut anywhere; a PING between them is skipped. */
-class Records {
+export class Records {
   private readonly bytes: number;
   private readonly take: (record: Buffer, at: number) => void;
   private readonly kept: Buffer;
