@@ -82,7 +82,9 @@ export class Deployments {
     if (before !== null) return before;
     this.refuseCircle(declaration);
     const version = this.parts.registry.version(declaration.plugin, declaration.version);
-    return this.startOn(declaration, version);
+    const attachment = await this.startOn(declaration, version);
+    if (this.parts.attachments.get(declaration.name) === undefined) await this.bringState(attachment);
+    return attachment;
   }
 
   /** Starts and puts to work at once. The event loop waits while the plugin starts: for those who know the plugin. */
@@ -220,6 +222,11 @@ export class Deployments {
     this.tracks.delete(name);
     this.parts.onRetire(attachment);
     attachment.release();
+    if (!attachment.keepsState) return;
+    const { ledger, events } = this.parts;
+    ledger
+      .exclusive(() => ledger.store.writeGuestState(name, null))
+      .catch((error) => events.problem(`the state of ${JSON.stringify(name)} was not removed: ${describe(error)}`));
   }
 
   /** Brings back what requests had attached. One that cannot run is attached all the same: its failure policy holds, and nothing slips by. */
@@ -231,11 +238,8 @@ export class Deployments {
       const version = registry.version(declaration.plugin, number);
       let attachment: Attachment;
       try {
-        const state = await ledger.store.readGuestState(name);
         attachment = await this.startOn(declaration, version);
-        if (state !== null && !attachment.restore(state)) {
-          onProblem(`attachment ${JSON.stringify(name)} begins without its saved state: ${attachment.fault.text}`);
-        }
+        await this.bringState(attachment);
       } catch (error) {
         const damage = `the plugin could not be brought back: ${describe(error)}`;
         attachment = new Attachment(declaration, version, { clock, damage });
@@ -244,6 +248,17 @@ export class Deployments {
       attachments.put(attachment);
       this.watch(attachment);
     }
+  }
+
+  /** Hands over what was saved before a restart, if there is anything. */
+  private async bringState(attachment: Attachment): Promise<void> {
+    if (!attachment.keepsState) return;
+    const { ledger, events } = this.parts;
+    const state = await ledger.store.readGuestState(attachment.name);
+    if (state === null || attachment.restore(state)) return;
+    events.problem(
+      `attachment ${JSON.stringify(attachment.name)} begins without its saved state: ${attachment.fault.text}`,
+    );
   }
 
   private async startOn(declaration: AttachmentDeclaration, version: PluginVersion): Promise<Attachment> {

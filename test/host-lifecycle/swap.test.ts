@@ -1,10 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CONTROL_AT, guest, OUTBOX_AT } from '../hostile/guest.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
-import { Stage, verdictGuest } from './stage.js';
+import { optionsOf, Stage, verdictGuest } from './stage.js';
 
 const MESSAGES = 200_000;
 const SWAPS = 50;
@@ -175,6 +177,28 @@ describe('what a plugin saves at intervals', () => {
     await stage.close();
     folder.remove();
   });
+});
+
+test('what a plugin of the configuration file saved is there after a restart, too', async () => {
+  const folder = tempFolder();
+  const module = join(folder.path, 'count.wasm');
+  writeFileSync(module, await countingGuest());
+  const attachment = '{plugin: count, subject: "count.in", grants {state: true}}';
+  const plugins = (attachments: string) => `plugins { modules { count: ${JSON.stringify(module)} }, ${attachments} }`;
+  const open = async (attachments: string) =>
+    Stage.open(await optionsOf(`store_dir: ${JSON.stringify(folder.path)}\n${plugins(attachments)}`));
+  const counts = async (stage: Stage) => {
+    const arrived = await stage.listen('count.in');
+    stage.client.publish('count.in', 'x');
+    await stage.client.flush();
+    return new DataView(arrived[0].data.buffer, arrived[0].data.byteOffset).getUint32(0, true);
+  };
+  for (const expected of [1, 2, 3]) {
+    const stage = await open(`attachments { count ${attachment} }`);
+    expect(await counts(stage)).toBe(expected);
+    await stage.close();
+  }
+  folder.remove();
 });
 
 /** Emits to `out` at each tick, and when it is drained; both need the grant. */
