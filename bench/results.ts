@@ -7,6 +7,7 @@ import { coresMarkdown, markdown, type Row, relayMarkdown, tableOf, verdict } fr
 
 const RESULTS = 'bench/RESULTS.md';
 const BASELINE = 'bench/baseline.json';
+const SOAK = 'bench/soak.json';
 /** A ratio that moved by less is noise. */
 const NOISE = 0.15;
 
@@ -20,6 +21,28 @@ export interface Baseline {
 
 export function readBaseline(): Baseline | null {
   return existsSync(BASELINE) ? (JSON.parse(readFileSync(BASELINE, 'utf8')) as Baseline) : null;
+}
+
+/** What soak.json holds: a row for each minute. */
+export interface SoakResult {
+  title: string;
+  head: string[];
+  rows: string[][];
+}
+
+/** Keeps the soak in soak.json and writes RESULTS.md with it. */
+export function saveSoak(result: SoakResult): void {
+  writeFileSync(SOAK, `${JSON.stringify(result, null, 1)}\n`);
+  const baseline = readBaseline();
+  if (baseline !== null) writeFileSync(RESULTS, resultsText(baseline));
+}
+
+/** The first minute, every tenth, and the last. */
+function soakText(): string[] {
+  if (!existsSync(SOAK)) return [];
+  const { title, head, rows } = JSON.parse(readFileSync(SOAK, 'utf8')) as SoakResult;
+  const shown = rows.filter((_, i) => i === 0 || (i + 1) % 10 === 0 || i === rows.length - 1);
+  return ['## A soak', title, tableOf(head, shown)];
 }
 
 /** The machine, without its name. */
@@ -74,6 +97,7 @@ function resultsText({ machine, servers, rows, micro }: Baseline): string {
     '## Who was busy',
     coresMarkdown(rows),
   ];
+  parts.push(...soakText());
   if (micro.length > 0) parts.push('## Micro-benchmarks', microTable(micro));
   return `${parts.join('\n\n')}\n`;
 }

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { Connection } from './load/connection.js';
 import { nowMs } from './load/orders.js';
 import { cpuSecondsOf, residentBytesOf } from './process-usage.js';
+import { type SoakResult, saveSoak } from './results.js';
 import type { Inside } from './soak/inside.js';
 import type { LoadReport } from './soak/load.js';
 import { percentile } from './statistics.js';
@@ -19,7 +20,8 @@ const USAGE = `usage: npm run bench -- soak [options]
   --minutes n     how long (default 60)
   --rate n        messages published in a second (default 20000)
   --weir path     measure this Weir instead of this project's
-  --edge          with the edge profile`;
+  --edge          with the edge profile
+  --save          write bench/soak.json, and RESULTS.md with it`;
 
 /** A probe is sent so often, by a process that does nothing else. */
 const PROBE_EVERY_MS = 10;
@@ -108,7 +110,9 @@ class Probe {
 const HEAD = ['minute', 'msg/s in', 'CPU', 'RSS MB', 'heap', 'external', 'p50 ms', 'p99 ms', 'max ms'];
 const HEAD_INSIDE = ['loop p99 ms', 'loop max ms', 'GC max ms', 'GC %', 'visitors', 'slow cut off'];
 
-async function soak(minutes: number, rate: number, weir: string, flags: string[]): Promise<void> {
+/** Resolves with what was printed. */
+async function soak(minutes: number, rate: number, weir: string, flags: string[]): Promise<SoakResult> {
+  const rows: string[][] = [];
   const { server, port } = await startServer(weir, flags);
   const load = fork(file('./soak-load.js'), [String(port), String(rate)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -146,6 +150,7 @@ async function soak(minutes: number, rate: number, weir: string, flags: string[]
     ];
     const cells = [minute, ...row].map((value) => Number(value.toPrecision(4)).toLocaleString('en'));
     console.log(`| ${cells.join(' | ')} |`);
+    rows.push(cells);
     before = now;
   }
   probe.stop();
@@ -155,6 +160,10 @@ async function soak(minutes: number, rate: number, weir: string, flags: string[]
   );
   load.disconnect();
   server.kill();
+  const lost = Object.values(missing ?? {}).reduce((sum, count) => sum + count, 0);
+  const what = `${minutes} minutes, ${rate} messages a second in${flags.length > 0 ? `, ${flags.join(' ')}` : ''}`;
+  const end = `${lost} messages did not arrive; failures of clients that read: ${failures.length}.`;
+  return { title: `${new Date().toISOString().slice(0, 10)}, ${what}. ${end}`, head: [...HEAD, ...HEAD_INSIDE], rows };
 }
 
 const { values } = parseArgs({
@@ -163,6 +172,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '20000' },
     weir: { type: 'string', default: 'bin/weir.mjs' },
     edge: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false }, // for scripts/bench.mjs
     help: { type: 'boolean', default: false },
   },
@@ -171,7 +181,10 @@ if (values.help) console.log(USAGE);
 else {
   const done = soak(Number(values.minutes), Number(values.rate), values.weir, values.edge ? ['--edge'] : []);
   done.then(
-    () => process.exit(0),
+    (result) => {
+      if (values.save) saveSoak(result);
+      process.exit(0);
+    },
     (error: Error) => {
       console.error(error.message);
       process.exit(1);

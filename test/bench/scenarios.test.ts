@@ -22,6 +22,14 @@ describe('npm run bench', () => {
     expect(code).toBe(0);
   });
 
+  it('soaks, and everything arrives', { timeout: 60_000 }, () => {
+    const { code, out, log } = bench('soak', '--minutes', '0.05', '--rate', '400');
+    expect(log).toBe('');
+    expect(out).toMatch(/^\| 1 \| [\d.]+ \|/m);
+    expect(out).toContain('not arrived: {"pair":0,"fan":0,"large":0,"distinct":0,"filtered":0,"requests":0}');
+    expect(code).toBe(0);
+  });
+
   it('says which scenario it does not know', () => {
     const { code, log } = bench('--only', '1to1-16,no-such');
     expect(log).toContain('no scenario "no-such"');
