@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, root, run } from './ensure.mjs';
 
 ensureInstalled();
-const [first, ...rest] = process.argv.slice(2);
-const soak = first === 'soak';
-const args = soak ? rest : process.argv.slice(2);
+const soak = process.argv.includes('soak');
+const args = process.argv.slice(2).filter((word) => word !== 'soak');
 if (!args.includes('--no-build')) ensureBuilt();
 const { build } = await import('esbuild');
 // Inside node_modules, so that packages are found from there.
