@@ -53,6 +53,7 @@ export class Consumer implements ConsumerCore {
   ackedMs = 0;
   usedMs: number;
   private readonly outlet: Outlet;
+  private readonly forgetInterest: () => void;
   private readonly acks: AckClock;
   private readonly unusedAlarm: Alarm;
   private readonly pauseAlarm: Alarm;
@@ -92,6 +93,8 @@ export class Consumer implements ConsumerCore {
     const flowReply = () => `$JS.FC.${owner.config.name}.${name}.${surroundings.newId(8)}`;
     this.push = config.deliver_subject ? new PushOutlet(this, { clock, config, heartbeat, flowReply }) : null;
     this.outlet = this.pull ?? this.push!;
+    this.forgetInterest =
+      this.push === null ? () => {} : this.broker.watchInterest(({ filter }) => this.onInterest(filter));
     this.applyConfig();
     if (state !== null) this.acks.start();
   }
@@ -319,7 +322,7 @@ export class Consumer implements ConsumerCore {
   }
 
   /** A subscription came or went. */
-  onInterest(filter: string): void {
+  private onInterest(filter: string): void {
     if (this.push === null || !this.push.concerns(filter) || !this.push.checkInterest()) return;
     this.touch();
     this.watchUse();
@@ -385,6 +388,7 @@ export class Consumer implements ConsumerCore {
   close(statusLine: string): void {
     if (this.closed) return;
     this.closed = true;
+    this.forgetInterest();
     this.acks.close();
     this.unusedAlarm.cancel();
     this.pauseAlarm.cancel();

@@ -59,8 +59,10 @@ export class Feed {
     }
     this.ledger.starting = false;
     if (this.log.next(this.ledger.next, this.filter, this.cursor)) return this.cursor;
+    const { committedSequence, state } = this.log;
     // Nobody has to look at these again.
-    if (this.ledger.next <= this.log.committedSequence) this.ledger.next = this.log.committedSequence + 1;
+    if (this.ledger.next <= committedSequence) this.ledger.next = committedSequence + 1;
+    if (committedSequence === state.lastSequence) this.unseen = 0;
     return null;
   }
 

@@ -1,7 +1,7 @@
 import { utf8 } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
-import { filterMatches } from '../subject/subject.js';
+import { filterMatches, hasWildcard } from '../subject/subject.js';
 import { Alarm } from './alarm.js';
 import type { ConsumerConfig } from './consumer-config.js';
 import { FlowWindow } from './flow-window.js';
@@ -67,7 +67,7 @@ export class PushOutlet implements Outlet {
 
   /** Whether a subscription's filter has to do with this outlet. */
   concerns(filter: string): boolean {
-    return filterMatches(filter, this.subject);
+    return filter === this.subject || (hasWildcard(filter) && filterMatches(filter, this.subject));
   }
 
   /** Looks whether anybody listens; true when that changed. */

@@ -70,7 +70,6 @@ export class Streams implements Surroundings {
     this.limits = limits;
     this.makeStore = newStore;
     this.advisories = new Advisories({ broker, clock, newId: (length) => this.newId(length), domain });
-    broker.watchInterest(({ filter }) => this.onInterest(filter));
   }
 
   newId(length: number): string {
@@ -284,11 +283,6 @@ export class Streams implements Surroundings {
   async close(): Promise<void> {
     await Promise.all([...this.byName.values()].map((stream) => stream.close('shutdown')));
     this.byName.clear();
-  }
-
-  private onInterest(filter: string): void {
-    for (const stream of this.byName.values())
-      for (const consumer of stream.consumers.values()) consumer.onInterest(filter);
   }
 
   private adviseStream({ name }: Stream, event: string, action: string): void {
