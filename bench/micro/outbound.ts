@@ -26,7 +26,7 @@ class Sink implements Pick<Transport, 'write'> {
 
 /** Time of writing one message for one receiver: that of parsing and writing it several times, less that of parsing alone. */
 function measure(line: string): number {
-  const leg = new Leg(new Subscription({ deliver: () => true }, utf8('bench.subject'), null, utf8('1')), true);
+  const leg = new Leg(new Subscription({ deliver: () => true }, utf8('bench.subject'), null, utf8('1')));
   const sink = new Sink();
   const owner = { onOverflow: () => {}, onRelief: () => {} };
   const queue = new FlushQueue(() => 0);

@@ -40,13 +40,6 @@ export function packWords(bytes: Uint8Array): Int32Array {
   return words;
 }
 
-/** The first `length` bytes of what `packWords` made. */
-export function unpackWords(words: Int32Array, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = words[i >> 2] >> ((i & 3) << 3);
-  return bytes;
-}
-
 /** The `count` bytes, one to three, at `at` as a word filled up with zeros, as `packWords` makes it. */
 export function lastWord(bytes: DataView, at: number, count: number): number {
   let word = bytes.getUint8(at);
@@ -101,11 +94,6 @@ function copyDoubles(target: DataView, at: number, source: DataView, start: numb
 /** Copies a multiple of four bytes. */
 export function copyIntegers(target: DataView, at: number, source: DataView, start: number, length: number): void {
   for (let i = 0; i < length; i += 4) target.setInt32(at + i, source.getInt32(start + i, true), true);
-}
-
-/** Writes what `packWords` made, up to `WORD_SLACK_BYTES` more than the bytes it was made of. */
-export function writeWords(target: DataView, at: number, words: Int32Array): void {
-  for (let i = 0; i < words.length; i++) target.setInt32(at + i * 4, words[i], true);
 }
 
 /** Whether two ranges of the same length hold the same bytes. */

@@ -182,13 +182,12 @@ export class Account {
         if (subscription.subscriber.deliverTo(address, message)) delivered++;
         continue;
       }
-      // What a kept leg remembers is of the address: this one is for the message.
-      const leg = new Leg(subscription, false);
+      const leg = new Leg(subscription);
       if (filters) leg.chain = this.routes.deliveryChain(leg.subscription, message);
       if (deliverThrough(leg, message, delivery)) delivered++;
     }
     for (let i = 0; i < groups.length; i++) {
-      const members = groups[i].map((leg) => new Leg(leg.subscription, false));
+      const members = groups[i].map((leg) => new Leg(leg.subscription));
       if (filters) for (const leg of members) leg.chain = this.routes.deliveryChain(leg.subscription, message);
       if (this.deliverToOneThrough(members, message, delivery)) delivered++;
     }

@@ -101,7 +101,7 @@ export class Routes {
     empty(legs);
     empty(groups);
     for (let i = 0; i < found.length; i++) {
-      const leg = route.kept ? new Leg(found[i], true) : this.passingLeg(i, found[i]);
+      const leg = route.kept ? new Leg(found[i]) : this.passingLeg(i, found[i]);
       if (leg.subscription.queue === null) legs.push(leg);
       else addToGroup(groups, leg);
     }
@@ -131,7 +131,7 @@ export class Routes {
       leg.subscription = subscription;
       return leg;
     }
-    const made = new Leg(subscription, false);
+    const made = new Leg(subscription);
     if (index < PASSING_LEGS_MAX) this.passingLegs[index] = made;
     return made;
   }

@@ -60,25 +60,13 @@ export class Subscription implements TrieValue {
   }
 }
 
-/** A few bytes, `length` of them, as `packWords` makes words of them. */
-export interface Prefix {
-  readonly length: number;
-  readonly words: Int32Array;
-}
-
-/** One subscription as a route reaches it, with what the subscriber wants to remember for the route's subject. */
+/** One subscription as a route reaches it. */
 export class Leg {
   subscription: Subscription;
-  /** Whether the leg stays with its route, so that remembering pays. Others serve for one message. */
-  readonly kept: boolean;
-  /** What the subscriber puts in front of each message. */
-  prefix: Prefix | null = null;
   /** Plugins between the message and this receiver, or null. */
   chain: DeliveryChain | null = null;
-  headerPrefix: Prefix | null = null;
 
-  constructor(subscription: Subscription, kept: boolean) {
+  constructor(subscription: Subscription) {
     this.subscription = subscription;
-    this.kept = kept;
   }
 }

@@ -1,5 +1,3 @@
-import { copyInArena } from '../base/arena.js';
-import { unpackWords, writeWords } from '../base/bytes.js';
 import type { FlushQueue } from './flush-queue.js';
 import { type Slab, SlabPool } from './slab-pool.js';
 import type { Transport } from './transport.js';
@@ -26,12 +24,6 @@ export function keepFewSlabs(): void {
   smallPool.limit(128);
   largePool.limit(24);
   hugePool.limit(0);
-}
-
-/** `length` bytes as `packWords` makes words of them. */
-interface Words {
-  readonly length: number;
-  readonly words: Int32Array;
 }
 
 /** Told when an outbound buffer passes a limit. */
@@ -112,37 +104,6 @@ export class Outbound {
   /** A slab with room for `length` bytes, which the caller adds to `used`; or null when they cannot be gathered. */
   reserve(length: number): Slab | null {
     return this.closed ? null : this.room(length);
-  }
-
-  /** Adds two pieces that belong together. */
-  appendPair(first: Words, second: Uint8Array): void {
-    if (this.closed) return;
-    const firstBytes = first.length;
-    const slab = this.room(firstBytes + second.length);
-    if (slab === null) {
-      this.append(unpackWords(first.words, firstBytes));
-      this.appendLarge(second.slice());
-      return;
-    }
-    writeWords(slab.words, slab.used, first.words);
-    slab.bytes.set(second, slab.used + firstBytes);
-    slab.used += firstBytes + second.length;
-  }
-
-  /**
-   * Adds `first`, as `appendPair` does, and then `length` bytes of the arena. False when it cannot, for `appendPair` to do it: what is
-   * gathered here lies outside the arena.
-   */
-  appendFromArena(first: Words, offset: number, length: number): boolean {
-    if (this.closed) return true;
-    const firstBytes = first.length;
-    const slab = this.room(firstBytes + length);
-    if (slab === null || slab.arenaOffset < 0) return false;
-    const at = slab.used;
-    writeWords(slab.words, at, first.words);
-    copyInArena(slab.arenaOffset + at + firstBytes, offset, length);
-    slab.used = at + firstBytes + length;
-    return true;
   }
 
   /** A slab with room for `length` more bytes, or null when so many bytes are not gathered. */

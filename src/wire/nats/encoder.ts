@@ -1,4 +1,4 @@
-import { packWords, utf8, writeDecimal } from '../../base/bytes.js';
+import { utf8, writeDecimal } from '../../base/bytes.js';
 import type { Message } from '../../message/message.js';
 
 export const PING_LINE = utf8('PING\r\n');
@@ -13,22 +13,9 @@ export function infoLine(info: object): Uint8Array {
   return utf8(`INFO ${JSON.stringify(info)}\r\n`);
 }
 
-/** `MSG <subject> <sid> ` or `HMSG <subject> <sid> `, what stands in front of a message's tail: its length, and its words. */
-export function deliveryPrefix(
-  verb: 'MSG' | 'HMSG',
-  subject: Uint8Array,
-  sid: Uint8Array,
-): { length: number; words: Int32Array } {
-  const prefix = new Uint8Array(verb.length + subject.length + sid.length + 3);
-  for (let i = 0; i < verb.length; i++) prefix[i] = verb.charCodeAt(i);
-  let at = verb.length;
-  prefix[at++] = SPACE;
-  prefix.set(subject, at);
-  at += subject.length;
-  prefix[at++] = SPACE;
-  prefix.set(sid, at);
-  prefix[at + sid.length] = SPACE;
-  return { length: prefix.length, words: packWords(prefix) };
+/** `MSG <subject> <sid> ` or `HMSG <subject> <sid> `: what stands in front of a message's tail. */
+export function deliveryPrefix(verb: 'MSG' | 'HMSG', subject: Uint8Array, sid: Uint8Array): Uint8Array {
+  return Buffer.concat([utf8(`${verb} `), subject, ONE_SPACE, sid, ONE_SPACE]);
 }
 
 /** Longest `headers total\r\n`. */
@@ -73,5 +60,6 @@ function writeTail(message: Message, bodyStart: number): Uint8Array {
 }
 
 const SPACE = 0x20;
+const ONE_SPACE = Uint8Array.of(SPACE);
 const CR = 0x0d;
 const LF = 0x0a;
