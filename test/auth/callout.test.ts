@@ -7,6 +7,7 @@ import { newOperator, newUser } from './operator.js';
 
 const DEADLINE_MS = 10_000;
 const v2 = { algorithm: Algorithms.v2 };
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked into at will, and every look is an expectation.
 type Json = Record<string, any>;
 
 /** What the service says of a request. */

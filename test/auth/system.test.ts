@@ -24,6 +24,7 @@ const client = async (url: string, user: string, more = {}) => {
   open.push(connection);
   return connection;
 };
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked into at will, and every look is an expectation.
 type Json = Record<string, any>;
 const ask = async (connection: NatsConnection, subject: string, payload: object | '' = ''): Promise<Json> => {
   const body = payload === '' ? '' : JSON.stringify(payload);

@@ -7,7 +7,14 @@ import { filters, matchesByExpression, subjects } from '../kit/subject-arbitrari
 
 /** What the set looks at, and no more. */
 function attachment(name: string, subject: string, order = 0): Attachment {
-  return { name, stage: 'publish', canary: null, phase: 'transform', order, declaration: { subject } } as unknown as Attachment;
+  return {
+    name,
+    stage: 'publish',
+    canary: null,
+    phase: 'transform',
+    order,
+    declaration: { subject },
+  } as unknown as Attachment;
 }
 
 function newSet(): AttachmentSet {
