@@ -271,6 +271,14 @@ export class Attachment {
     return true;
   }
 
+  /** Ends what is tried out beside it. */
+  endTrial(): void {
+    this.canary?.attachment.release();
+    this.shadow?.candidate.release();
+    this.canary = null;
+    this.shadow = null;
+  }
+
   /** Lets go of the instance; the next message would make another one. */
   release(): void {
     this.instance = null;

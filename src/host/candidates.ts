@@ -104,10 +104,7 @@ export class Candidates {
   }
 
   private end(active: Attachment): void {
-    active.canary?.attachment.release();
-    active.shadow?.candidate.release();
-    active.canary = null;
-    active.shadow = null;
+    active.endTrial();
     this.attachments.refresh();
   }
 }

@@ -161,12 +161,12 @@ export class Deployments {
     return attachment;
   }
 
-  /** Other budgets from the next message on; another memory budget from the next instance on, which is made now. */
+  /** Other budgets from the next message on; another memory budget by a new instance, which the next message makes. */
   async setBudget(name: string, budget: BudgetRequest): Promise<Attachment> {
     this.refuseDeclared(name);
-    const attachment = this.find(name);
     const { ledger } = this.parts;
     return ledger.exclusive(async () => {
+      const attachment = this.find(name);
       const declaration = { ...attachment.declaration, budget: { ...attachment.declaration.budget, ...budget } };
       const change = (record: AttachmentRecord) => ({
         ...record,
@@ -334,6 +334,7 @@ export class Deployments {
           `attachment ${JSON.stringify(name)} was changed by another request meanwhile`,
         );
       }
+      this.refuseGone(attachment);
       const stored = ledger.attachments;
       await ledger.save({ attachments: [...this.without(name), recordAs()] });
       try {
@@ -344,6 +345,15 @@ export class Deployments {
       }
       return attachment;
     });
+  }
+
+  /** Its plugin may have been removed, and its version may have made room for others, while it started. */
+  private refuseGone({ declaration, version }: Attachment): void {
+    if (this.parts.registry.version(declaration.plugin, version.number) === version) return;
+    throw new Failure(
+      'attachment-changed',
+      `plugin ${JSON.stringify(declaration.plugin)} was installed anew while attachment ${JSON.stringify(declaration.name)} started`,
+    );
   }
 
   /** Between two messages: the state moves over, the new one is in its place, the old one goes. */
@@ -363,6 +373,7 @@ export class Deployments {
     track.swappedMs = clock.nowMs();
     track.swaps++;
     if (!handed) this.parts.onRetire(before);
+    before.endTrial();
     before.release();
     events.tell('swapped', attachment, { from_version: before.version.number, from_plugin: before.declaration.plugin });
     registry.release(this.used());
@@ -389,6 +400,7 @@ export class Deployments {
     previous.failures = attachment.failures;
     if (attachment.savedState !== null) previous.savedState = attachment.savedState;
     attachments.put(previous);
+    attachment.endTrial();
     attachment.release();
     const { cause, text } = attachment.fault;
     events.tell('rolled-back', previous, { from_version: attachment.version.number, cause, text });

@@ -25,13 +25,17 @@ export class EmitQueue {
     return this.entries.length - this.next;
   }
 
+  /** Whether there is room for it. */
+  hasRoomFor(message: Message): boolean {
+    return this.length < ENTRIES_MAX && this.bytes + message.bytes.length <= BYTES_MAX;
+  }
+
   push(message: Message, direct: boolean): void {
-    const bytes = message.bytes.length;
-    if (this.length >= ENTRIES_MAX || this.bytes + bytes > BYTES_MAX) {
+    if (!this.hasRoomFor(message)) {
       this.lost++;
       return;
     }
-    this.bytes += bytes;
+    this.bytes += message.bytes.length;
     this.entries.push({ message, direct });
   }
 

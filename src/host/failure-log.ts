@@ -101,10 +101,14 @@ export class FailureLog {
     }
   }
 
-  /** Takes out the oldest letters, at most so many. */
-  take(most: number): Message[] {
-    const taken = this.letters.splice(0, most);
-    for (const { bytes } of taken) this.letterBytes -= bytes.length;
-    return taken;
+  /** Takes out the oldest letters, at most so many, as long as `fits` says so of each; `give` gets them. Answers how many. */
+  take(most: number, fits: (letter: Message) => boolean, give: (letter: Message) => void): number {
+    let count = 0;
+    for (; count < Math.min(most, this.letters.length) && fits(this.letters[count]); count++) {
+      this.letterBytes -= this.letters[count].bytes.length;
+      give(this.letters[count]);
+    }
+    this.letters.splice(0, count);
+    return count;
   }
 }

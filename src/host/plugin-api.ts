@@ -178,24 +178,22 @@ function answerOf(host: PluginHost, attachment: Attachment): object {
 
 /** The last failing frames, each with what decided about it. */
 function capsule(host: PluginHost, name: string): object {
-  const { failures } = find(host, name);
+  const { failures } = host.deployments.find(name);
   return { attachment: name, frames: failures.capsule() };
 }
 
 /** Publishes messages that became dead letters once more, as if they came now. */
 function redeliver(host: PluginHost, name: string): object {
-  const { failures } = find(host, name);
+  const { failures } = host.deployments.find(name);
+  const { emits } = host;
   // What finds no room now stays for the next request.
-  const letters = failures.take(REDELIVERED_MAX);
-  for (const letter of letters) host.emits.push(letter, false);
-  host.emits.wake();
-  return { redelivered: letters.length, left: failures.letterCount };
-}
-
-function find(host: PluginHost, name: string): Attachment {
-  const attachment = host.attachments.get(name);
-  if (attachment !== undefined) return attachment;
-  throw new Failure('attachment-not-found', `there is no attachment ${JSON.stringify(name)}`);
+  const redelivered = failures.take(
+    REDELIVERED_MAX,
+    (letter) => emits.hasRoomFor(letter),
+    (letter) => emits.push(letter, false),
+  );
+  emits.wake();
+  return { redelivered, left: failures.letterCount };
 }
 
 function listAttachments(host: PluginHost): object {
@@ -204,7 +202,7 @@ function listAttachments(host: PluginHost): object {
 }
 
 function attachmentInfo(host: PluginHost, name: string): object {
-  const attachment = find(host, name);
+  const attachment = host.deployments.find(name);
   return { ...answerOf(host, attachment), definition: attachment.declaration };
 }
 

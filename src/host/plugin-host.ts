@@ -90,7 +90,7 @@ export class PluginHost {
   }
 
   install(name: string, wasm: Uint8Array, declared = false): Promise<PluginVersion> {
-    const used = this.deployments.used();
+    const used = () => this.deployments.used();
     return this.registry.install(name, wasm, { nowMs: this.clock.nowMs(), declared, used });
   }
 

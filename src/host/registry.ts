@@ -36,7 +36,7 @@ export interface Install {
   /** Whether the configuration file does. */
   declared: boolean;
   /** Versions that are in use: they are not forgotten to make room. */
-  used: ReadonlySet<PluginVersion>;
+  used(): ReadonlySet<PluginVersion>;
 }
 
 /** So many of the newest versions stay compiled, besides those in use. */
@@ -98,7 +98,7 @@ export class PluginRegistry {
       const number = before.lastNumber + 1;
       const { nowMs: installedMs } = install;
       const version = { plugin: name, number, sha256, bytes: wasm.length, installedMs, prepared, manifest };
-      const versions = [...this.withRoom(name, before.versions, install.used), version];
+      const versions = [...this.withRoom(name, before.versions, install.used()), version];
       await this.ledger.store.writeModule(sha256, wasm);
       await this.keep(name, { declared: before.declared && install.declared, lastNumber: number, versions });
       await this.ledger.tidy();

@@ -17,6 +17,7 @@ export class StateKeeper {
   /** Calls and ticks at the last save: without new ones there is nothing new. */
   private readonly savedAt = new WeakMap<Attachment, number>();
   private timer: Timer | null = null;
+  private closed = false;
 
   constructor(parts: { clock: Clock; attachments: AttachmentSet; ledger: Ledger; events: PluginEvents }) {
     this.clock = parts.clock;
@@ -28,13 +29,14 @@ export class StateKeeper {
 
   /** Saves one last time. */
   async close(): Promise<void> {
+    this.closed = true;
     this.timer?.cancel();
     this.timer = null;
     await this.saveAll();
   }
 
   private follow(): void {
-    if (this.timer !== null || !this.attachments.some(({ keepsState }) => keepsState)) return;
+    if (this.closed || this.timer !== null || !this.attachments.some(({ keepsState }) => keepsState)) return;
     this.timer = this.clock.after(INTERVAL_MS, () => {
       this.timer = null;
       void this.saveAll().then(() => this.follow());
@@ -50,12 +52,13 @@ export class StateKeeper {
     if (this.savedAt.get(attachment) === calls + ticks || !attachment.breaker.admits()) return;
     const state = attachment.save();
     if (state === null) return;
-    this.savedAt.set(attachment, calls + ticks);
     const { name } = attachment;
     await this.ledger
       .exclusive(async () => {
         // It may have been detached while others were saved.
-        if (this.attachments.get(name) === attachment) await this.ledger.store.writeGuestState(name, state);
+        if (this.attachments.get(name) !== attachment) return;
+        await this.ledger.store.writeGuestState(name, state);
+        this.savedAt.set(attachment, calls + ticks);
       })
       .catch((error) => this.events.problem(`the state of ${JSON.stringify(name)} was not saved: ${describe(error)}`));
   }
