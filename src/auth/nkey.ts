@@ -41,18 +41,6 @@ export function isKey(kind: KeyKind, text: string): boolean {
   return decodeKey(kind, text) !== null;
 }
 
-/** The 32 bytes of a secret key of this kind, or null when the text is no seed of one (`SU…`, `SX…`). */
-export function decodeSeed(kind: KeyKind, seed: string): Uint8Array | null {
-  const bytes = seed.length === 58 ? fromBase32(seed) : null;
-  if (bytes === null) return null;
-  const body = bytes.subarray(0, 2 + KEY_BYTES);
-  const sum = bytes[2 + KEY_BYTES] | (bytes[3 + KEY_BYTES] << 8);
-  // Five bits of `S` and the eight of the kind share the first two bytes.
-  const isSeed = (body[0] & 0xf8) === 18 << 3;
-  const prefix = ((body[0] & 7) << 5) | ((body[1] & 0xf8) >> 3);
-  return isSeed && prefix === PREFIXES[kind] && crc16(body) === sum ? body.subarray(2) : null;
-}
-
 /** Keys that were made ready for the library: making one takes as long as a tenth of a check. */
 const READY_MAX = 4096;
 const ready = new Map<string, KeyObject>();

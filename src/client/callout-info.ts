@@ -2,15 +2,12 @@ import type { ConnectOptions } from './connect-options.js';
 import type { Applicant } from './context.js';
 
 /** What a service is told that is to say who a client is: keys in nats-server's order. */
-export function calloutInfoOf(
-  options: Readonly<ConnectOptions>,
-  { id, remoteHost, transport, nonce }: Applicant,
-): object {
+export function calloutInfoOf(options: Readonly<ConnectOptions>, { id, transport, nonce }: Applicant): object {
   const { jwt, nkey, signature, token, user, password, name, language, version, protocol } = options;
   const { tls } = transport;
   return {
     client_info: {
-      host: remoteHost,
+      host: transport.remoteAddress,
       id,
       user: nkey || user || (token === '' ? undefined : '[REDACTED]'),
       name: name || undefined,

@@ -1,6 +1,7 @@
 import type { Authentication, Verdict } from '../auth/authentication.js';
 import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import type { Clock } from '../base/clock.js';
+import { describe } from '../base/failure.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
 import type { Accounts } from '../broker/accounts.js';
@@ -152,13 +153,14 @@ export class ClientDoor implements ClientContext {
   /** Asks the present authenticator: a reload may bring another one while a password is being checked. */
   authenticateBy(present: () => Authentication, options: Readonly<ConnectOptions>, entry: Entry): Verdict {
     const { user, password, token, nkey, jwt, signature } = options;
-    const { transport, label, remoteHost, nonce } = entry.who;
+    const { transport, label, nonce } = entry.who;
     const authenticator = present();
     const verdict = authenticator.authenticate(
       { user, password, token, nkey, jwt, signature },
       {
         type: transport.kind === 'websocket' ? 'WEBSOCKET' : 'STANDARD',
-        host: remoteHost,
+        // Not what a header says: anybody can send one.
+        host: transport.remoteAddress,
         nonce: nonce ?? '',
         certificate: entry.mapCertificate ? (transport.tls?.peer ?? NO_NAMES) : null,
         note: (text) => this.logger.debug(`${label} - ${text}`),
@@ -167,8 +169,12 @@ export class ClientDoor implements ClientContext {
       },
     );
     if (!(verdict instanceof Promise)) return verdict;
-    return verdict.then((identity) =>
-      authenticator === present() ? identity : this.authenticateBy(present, options, entry),
+    return verdict.then(
+      (identity) => (authenticator === present() ? identity : this.authenticateBy(present, options, entry)),
+      (error) => {
+        this.logger.error(`${label} - could not be authenticated: ${describe(error)}`);
+        return null;
+      },
     );
   }
 

@@ -239,7 +239,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
       return false;
     }
     if (this.verbose) this.sendOk();
-    return true;
+    // What was sent may have been one byte too many. The end of a session looks for routes, and leaves nothing of the one at hand.
+    return !this.gone;
   }
 
   private onPublishDenied({ bytes, subjectStart, subjectEnd }: Message): void {

@@ -16,7 +16,8 @@ export interface AccountJetStream {
   ackPendingMax: number;
 }
 
-const ANY: Readonly<AccountJetStream> = {
+/** What an account may store unless its configuration says. */
+export const UNLIMITED: Readonly<AccountJetStream> = {
   memoryBytesMax: -1,
   storeBytesMax: -1,
   streamsMax: -1,
@@ -50,10 +51,10 @@ const table = keys<AccountJetStream>({
 
 /** Reads an account's `jetstream: enabled` or `jetstream { … }`; null is none. */
 export function readAccountJetStream(value: ConfigValue): AccountJetStream | null {
-  if (value.kind === 'boolean') return value.value === true ? { ...ANY } : null;
-  if (value.kind === 'map') return readBlock(value, table, { ...ANY });
+  if (value.kind === 'boolean') return value.value === true ? { ...UNLIMITED } : null;
+  if (value.kind === 'map') return readBlock(value, table, { ...UNLIMITED });
   const word = value.kind === 'string' ? String(value.value).toLowerCase() : '';
-  if (word === 'enabled' || word === 'enable') return { ...ANY };
+  if (word === 'enabled' || word === 'enable') return { ...UNLIMITED };
   if (word === 'disabled' || word === 'disable') return null;
   throw configError(
     value.place,

@@ -31,10 +31,13 @@ export function calloutHouse({
       if (account === undefined) return Promise.resolve(null);
       const headers = xkey === null ? null : utf8(`NATS/1.0\r\nNats-Server-Xkey: ${xkey}\r\n\r\n`);
       return new Promise((resolve) => {
-        const waiting = new Waiting(account, resolve);
+        const waiting = new Waiting(account, (answer) => {
+          timer.cancel();
+          resolve(answer);
+        });
+        const timer = clock.after(options.authTimeoutMs, () => waiting.end(null));
         const { reply } = waiting;
         const request = composeMessage({ subject: utf8(CALLOUT_SUBJECT), reply, headers, payload });
-        clock.after(options.authTimeoutMs, () => waiting.end(null));
         if (account.publishDirect(request) === 0) waiting.end(null);
       });
     },

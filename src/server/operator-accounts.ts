@@ -1,5 +1,6 @@
 import { type AccountClaims, decodeAccountClaims, type ImportClaims, isActivated } from '../auth/account-claims.js';
 import { whyNotNow } from '../auth/jwt.js';
+import { isKey } from '../auth/nkey.js';
 import type { AccountSource } from '../auth/operator-authenticator.js';
 import type { Clock } from '../base/clock.js';
 import { describe, Failure } from '../base/failure.js';
@@ -71,6 +72,9 @@ export class OperatorAccounts implements AccountSource {
 
   /** Forgets an account's JWT; nobody can come in any more. Throws a `Failure` when nothing may be deleted. */
   forget(account: string): void {
+    if (!isKey('account', account)) {
+      throw new Failure('account-jwt', `cannot delete ${JSON.stringify(account)}: expected an account's public key`);
+    }
     this.store.delete(account);
     this.known.delete(account);
   }
@@ -102,6 +106,8 @@ export class OperatorAccounts implements AccountSource {
   }
 
   private fetch(account: string): AccountClaims | null | Promise<AccountClaims | null> {
+    // Whoever signs a JWT writes there what he likes, and stores make paths and addresses of it.
+    if (!isKey('account', account)) return null;
     const present = this.fetching.get(account);
     if (present !== undefined) return present;
     const token = this.attempt(account, () => this.store.fetch(account));
@@ -161,9 +167,12 @@ export class OperatorAccounts implements AccountSource {
   }
 
   /** Makes the imports anew: those of this account, and those from it. */
-  private link(claims: AccountClaims): void {
-    this.house.accounts.put(this.settingsOf(claims));
-    this.house.accounts.link(claims.subject);
+  /** Takes on what is known of the account now: while its imports were loaded another JWT may have come, or it was forgotten. */
+  private link({ subject }: AccountClaims): void {
+    const present = this.known.get(subject);
+    if (present === undefined) return;
+    this.house.accounts.put(this.settingsOf(present));
+    this.house.accounts.link(subject);
   }
 
   private settingsOf(claims: AccountClaims): AccountSettings {

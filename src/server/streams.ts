@@ -1,11 +1,11 @@
 import { hkdfSync } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import { tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import { describe } from '../base/failure.js';
 import type { Account } from '../broker/account.js';
-import type { AccountJetStream } from '../config/accounts-jetstream.js';
+import { type AccountJetStream, UNLIMITED } from '../config/accounts-jetstream.js';
 import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
 import { nodeDisk } from '../storage/node-disk.js';
 import { Store } from '../storage/store.js';
@@ -29,18 +29,6 @@ const SYNC_INTERVAL_MS = 120_000;
 const MEMORY_SHARE = 0.75;
 /** For a disk that does not tell its size. */
 const STORE_BYTES_MAX = 1024 ** 4;
-
-/** What an account may store unless its configuration says. */
-const UNLIMITED: AccountJetStream = {
-  memoryBytesMax: -1,
-  storeBytesMax: -1,
-  streamsMax: -1,
-  consumersMax: -1,
-  bytesMaxRequired: false,
-  memoryStreamBytesMax: -1,
-  storeStreamBytesMax: -1,
-  ackPendingMax: -1,
-};
 
 /** Streams as part of the server: where they are kept, and for whom. */
 export class JetStream {
@@ -97,7 +85,8 @@ export class JetStream {
     this.storeBytesMax = storeBytesMax;
     if (storeBytesMax >= 0) return;
     const { bavail, bsize } = await statfs(this.folder).catch(() => ({ bavail: 1, bsize: STORE_BYTES_MAX }));
-    this.storeBytesMax = bavail * bsize;
+    // What lies there already is counted as stored: it is not free, and need not be.
+    this.storeBytesMax = bavail * bsize + (await bytesIn(this.folder));
   }
 
   /** Without other accounts the global one has streams; with them, those whose configuration says so. */
@@ -187,6 +176,14 @@ async function restoreStream(streams: Streams, store: FileStreamStore): Promise<
 /** The key of the log's encryption, made of the one in the configuration, which may be any text. */
 function storeKey(key: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', key, '', 'weir streams', 32));
+}
+
+/** Bytes of all files below a folder. */
+async function bytesIn(folder: string): Promise<number> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  let bytes = 0;
+  for (const entry of found) if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
+  return bytes;
 }
 
 /** The smaller limit; -1 is none. */

@@ -65,9 +65,9 @@ export class StreamApi implements Subscriber {
     return true;
   }
 
-  /** Answers an acknowledgement once what it said is durable. */
+  /** Answers an acknowledgement once what it said is durable. Without an answer the client asks again. */
   private async confirm(streamName: string, consumer: string, reply: Uint8Array): Promise<void> {
-    await this.streams.find(streamName)?.store.flush(consumer);
+    if ((await this.streams.find(streamName)?.store.flush(consumer)) === false) return;
     this.send(reply, null, NO_BYTES);
   }
 

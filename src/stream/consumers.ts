@@ -47,7 +47,13 @@ export async function createConsumer(streams: Streams, stream: Stream, wish: Con
   const ordered = inConsumerOrder(config);
   const consumer = new Consumer(stream, { name, config: ordered, createdMs: stream.nowMs, state: null });
   stream.addConsumer(consumer);
-  await save(stream, consumer, ordered);
+  try {
+    await save(stream, consumer, ordered);
+  } catch (error) {
+    // Asked for again it is made again: one that was not written down would be gone after a restart.
+    stream.dropConsumer(consumer);
+    throw error;
+  }
   stream.adviseConsumer(name, 'CREATED', 'create');
   if (consumer.pausedUntilMs > 0) consumer.advisePause();
   return consumer;

@@ -110,8 +110,8 @@ export class FileStreamStore implements StreamStore {
     this.writers.get(name)?.touch();
   }
 
-  async flush(name: string): Promise<void> {
-    await this.writers.get(name)?.flush();
+  async flush(name: string): Promise<boolean> {
+    return (await this.writers.get(name)?.flush()) ?? true;
   }
 
   async close(): Promise<void> {
@@ -119,10 +119,14 @@ export class FileStreamStore implements StreamStore {
     await Promise.all([...this.writers.values()].map((writer) => writer.stop()));
   }
 
+  forget(): Promise<void> {
+    return this.house.store.removeFile(`${this.folder}/stream`);
+  }
+
   async delete(): Promise<void> {
     await Promise.allSettled(this.turns.values());
     await Promise.all([...this.writers.values()].map((writer) => writer.stop()));
-    await this.house.store.removeFile(`${this.folder}/stream`);
+    await this.forget();
     await this.house.store.removeFolder(this.folder);
   }
 

@@ -61,7 +61,7 @@ export class Intake {
     const { subject_transform, republish } = this.owner.config;
     const { src = '', dest = '' } = subject_transform ?? {};
     this.transform = subject_transform === undefined ? null : new SubjectTransform(src, dest);
-    this.republisher = republish === undefined ? null : new Republisher(this.owner, republish);
+    this.republisher = republish === undefined ? null : new Republisher(this.owner, republish, this.republisher);
   }
 
   /** A message from the broker. */

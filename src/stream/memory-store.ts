@@ -18,9 +18,13 @@ export class MemoryStreamStore implements StreamStore {
 
   touch(): void {}
 
-  async flush(): Promise<void> {}
+  async flush(): Promise<boolean> {
+    return true;
+  }
 
   async close(): Promise<void> {}
+
+  async forget(): Promise<void> {}
 
   async delete(): Promise<void> {}
 }

@@ -21,13 +21,15 @@ export class Republisher {
   private readonly headersOnly: boolean;
   private readonly stored = new StoredMessage();
   /** Messages that are not durable yet, and the last sequence of their subject before them. */
-  private waiting: [number, number][] = [];
+  private waiting: [number, number][];
 
   constructor(
     stream: Republished,
     { src = '', dest = '', headers_only = false }: NonNullable<StreamConfig['republish']>,
+    before: Republisher | null,
   ) {
     this.stream = stream;
+    this.waiting = before?.waiting ?? [];
     this.transform = new SubjectTransform(src, dest);
     this.headersOnly = headers_only;
   }

@@ -1,4 +1,5 @@
 import { textOf, utf8 } from '../base/bytes.js';
+import { describe } from '../base/failure.js';
 import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { REFUSED } from '../storage/message-log.js';
@@ -55,6 +56,8 @@ export class RestoreReceiver implements Subscriber {
 
   private async take(chunk: Uint8Array, reply: Uint8Array): Promise<void> {
     if (this.ended) return;
+    // What came is worked on: patience is for what does not come.
+    this.alarm.cancel();
     try {
       if (chunk.length === 0) {
         await this.finish(reply);
@@ -120,7 +123,12 @@ export class RestoreReceiver implements Subscriber {
   private async end(reply: Uint8Array | null, error?: ApiErrorJson): Promise<void> {
     if (this.ended) return;
     this.stop();
-    if (this.stream !== null) await this.streams.abortRestore(this.stream);
+    if (this.stream !== null) {
+      await this.streams.abortRestore(this.stream).catch((failure) => {
+        const name = JSON.stringify(this.request.name);
+        this.streams.logger.error(`What was restored of stream ${name} was not removed: ${describe(failure)}`);
+      });
+    }
     if (reply !== null) this.say(reply, utf8(JSON.stringify({ type: TYPE, error })));
   }
 

@@ -18,8 +18,8 @@ export class StateWriter {
   private timer: Timer | null = null;
   private dirty = false;
   private stopped = false;
-  private running: Promise<void> | null = null;
-  private next: Promise<void> | null = null;
+  private running: Promise<boolean> | null = null;
+  private next: Promise<boolean> | null = null;
 
   constructor(parts: StateWriterParts) {
     this.parts = parts;
@@ -30,14 +30,14 @@ export class StateWriter {
     if (this.timer === null && !this.stopped) this.wait(GATHER_MS);
   }
 
-  /** Resolves when the state as it is now is written down. */
-  flush(): Promise<void> {
-    if (!this.dirty && this.running === null) return Promise.resolve();
+  /** Resolves when the state as it is now is written down; with false when that failed: it is tried again, but nobody should count on it. */
+  flush(): Promise<boolean> {
+    if (!this.dirty && this.running === null) return Promise.resolve(true);
     if (this.running === null) return this.start();
     // What is being written began before this: everybody who comes meanwhile waits for one more write.
     this.next ??= this.running.then(() => {
       this.next = null;
-      return this.dirty ? this.start() : undefined;
+      return this.dirty ? this.start() : true;
     });
     return this.next;
   }
@@ -57,22 +57,24 @@ export class StateWriter {
     });
   }
 
-  private start(): Promise<void> {
+  private start(): Promise<boolean> {
     this.running = this.write().finally(() => {
       this.running = null;
     });
     return this.running;
   }
 
-  private async write(): Promise<void> {
-    if (this.stopped) return;
+  private async write(): Promise<boolean> {
+    if (this.stopped) return false;
     this.dirty = false;
     try {
       await this.parts.write();
+      return true;
     } catch (error) {
       this.dirty = true;
       this.parts.onFailure(error);
-      if (this.timer === null) this.wait(RETRY_MS);
+      if (this.timer === null && !this.stopped) this.wait(RETRY_MS);
+      return false;
     }
   }
 }

@@ -22,9 +22,11 @@ export interface StreamStore {
   removeConsumer(name: string): Promise<void>;
   /** The consumer's state changed: it is written down soon. */
   touch(name: string): void;
-  /** Resolves when the consumer's state, as it is now, is durable. */
-  flush(name: string): Promise<void>;
+  /** Resolves when the consumer's state, as it is now, is durable; with false when it could not be written. */
+  flush(name: string): Promise<boolean>;
   close(): Promise<void>;
+  /** Removes what makes it a stream: after a crash it is none, whatever else is left. */
+  forget(): Promise<void>;
   /** Removes everything. */
   delete(): Promise<void>;
 }

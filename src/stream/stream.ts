@@ -1,5 +1,6 @@
 import { utf8 } from '../base/bytes.js';
 import type { Failure } from '../base/failure.js';
+import { describe } from '../base/failure.js';
 import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
 import type { Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
@@ -229,7 +230,12 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
 
   onUnused(name: string): void {
     const consumer = this.consumers.get(name);
-    if (consumer !== undefined) void this.deleteConsumer(consumer);
+    if (consumer === undefined) return;
+    const { logger } = this.surroundings;
+    this.deleteConsumer(consumer).catch((error) => {
+      const of = `${JSON.stringify(name)} of stream ${JSON.stringify(this.name)}`;
+      logger.error(`Consumer ${of} was not removed: ${describe(error)}`);
+    });
   }
 
   /** Whether a consumer other than the named one is not done with a message that it is to get. */
@@ -271,11 +277,16 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   }
 
   async deleteConsumer(consumer: Consumer): Promise<void> {
+    this.dropConsumer(consumer);
+    await this.store.removeConsumer(consumer.name);
+    this.adviseConsumer(consumer.name, 'DELETED', 'delete');
+  }
+
+  /** Goes on without a consumer; nothing of what was written down changes. */
+  dropConsumer(consumer: Consumer): void {
     this.consumers.delete(consumer.name);
     consumer.close('409 Consumer Deleted');
     this.dropUnneeded();
-    await this.store.removeConsumer(consumer.name);
-    this.adviseConsumer(consumer.name, 'DELETED', 'delete');
   }
 
   adviseConsumer(consumer: string, event: string, action: string): void {
@@ -294,10 +305,14 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     this.intake.close();
     for (const consumer of this.consumers.values())
       consumer.close(ending === 'deleted' ? '409 Consumer Deleted' : '409 Server Shutdown');
-    if (ending === 'deleted') await this.log.delete();
-    else await this.log.close();
-    if (ending === 'deleted') await this.store.delete();
-    else await this.store.close();
+    if (ending === 'deleted') {
+      await this.store.forget();
+      await this.log.delete();
+      await this.store.delete();
+    } else {
+      await this.log.close();
+      await this.store.close();
+    }
   }
 
   get nowMs(): number {

@@ -345,6 +345,33 @@ describe('JWTs of weir', () => {
     }
   });
 
+  it('are not taken in by what a header says of where a client is', async () => {
+    const operator = await newOperator();
+    const account = createAccount();
+    const listen = 'websocket { listen: "127.0.0.1:-1", no_tls: true, jwt_cookie: pass }';
+    const tokens = { [account.getPublicKey()]: await operator.account('A', account) };
+    const weir = await startWeirOn(await operator.config(tokens, listen));
+    try {
+      const [url] = weir.server.urls.websocket!;
+      const answer = async (src: string[]) => {
+        const { jwt } = await newUser(account, { bearer_token: true, src });
+        const headers = { Cookie: `pass=${jwt}`, 'X-Forwarded-For': '10.0.0.1' };
+        const socket = new WebSocket(url, { headers });
+        const got: string[] = [];
+        socket.on('message', (data) => got.push(String(data)));
+        await new Promise((resolve) => socket.once('open', resolve));
+        socket.send('CONNECT {"verbose":false}\r\nPING\r\n');
+        await expect.poll(() => got.join(''), { timeout: DEADLINE_MS }).toMatch(/PONG|-ERR/);
+        socket.terminate();
+        return got.join('');
+      };
+      expect(await answer(['10.0.0.0/8'])).toContain("-ERR 'Authorization Violation'");
+      expect(await answer(['127.0.0.0/8'])).toContain('PONG');
+    } finally {
+      await weir.stop();
+    }
+  });
+
   it('of operators want to know where accounts come from', async () => {
     const { token } = await newOperator();
     await expect(optionsOf(`operator: ${token}`)).rejects.toThrow(
