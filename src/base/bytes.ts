@@ -115,10 +115,16 @@ export function hasAnyPrefix(bytes: Uint8Array, start: number, end: number, pref
   return false;
 }
 
-/** Writes a non-negative integer in decimal at `at`; returns the offset behind it. */
-export function writeDecimal(bytes: Uint8Array, at: number, value: number): number {
+/** How many digits a non-negative integer has in decimal. */
+export function decimalDigits(value: number): number {
   let digits = 1;
   for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+  return digits;
+}
+
+/** Writes a non-negative integer in decimal at `at`; returns the offset behind it. */
+export function writeDecimal(bytes: Uint8Array, at: number, value: number): number {
+  const digits = decimalDigits(value);
   for (let i = at + digits - 1; i >= at; i--) {
     bytes[i] = 0x30 + (value % 10);
     value = Math.floor(value / 10);

@@ -1,7 +1,8 @@
 import { arenaOffset, copyInArena, takeFromArena } from '../base/arena.js';
-import { copyBytes, paddedBytes, wordsOf, writeDecimal } from '../base/bytes.js';
+import { copyBytes, paddedBytes, wordsOf } from '../base/bytes.js';
 import { hashSubject, Message } from '../message/message.js';
 import type { Outbox, Range } from '../sandbox/outbox.js';
+import { writeSizes } from '../wire/nats/encoder.js';
 
 /** Of a sheet: a message that is longer gets bytes of its own length. */
 const SHEET_BYTES = 16 * 1024;
@@ -48,13 +49,7 @@ export function composeReplaced(message: Message, outbox: Outbox): Message {
     bytes[at++] = SPACE;
   }
   made.replyEnd = made.replyStart + replyBytes;
-  if (headersBytes > 0) {
-    at = writeDecimal(bytes, at, headersBytes);
-    bytes[at++] = SPACE;
-  }
-  at = writeDecimal(bytes, at, headersBytes + payloadBytes);
-  bytes[at++] = CR;
-  bytes[at++] = LF;
+  at = writeSizes(bytes, at, headersBytes, headersBytes + payloadBytes);
   made.headersStart = at;
   put(made, at, message, message.headersStart, outbox, headers, headersBytes);
   at += headersBytes;

@@ -1,5 +1,6 @@
-import { paddedBytes, wordsOf, writeDecimal } from '../base/bytes.js';
+import { paddedBytes, wordsOf } from '../base/bytes.js';
 import { hashSubject, Message } from '../message/message.js';
+import { writeSizes } from '../wire/nats/encoder.js';
 
 const SPACE = 0x20;
 const CR = 0x0d;
@@ -53,13 +54,7 @@ export class Outgoing {
     at += replyBytes;
     message.replyEnd = at;
     if (replyBytes > 0) bytes[at++] = SPACE;
-    if (headersBytes > 0) {
-      at = writeDecimal(bytes, at, headersBytes);
-      bytes[at++] = SPACE;
-    }
-    at = writeDecimal(bytes, at, total);
-    bytes[at++] = CR;
-    bytes[at++] = LF;
+    at = writeSizes(bytes, at, headersBytes, total);
     message.headersStart = at;
     if (headers !== null) bytes.set(headers, at);
     const from = headers === null ? headersStart : payloadStart;

@@ -1,7 +1,8 @@
 import { takeFromArena } from '../base/arena.js';
-import { copyWords, paddedBytes, utf8, writeDecimal } from '../base/bytes.js';
+import { copyWords, decimalDigits, paddedBytes, utf8, writeDecimal } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
 import { composeMessage, hashSubject, lookAt, Message } from '../message/message.js';
+import { writeSizes } from '../wire/nats/encoder.js';
 import type { ApiErrorJson } from './api-error.js';
 import { ReplyQueue } from './reply-queue.js';
 
@@ -80,16 +81,14 @@ export class PubAcks {
   /** Sends the acknowledgement whose subject stands at the line's begin. */
   private send(subjectBytes: number, sequence: number, rest: string): void {
     const behind = rest === '' ? this.tailBytes : utf8(`${this.tail}${rest}}`);
-    const payloadBytes = this.head.length + digitsOf(sequence) + behind.length;
+    const payloadBytes = this.head.length + decimalDigits(sequence) + behind.length;
     const line = theAck.bytes;
     let at = subjectBytes;
     line[at++] = SPACE;
     theAck.subjectEnd = subjectBytes;
     theAck.subjectHash = hashSubject(line, 0, subjectBytes);
     theAck.tailStart = theAck.replyStart = theAck.replyEnd = at;
-    at = writeDecimal(line, at, payloadBytes);
-    line[at++] = CR;
-    line[at++] = LF;
+    at = writeSizes(line, at, 0, payloadBytes);
     theAck.headersStart = theAck.payloadStart = at;
     line.set(this.head, at);
     at = writeDecimal(line, at + this.head.length, sequence);
@@ -102,12 +101,6 @@ export class PubAcks {
     theAck.tail = null;
     this.broker.publishDirect(theAck);
   }
-}
-
-function digitsOf(value: number): number {
-  let digits = 1;
-  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
-  return digits;
 }
 
 /** Sizes, sequence, line ends, and what a copy by words writes behind. */

@@ -18,6 +18,18 @@ export function deliveryPrefix(verb: 'MSG' | 'HMSG', subject: Uint8Array, sid: U
   return Buffer.concat([utf8(`${verb} `), subject, ONE_SPACE, sid, ONE_SPACE]);
 }
 
+/** Writes `[headers' bytes ' '] bytes \r\n`, as a publish line and a delivery have it; returns the offset behind it. */
+export function writeSizes(bytes: Uint8Array, at: number, headersBytes: number, totalBytes: number): number {
+  if (headersBytes > 0) {
+    at = writeDecimal(bytes, at, headersBytes);
+    bytes[at++] = SPACE;
+  }
+  at = writeDecimal(bytes, at, totalBytes);
+  bytes[at++] = CR;
+  bytes[at++] = LF;
+  return at;
+}
+
 /** Longest `headers total\r\n`. */
 const SIZES_BYTES_MAX = 24;
 
@@ -45,13 +57,7 @@ function writeTail(message: Message, bodyStart: number): Uint8Array {
     tail[replyBytes] = SPACE;
     at = replyBytes + 1;
   }
-  if (headersBytes > 0) {
-    at = writeDecimal(tail, at, headersBytes);
-    tail[at++] = SPACE;
-  }
-  at = writeDecimal(tail, at, payloadEnd - bodyStart);
-  tail[at++] = CR;
-  tail[at++] = LF;
+  at = writeSizes(tail, at, headersBytes, payloadEnd - bodyStart);
   tail.set(bytes.subarray(bodyStart, payloadEnd), at);
   at += payloadEnd - bodyStart;
   tail[at++] = CR;
