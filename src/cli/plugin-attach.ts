@@ -20,6 +20,7 @@ export interface AttachOptions extends ConnectionOptions {
   fuel?: number;
   memory?: number;
   output?: number;
+  emits?: number;
   grantEmit: string[];
   grantLog?: boolean;
   grantMetric?: boolean;
@@ -64,7 +65,10 @@ export function attachmentDefinition(plugin: string, subject: string, options: A
     order: options.order,
     tick_ms: options.tick,
     config: options.config === undefined ? undefined : parseJsonArgument('--config', options.config),
-    budget: given({ fuel_per_message: options.fuel, memory_bytes: options.memory, output_bytes: options.output }),
+    budget: given({
+      ...{ fuel_per_message: options.fuel, memory_bytes: options.memory },
+      ...{ output_bytes: options.output, emits_per_message: options.emits },
+    }),
     grants: given({
       emit: options.grantEmit.length > 0 ? options.grantEmit : undefined,
       log: options.grantLog,

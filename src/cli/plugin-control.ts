@@ -18,6 +18,7 @@ export interface BudgetOptions extends Options {
   fuel?: number;
   memory?: number;
   output?: number;
+  emits?: number;
   messages?: number;
   bytes?: number;
   cpu?: number;
@@ -57,9 +58,9 @@ export async function rollBack(name: string, options: Options): Promise<void> {
 }
 
 export async function setBudget(name: string, options: BudgetOptions): Promise<void> {
-  const { fuel, memory, output, messages, bytes, cpu } = options;
+  const { fuel, memory, output, emits, messages, bytes, cpu } = options;
   const asked = {
-    ...{ fuel_per_message: fuel, memory_bytes: memory, output_bytes: output },
+    ...{ fuel_per_message: fuel, memory_bytes: memory, output_bytes: output, emits_per_message: emits },
     ...{ messages_per_second: messages, bytes_per_second: bytes, cpu_share: cpu },
   };
   const budget = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));

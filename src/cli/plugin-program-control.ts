@@ -29,6 +29,7 @@ function addVersions(plugin: Command): void {
     .option('--fuel <n>', 'fuel for one message', whole(1))
     .option('--memory <bytes>', 'memory of the plugin', whole(1))
     .option('--output <bytes>', 'output for one message', whole(0))
+    .option('--emits <n>', 'further messages that it may emit for one', whole(0))
     .option('--messages <n>', 'messages per second', whole(1))
     .option('--bytes <n>', 'bytes per second', whole(1))
     .option('--cpu <share>', 'share of a processor: 0.25 is a quarter of each second', real)

@@ -107,6 +107,7 @@ function withDefinition(command: Command): Command {
     .option('--fuel <n>', 'fuel for one message, about one unit an instruction', whole(1))
     .option('--memory <bytes>', 'memory of the plugin', whole(1))
     .option('--output <bytes>', 'output for one message', whole(0))
+    .option('--emits <n>', 'further messages that it may emit for one', whole(0))
     .option('--grant-emit <filter>', 'subjects it may emit to; can be given several times', collect, [])
     .option('--grant-log', 'it may write log lines')
     .option('--grant-metric', 'it may report metrics')

@@ -12,6 +12,7 @@ export const budgetSchema = v.strictObject({
   fuel_for_init: v.optional(whole(1_000, 200_000_000)),
   memory_bytes: v.optional(whole(65536, 256 * 1024 * 1024)),
   output_bytes: v.optional(whole(0, 64 * 1024 * 1024)),
+  emits_per_message: v.optional(whole(0, 1_000)),
   messages_per_second: v.optional(whole(1, 1e9)),
   bytes_per_second: v.optional(whole(1, 1e12)),
   cpu_share: v.optional(v.pipe(v.number(), v.minValue(0.001), v.maxValue(1))),

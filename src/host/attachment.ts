@@ -9,7 +9,7 @@ import type { Started } from '../sandbox/start.js';
 import { isFilter } from '../subject/subject.js';
 import { Allowance } from './allowance.js';
 import { Breaker } from './breaker.js';
-import { budgetOf } from './budgets.js';
+import { budgetOf, emitsOf } from './budgets.js';
 import { settleConfig } from './config-schema.js';
 import { type AttachmentDeclaration, type FailureAction, PHASES, type Phase, type Stage } from './declarations.js';
 import { FailureLog } from './failure-log.js';
@@ -90,6 +90,8 @@ export class Attachment {
   logLines = 0;
   /** What the plugin may use. */
   budget: Budget;
+  /** Further messages that one call may publish. */
+  emitsMax: number;
   /** What it may use per second; null is no limit. */
   private allowance: Allowance | null;
   /** As JSON text. */
@@ -119,6 +121,7 @@ export class Attachment {
     this.damage = damage;
     this.clock = clock;
     this.budget = budgetOf(declaration.budget, manifest?.budget);
+    this.emitsMax = emitsOf(declaration.budget, manifest?.budget);
     this.allowance = Allowance.of({ ...manifest?.budget, ...declaration.budget });
     this.breaker = new Breaker(clock);
     checkDeclaration(declaration, this.phase);
@@ -210,6 +213,7 @@ export class Attachment {
     this.declaration.budget = request;
     const asked = this.version.manifest?.budget;
     this.budget = budgetOf(request, asked);
+    this.emitsMax = emitsOf(request, asked);
     this.allowance = Allowance.of({ ...asked, ...request });
     this.instance?.setBudget(this.budget);
   }

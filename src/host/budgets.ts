@@ -30,3 +30,12 @@ export function budgetOf(said: BudgetRequest = {}, asked: BudgetRequest = {}): B
     outputByInput: output_bytes === undefined,
   };
 }
+
+const EMITS_PER_MESSAGE = 8;
+/** What a manifest may ask for: each of them may lead to as many again, four times. */
+const EMITS_ASKED_MAX = 64;
+
+/** Further messages that one call may publish: as the operator says, else as the plugin asks, else 8. */
+export function emitsOf(said: BudgetRequest = {}, asked: BudgetRequest = {}): number {
+  return said.emits_per_message ?? Math.min(asked.emits_per_message ?? EMITS_PER_MESSAGE, EMITS_ASKED_MAX);
+}

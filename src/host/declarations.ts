@@ -31,6 +31,8 @@ export interface BudgetRequest {
   fuel_for_init?: number;
   memory_bytes?: number;
   output_bytes?: number;
+  /** Further messages that one call may publish. */
+  emits_per_message?: number;
   /** Messages and bytes beyond these are faults with the cause `overload`. */
   messages_per_second?: number;
   bytes_per_second?: number;

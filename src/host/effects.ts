@@ -9,7 +9,6 @@ import type { EmitQueue } from './emit-queue.js';
 import { headerBlock, isHeaderBlock } from './headers.js';
 import { quoted, whyNotSubject } from './written-subject.js';
 
-const EMITS_PER_MESSAGE_MAX = 8;
 const HOPS_MAX = 4;
 const LOG_LINES_PER_SECOND = 50;
 const LOG_BYTES_MAX = 1024;
@@ -41,7 +40,7 @@ export class Effects {
         `a metric is named ${JSON.stringify(unnamed.name.slice(0, 100))}; expected 1 to 100 letters, digits, "_", ".", ":" or "-", the first a letter or "_"`,
       );
     }
-    const problem = this.checkEmits(outbox, grants.emit ?? [], message);
+    const problem = this.checkEmits(attachment, outbox, message);
     if (problem !== null) return problem;
     for (const record of outbox.emits) this.emits.push(this.composeEmit(record, outbox, message), false);
     attachment.counters.emits += outbox.emits.length;
@@ -50,11 +49,12 @@ export class Effects {
     return null;
   }
 
-  private checkEmits(outbox: Outbox, filters: readonly string[], message: Message): Fault | null {
+  private checkEmits(attachment: Attachment, outbox: Outbox, message: Message): Fault | null {
     if (outbox.emits.length === 0) return null;
+    const filters = attachment.declaration.grants?.emit ?? [];
     if (filters.length === 0) return ungranted('emit');
-    if (outbox.emits.length > EMITS_PER_MESSAGE_MAX) {
-      return output(`${outbox.emits.length} emits for one message; at most ${EMITS_PER_MESSAGE_MAX} are allowed`);
+    if (outbox.emits.length > attachment.emitsMax) {
+      return output(`${outbox.emits.length} emits for one message; at most ${attachment.emitsMax} are allowed`);
     }
     if (message.hops >= HOPS_MAX)
       return output(`this message is ${message.hops} emits away from a publisher; at most ${HOPS_MAX} are allowed`);

@@ -111,6 +111,22 @@ describe('a manifest', () => {
     expect(found().fuelPerMessage).toBe(5_000_000);
   });
 
+  test('asks for more further messages of a message; the operator has the last word', async () => {
+    const found = () => stage.server.host.attachments.get('p')!.emitsMax;
+    const definition = { plugin: 'p', subject: 'x', replace: true };
+    for (const [asked, granted] of [
+      [undefined, 8],
+      [20, 20],
+      [1_000, 64],
+    ]) {
+      await stage.done('PLUGIN.INSTALL.p', await withManifest({ budget: { emits_per_message: asked } }));
+      await stage.done('ATTACHMENT.CREATE.p', definition);
+      expect(found()).toBe(granted);
+    }
+    await stage.done('ATTACHMENT.BUDGET.p', { emits_per_message: 500 });
+    expect(found()).toBe(500);
+  });
+
   test('says what of a message it looks at: the rest is not there', async () => {
     // Drops unless headers and payload have these lengths; the first byte of the payload is what it was.
     const looks = (headers: number, payload: number) =>
