@@ -3,10 +3,12 @@ import type { Instance } from '../sandbox/instance.js';
 import type { EmitRecord, Range } from '../sandbox/outbox.js';
 import {
   type Expectation,
+  type ExpectedEffects,
   type ExpectedEmit,
   type ExpectedPayload,
   LOG_LEVELS,
   METRIC_TYPES,
+  type TickExpectation,
 } from './plugin-case-file.js';
 
 /** What of a call's outcome is not as expected, for people; null when everything is. */
@@ -16,9 +18,7 @@ export function differenceOf(instance: Instance, verdict: string | undefined, ex
   if (verdict !== expect.verdict) {
     return `expected the verdict ${expect.verdict}, found ${verdict}${error === '' ? '' : ` (${error})`}`;
   }
-  if (expect.error !== undefined && !error.includes(expect.error)) {
-    return `expected ${JSON.stringify(expect.error)} in the error ${JSON.stringify(error)}`;
-  }
+  if (expect.error !== undefined && !error.includes(expect.error)) return errorDifference(expect.error, error);
   if (expect.code !== undefined && outbox.code !== expect.code)
     return `expected the code ${expect.code}, found ${outbox.code}`;
   for (const part of ['subject', 'reply', 'headers'] as const) {
@@ -32,7 +32,21 @@ export function differenceOf(instance: Instance, verdict: string | undefined, ex
   );
 }
 
-function effectsDifference(instance: Instance, expect: Expectation, areVoid: boolean): string | null {
+/** The same of a tick. */
+export function tickDifferenceOf(instance: Instance, isDone: boolean, expect: TickExpectation): string | null {
+  const { fault } = instance;
+  const error = isDone ? '' : `${fault.cause}: ${fault.text}`;
+  if (isDone && expect.verdict === 'error') return 'expected an error, found none';
+  if (!isDone && expect.verdict !== 'error') return `expected no error, found ${JSON.stringify(error)}`;
+  if (expect.error !== undefined && !error.includes(expect.error)) return errorDifference(expect.error, error);
+  return effectsDifference(instance, expect, !isDone);
+}
+
+function errorDifference(expected: string, found: string): string {
+  return `expected ${JSON.stringify(expected)} in the error ${JSON.stringify(found)}`;
+}
+
+function effectsDifference(instance: Instance, expect: ExpectedEffects, areVoid: boolean): string | null {
   const { emits, logs, metrics } = instance.outbox;
   if (expect.logs !== undefined) {
     const found = areVoid ? [] : logs.map(({ level, text }) => ({ level: LOG_LEVELS[level], text }));

@@ -34,6 +34,14 @@ const log = v.strictObject({ level: v.picklist(LOG_LEVELS), text: v.string() });
 
 const metric = v.strictObject({ type: v.picklist(METRIC_TYPES), name: v.string(), value: v.number() });
 
+const effects = {
+  error: v.optional(v.string()),
+  /** All of them, in the order in which the plugin asked for them; an empty list for none. */
+  emits: v.optional(v.array(emit)),
+  logs: v.optional(v.array(log)),
+  metrics: v.optional(v.array(metric)),
+};
+
 const expectation = v.strictObject({
   verdict: v.picklist(verdicts),
   ...payload,
@@ -42,15 +50,32 @@ const expectation = v.strictObject({
   /** The header block, letter for letter. */
   headers: v.optional(v.string()),
   code: v.optional(v.number()),
-  /** Part of the text of a reject or an error. */
-  error: v.optional(v.string()),
-  /** All of them, in the order in which the plugin asked for them; an empty list for none. */
-  emits: v.optional(v.array(emit)),
-  logs: v.optional(v.array(log)),
-  metrics: v.optional(v.array(metric)),
+  /** `error` is part of the text of a reject or an error. */
+  ...effects,
 });
 
-const testCase = v.strictObject({ name: v.string(), message, expect: expectation });
+/** A tick has no verdict; `error` when it is to fail. */
+const tickExpectation = v.strictObject({ verdict: v.optional(v.literal('error')), ...effects });
+
+const tickStep = v.strictObject({ tick: v.number() });
+const swapStep = v.strictObject({ swap: v.literal(true) });
+const messageStep = v.strictObject({
+  ...message.entries,
+  times: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+});
+/** What a plugin that remembers sees before: messages, ticks, or a swap, in which a new instance takes on its state. */
+const step = v.lazy((value) => (holds(value, 'tick') ? tickStep : holds(value, 'swap') ? swapStep : messageStep));
+
+const named = { name: v.string(), before: v.optional(v.array(step)) };
+const messageCase = v.strictObject({ ...named, message, expect: expectation });
+/** About a tick at this time. */
+const tickCase = v.strictObject({ ...named, tick: v.number(), expect: tickExpectation });
+// By the shape that is meant: the issues of a union name no field.
+const testCase = v.lazy((value) => (holds(value, 'tick') ? tickCase : messageCase));
+
+function holds(value: unknown, key: string): boolean {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key);
+}
 
 /** Either cases, or a configuration that is to be refused with a text that holds `expectConfigError`. */
 const caseFile = v.union([
@@ -61,7 +86,9 @@ const caseFile = v.union([
 export type CaseMessage = v.InferOutput<typeof message>;
 export type ExpectedPayload = Pick<Expectation, 'payload' | 'payloadText'>;
 export type ExpectedEmit = v.InferOutput<typeof emit>;
+export type ExpectedEffects = Pick<Expectation, 'emits' | 'logs' | 'metrics'>;
 export type Expectation = v.InferOutput<typeof expectation>;
+export type TickExpectation = v.InferOutput<typeof tickExpectation>;
 export type Case = v.InferOutput<typeof testCase>;
 export type CaseFile = v.InferOutput<typeof caseFile>;
 

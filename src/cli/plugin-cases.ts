@@ -1,9 +1,10 @@
 import { DEFAULT_BUDGET } from '../sandbox/budget.js';
+import type { Fault } from '../sandbox/fault.js';
 import { frameOf } from '../sandbox/frame.js';
 import { FAULT, Instance } from '../sandbox/instance.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
 import { TEST_TIME_MS, VERDICT_NAMES } from '../sandbox/self-test.js';
-import { differenceOf } from './plugin-case-difference.js';
+import { differenceOf, tickDifferenceOf } from './plugin-case-difference.js';
 import { type Case, type CaseMessage, readCases } from './plugin-case-file.js';
 
 /** What became of one case. */
@@ -16,16 +17,12 @@ export interface CaseResult {
   ns: number | null;
 }
 
-/** Runs every case of a file on an instance of its own. Throws a `Failure` for a file that is not one of cases. */
+/** Runs every case of a file on an instance of its own, with what comes before it. Throws a `Failure` for a file that is not one of cases. */
 export function runCases(prepared: PreparedModule, file: string): CaseResult[] {
   const read = readCases(file);
   const create = () => Instance.create(prepared, DEFAULT_BUDGET, JSON.stringify(read.config ?? {}));
   if ('expectConfigError' in read) return [configRefused(create(), read.expectConfigError)];
-  return read.cases.map((one) => {
-    const instance = create();
-    if (instance instanceof Instance) return runCase(instance, one);
-    return { name: one.name, difference: `the configuration was refused: ${instance.text}`, fuel: 0, ns: null };
-  });
+  return read.cases.map((one) => runCase(create, one));
 }
 
 function configRefused(made: Instance | { text: string }, expected: string): CaseResult {
@@ -40,16 +37,44 @@ function configRefused(made: Instance | { text: string }, expected: string): Cas
   };
 }
 
-function runCase(instance: Instance, { name, message, expect }: Case): CaseResult {
+function runCase(create: () => Instance | Fault, one: Case): CaseResult {
+  const { name } = one;
+  let instance = create();
+  for (const step of one.before ?? []) {
+    if (!(instance instanceof Instance)) break;
+    if ('swap' in step) instance = swapped(instance, create());
+    else if ('tick' in step) instance.tick(step.tick);
+    else for (let i = 0; i < (step.times ?? 1); i++) callOf(instance, step)();
+  }
+  if (!(instance instanceof Instance)) {
+    const difference = `${one.before === undefined ? 'the configuration' : 'what came before'} was refused: ${instance.text}`;
+    return { name, difference, fuel: 0, ns: null };
+  }
+  if ('tick' in one) {
+    const isDone = instance.tick(one.tick);
+    return { name, difference: tickDifferenceOf(instance, isDone, one.expect), fuel: instance.fuelUsed, ns: null };
+  }
+  const call = callOf(instance, one.message);
+  const verdict = call();
+  const difference = differenceOf(instance, VERDICT_NAMES.get(verdict), one.expect);
+  return { name, difference, fuel: instance.fuelUsed, ns: verdict === FAULT ? null : nsPerCall(call) };
+}
+
+/** The next instance, with the state of the one before it. */
+function swapped(before: Instance, after: Instance | Fault): Instance | Fault {
+  const state = before.save();
+  if (state === null) return before.fault;
+  return after instanceof Instance && !after.restoreState(state) ? after.fault : after;
+}
+
+/** One call with a message. */
+function callOf(instance: Instance, message: CaseMessage): () => number {
   const parts = [message.subject ?? 'test', message.reply ?? '', headerBlock(message.headers)].map((text) =>
     Buffer.from(text),
   );
   const frame = frameOf(parts[0], parts[1], parts[2], payloadOf(message));
   const now = { wallMs: message.timestamp ?? TEST_TIME_MS };
-  const call = () => instance.call(frame, now);
-  const verdict = call();
-  const difference = differenceOf(instance, VERDICT_NAMES.get(verdict), expect);
-  return { name, difference, fuel: instance.fuelUsed, ns: verdict === FAULT ? null : nsPerCall(call) };
+  return () => instance.call(frame, now);
 }
 
 /** Calls in a row that are timed as one, and for how long, or how often at least, that is done again. */

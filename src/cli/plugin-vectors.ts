@@ -19,9 +19,11 @@ function vectorsOf(prepared: PreparedModule, folder: PluginFolder): SelfTest[] {
   for (const file of files.sort()) {
     const read = readCases(join(tests, file));
     const cases: readonly Case[] = 'cases' in read ? read.cases : [];
-    for (const { name, message } of cases) {
-      // At install time the time stands still.
-      if (vectors.length === VECTORS_MAX || message.timestamp !== undefined) continue;
+    for (const one of cases) {
+      if (vectors.length === VECTORS_MAX || !('message' in one)) continue;
+      const { name, message, before } = one;
+      // At install time the time stands still, and nothing came before.
+      if (message.timestamp !== undefined || before !== undefined) continue;
       const vector = { name: `${file}: ${name}`, config: read.config, message: partsOf(message) };
       const expect = outcomeOf(prepared, DEFAULT_BUDGET, vector);
       if (JSON.stringify({ ...vector, expect }).length <= VECTOR_BYTES_MAX) vectors.push({ ...vector, expect });

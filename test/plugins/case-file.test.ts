@@ -79,6 +79,37 @@ describe('expectations of a case', () => {
     expect(at({})).toBe(at({ timestamp: Date.UTC(2025, 0, 1) }));
   });
 
+  test('what comes before a message, in its order, and how often', () => {
+    const file = join(folder, 'case.json');
+    const counted = (before: object[]) => {
+      const one = {
+        name: 'counted',
+        before,
+        message: { subject: 'state', payload: 'a' },
+        expect: { verdict: 'replace', payloadText: 'a 4 2' },
+      };
+      writeFileSync(file, JSON.stringify({ cases: [one] }));
+      return runCases(probe, file)[0].difference;
+    };
+    const [a, b] = ['a', 'b'].map((text) => ({ subject: 'state', payload: text }));
+    expect(counted([a, b, { ...a, times: 2 }])).toBeNull();
+    expect(counted([a, b])).toMatch(/found "a 2 2"/);
+    // The probe saves nothing.
+    expect(counted([{ swap: true }])).toMatch(/^what came before was refused: /);
+    expect(() => counted([{ tick: 'now' }])).toThrow(/cases\.0\.before\.0\.tick: /);
+  });
+
+  test('a tick has effects and no verdict', () => {
+    const file = join(folder, 'case.json');
+    const ticked = (expect: object) => {
+      writeFileSync(file, JSON.stringify({ cases: [{ name: 'a tick', tick: 1, expect }] }));
+      return runCases(probe, file)[0].difference;
+    };
+    expect(() => ticked({ verdict: 'pass' })).toThrow(/cases\.0\.expect\.verdict: /);
+    expect(ticked({})).toMatch(/^expected no error, found /);
+    expect(ticked({ verdict: 'error', error: 'weir_tick', emits: [] })).toBeNull();
+  });
+
   test('refuses levels, types and keys that there are not', () => {
     const wrong = (part: object) => () => difference(effects, { verdict: 'drop', ...part });
     expect(wrong({ logs: [{ level: 'fatal', text: '' }] })).toThrow(/cases\.0\.expect\.logs\.0\.level: /);
