@@ -14,12 +14,14 @@ import {
   StoredMessage,
   type SubjectState,
 } from './message-log.js';
-import { RECORD_BYTES_MAX, recordBytes, recordBytesOf } from './record.js';
+import { FLAG, RECORD_BYTES_MAX, recordBytes, recordBytesOf } from './record.js';
 import { Search } from './search.js';
 import type { Segment } from './segment.js';
 import { isPurgeOfAll, Trimmer } from './trimmer.js';
 
 const SUBJECT_BYTES_MAX = 0xffff;
+/** Of one batch: it is written in one piece. */
+const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 
 /** What the logs have in common: all but where the bytes go. */
 export abstract class BaseLog implements MessageLog {
@@ -50,16 +52,26 @@ export abstract class BaseLog implements MessageLog {
     this.trimmer = new Trimmer(this.ledger, this.search);
   }
 
-  append(message: Message, time: LogTime): number {
-    const refused = this.refusal();
+  append(message: Message, time: LogTime, continues = false): number {
+    const refused = this.ledger.batchLeft > 0 ? 0 : this.refusal();
     if (refused !== 0) return refused;
     const length = recordBytesOf(message);
     if (length > RECORD_BYTES_MAX || message.subjectEnd - message.subjectStart > SUBJECT_BYTES_MAX) {
       return REFUSED.TOO_LARGE;
     }
-    const sequence = this.ledger.append(message, length, time, this.nextFlags());
+    const flags = continues ? this.nextFlags() | FLAG.CONTINUES : this.nextFlags();
+    const sequence = this.ledger.append(message, length, time, flags);
     this.onChange(length);
     return sequence;
+  }
+
+  beginBatch(messages: number, bytes: number): number {
+    const refused = this.refusal();
+    if (refused !== 0) return refused;
+    if (bytes > BATCH_BYTES_MAX) return REFUSED.TOO_LARGE;
+    // In one segment: only the end of the newest one is looked at after a crash.
+    this.ledger.beginBatch(messages, bytes);
+    return 0;
   }
 
   sizeOf(subjectBytes: number, headersBytes: number, payloadBytes: number): number {

@@ -61,6 +61,8 @@ export class Ledger {
   foundBlock: Block | null = null;
   foundAt = 0;
   nextSegmentId = 1;
+  /** Messages of a batch that are still to come: all go into one segment. */
+  batchLeft = 0;
   /** During recovery: what is removed was so before, nobody needs to be told. */
   quiet = false;
   private readonly store: LedgerStore;
@@ -99,8 +101,17 @@ export class Ledger {
     state.lastSequence = sequence;
     state.lastTimeMs = time.timeMs;
     state.lastTimeNs = time.timeNs;
+    if (this.batchLeft > 0) this.batchLeft--;
     this.sumUp();
     return sequence;
+  }
+
+  /** So many messages, of so many bytes in all, come now, and are to lie in one segment. */
+  beginBatch(messages: number, bytes: number): void {
+    const { base, last, recordBytes } = this.active();
+    const fits = recordBytes + bytes <= this.segmentBytes && last + messages - base < SEGMENT_SPAN_MAX;
+    if (!fits && recordBytes > 0) this.roll(this.state.lastSequence + 1);
+    this.batchLeft = messages;
   }
 
   /** Adds a record of removals: `payload` is of `RemovedRanges`. */
@@ -121,9 +132,7 @@ export class Ledger {
   /** A block at the end of the last segment with room for a record. */
   roomFor(length: number, sequence: number): Block {
     let segment = this.active();
-    if (segment.closed || segment.recordBytes >= this.segmentBytes || sequence - segment.base >= SEGMENT_SPAN_MAX) {
-      segment = this.roll(sequence);
-    }
+    if (segment.closed || (this.batchLeft === 0 && this.isFull(segment, sequence))) segment = this.roll(sequence);
     const { loaded } = segment;
     const last = loaded.length > 0 ? loaded[loaded.length - 1] : null;
     if (last !== null) {
@@ -136,6 +145,10 @@ export class Ledger {
     segment.addBlock(sequence, block);
     block.takes(length);
     return block;
+  }
+
+  private isFull({ recordBytes, base }: Segment, sequence: number): boolean {
+    return recordBytes >= this.segmentBytes || sequence - base >= SEGMENT_SPAN_MAX;
   }
 
   /** Closes the last segment and begins another. */

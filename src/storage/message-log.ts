@@ -25,8 +25,16 @@ export interface MessageLog {
   /**
    * Stores one message: its subject, headers and payload are copied. Returns its sequence, or a negative `REFUSED` number, and then
    * nothing has changed. The commit is told by `LogListener.onCommit`, never from within this call.
+   *
+   * `continues`: the next message, to be appended in the same turn, belongs with this one. See `beginBatch`.
    */
-  append(message: Message, time: LogTime): number;
+  append(message: Message, time: LogTime, continues?: boolean): number;
+  /**
+   * The next `messages` messages, of `bytes` in all, are a batch: whatever crash comes, all of them are there afterwards or none. They
+   * are appended in this turn, all but the last as one that `continues`. Returns 0, or why not as `append` does, and then nothing has
+   * changed; once it returned 0 none of them is refused.
+   */
+  beginBatch(messages: number, bytes: number): number;
   /** The next message gets at least this sequence; those left out count as deleted (or as never there, in an empty log). */
   skipTo(sequence: number): void;
   /** What one message of these sizes counts for in `state.bytes`; as nats-server counts it. */

@@ -31,8 +31,10 @@ export const FLAG = {
   REMOVALS: 2,
   /** When this was written everything before it was durable: damage before it is not a torn write. */
   FIRST_AFTER_SYNC: 4,
+  /** The next message belongs with this one: a crash leaves both or none. */
+  CONTINUES: 8,
 } as const;
-const FLAGS_ALL = FLAG.HAS_HEADERS | FLAG.REMOVALS | FLAG.FIRST_AFTER_SYNC;
+const FLAGS_ALL = FLAG.HAS_HEADERS | FLAG.REMOVALS | FLAG.FIRST_AFTER_SYNC | FLAG.CONTINUES;
 
 const TWO_32 = 2 ** 32;
 /** Up to here a loop over words copies faster than making a view. */

@@ -49,14 +49,40 @@ export async function scanSegment({ segment, file }: FoundSegment): Promise<Scan
   return { segment, file, bytes, view: wordsOf(bytes), scan };
 }
 
-/** What a crash left of the last write goes; what had been durable stays, damaged or not. Only for the last segment. */
+/**
+ * What a crash left of the last write goes, and what it left of a batch; what had been durable stays, damaged or not. Only for the last
+ * segment.
+ */
 export async function cutTornTail(scanned: ScannedSegment, durablePlace: number): Promise<void> {
-  const { segment, file, scan, view } = scanned;
+  const { scan } = scanned;
   for (const stretch of scan.stretches) if (stretch.offset < durablePlace) stretch.wasDurable = true;
   const torn = scan.stretches.findIndex((stretch) => !stretch.wasDurable);
-  if (torn < 0) return;
-  const { offset } = scan.stretches[torn];
-  scan.stretches.length = torn;
+  if (torn >= 0) {
+    const { offset } = scan.stretches[torn];
+    scan.stretches.length = torn;
+    await cutAt(scanned, offset);
+  }
+  // Of files with frames the end of another batch may have gone, too.
+  for (;;) {
+    const open = placeOfOpenBatch(scanned);
+    if (open < durablePlace) return;
+    await cutAt(scanned, open);
+  }
+}
+
+/**
+ * Where in the file a batch begins whose end is not there; -1 when there is none. In a file with frames it is the place of the frame: all that
+ * is in it was written in the same commit, of which nobody was told. A file that was written anew holds what had been durable, and perhaps
+ * not the end of a batch any more.
+ */
+function placeOfOpenBatch({ file, scan, view }: ScannedSegment): number {
+  if (file.header.generation > 0) return -1;
+  let at = scan.records.length;
+  while (at > 0 && recordFlags(view, scan.records[at - 1]) & FLAG.CONTINUES) at--;
+  return at === scan.records.length ? -1 : file.placeOf(scan.records[at]);
+}
+
+async function cutAt({ segment, file, scan, view }: ScannedSegment, offset: number): Promise<void> {
   const cut = scan.records.findIndex((at) => file.placeOf(at) >= offset);
   if (cut >= 0) scan.records.length = cut;
   scan.sequence = scan.records.reduce((most, at) => Math.max(most, recordSequence(view, at)), segment.base - 1);

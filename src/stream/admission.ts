@@ -22,10 +22,15 @@ export interface Verdict {
   rollup: '' | 'sub' | 'all';
   /** Seconds that it may be kept; 0 as long as others, -1 for ever. */
   ttlSeconds: number;
+  /** Part of a batch that has room as a whole: more of it comes at once, or this is its last message. */
+  batch: '' | 'continues' | 'ends';
 }
 
 /** What a message without any wishes gets. */
-const WELCOME: Readonly<Verdict> = { error: null, duplicateOf: 0, msgId: '', rollup: '', ttlSeconds: 0 };
+export const WELCOME: Readonly<Verdict> = {
+  ...{ error: null, duplicateOf: 0, msgId: '', rollup: '', ttlSeconds: 0 },
+  batch: '',
+};
 
 function refused(error: ApiErrorJson): Verdict {
   return { ...WELCOME, error };
@@ -79,7 +84,7 @@ function judgeHeaders(rules: AdmissionRules, message: Message, headers: Headers)
     return refused(errorJson('streamRollupFailed', { err: `rollup value invalid: ${JSON.stringify(rollup)}` }));
   const ttlSeconds = ttlText === '' ? 0 : readTtl(ttlText);
   if (ttlSeconds === null) return refused(errorJson('messageTtlInvalid'));
-  return { error: null, duplicateOf: 0, msgId, rollup: rollup as Verdict['rollup'], ttlSeconds };
+  return { ...WELCOME, msgId, rollup: rollup as Verdict['rollup'], ttlSeconds };
 }
 
 const NOT_WITH_INCREMENT = [

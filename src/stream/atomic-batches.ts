@@ -1,16 +1,23 @@
+import { textOf } from '../base/bytes.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import type { MessageLog } from '../storage/message-log.js';
 import { judge } from './admission.js';
 import { Alarm } from './alarm.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
+import { countUp } from './counter.js';
 import type { DedupeWindow } from './dedupe.js';
 import { changeHeaders, HEADER, type Headers, readHeaders } from './headers.js';
+import type { Admitted } from './intake.js';
 import type { PubAcks } from './pub-acks.js';
 import type { StreamConfig } from './stream-config.js';
+import { whyBatchFull } from './stream-limits.js';
 import type { Surroundings } from './surroundings.js';
 
 const MESSAGES_MAX = 1000;
 const BATCHES_MAX = 50;
+/** What the log takes in one piece. */
+const BYTES_MAX = 64 * 1024 * 1024;
+const SUBJECT_BYTES_MAX = 0xffff;
 const ID_LENGTH_MAX = 64;
 /** A batch that nothing comes for is given up. */
 const PATIENCE_MS = 10_000;
@@ -26,13 +33,14 @@ interface BatchOwner {
 interface Placer {
   readonly error: ApiErrorJson;
   readonly acks: PubAcks;
-  place(message: Message, headers: Headers | null): number;
+  placeBatch(batch: readonly Admitted[]): number;
   acknowledge(message: Message, sequence: number, rest: string): void;
 }
 
 interface Batch {
   /** Copies: they are kept until the batch is complete. */
   messages: Message[];
+  bytes: number;
   alarm: Alarm;
 }
 
@@ -59,6 +67,7 @@ export class AtomicBatches {
     const commit = headers.get(HEADER.batchCommit);
     if (commit !== 'eob') batch.messages.push(copyOf(message));
     else this.closeLast(batch);
+    batch.bytes += message.payloadEnd - message.headersStart;
     if (commit !== undefined) this.commit(id, batch, message);
     else {
       batch.alarm.cancel();
@@ -101,13 +110,18 @@ export class AtomicBatches {
       this.abandon(id, 'incomplete');
       return errorJson('atomicPublishIncompleteBatch');
     }
-    if (size <= MESSAGES_MAX) return null;
+    const tooManyBytes = (batch?.bytes ?? 0) > BYTES_MAX;
+    if (size <= MESSAGES_MAX && !tooManyBytes) return null;
     this.abandon(id, 'large');
-    return tooLarge;
+    return tooManyBytes ? errorJson('streamStoreFailed', { err: 'batch has more than 64 MiB' }) : tooLarge;
   }
 
   private begin(id: string): Batch {
-    const batch = { messages: [], alarm: new Alarm(this.owner.surroundings.clock, () => this.abandon(id, 'timeout')) };
+    const batch: Batch = {
+      messages: [],
+      bytes: 0,
+      alarm: new Alarm(this.owner.surroundings.clock, () => this.abandon(id, 'timeout')),
+    };
     this.batches.set(id, batch);
     return batch;
   }
@@ -123,42 +137,59 @@ export class AtomicBatches {
   private commit(id: string, { messages }: Batch, last: Message): void {
     this.end(id);
     const { acks } = this.placer;
-    const error = this.whyNotAll(messages);
-    if (error !== null) {
-      if (!this.owner.config.no_ack) acks.refuse(last, error);
-      return;
-    }
-    let sequence = 0;
-    for (const message of messages) {
-      const placed = this.placer.place(message, readHeaders(message));
-      if (placed > 0) sequence = placed;
-    }
+    const admitted = this.admit(messages);
+    const sequence = Array.isArray(admitted) ? this.placer.placeBatch(admitted) : 0;
     if (this.owner.config.no_ack) return;
-    // All were looked at before: what is refused now is refused by the disk.
-    if (sequence === 0) acks.refuse(last, this.placer.error);
+    if (!Array.isArray(admitted)) acks.refuse(last, admitted);
+    else if (sequence === 0) acks.refuse(last, this.placer.error);
     else this.placer.acknowledge(last, sequence, `,"batch":${JSON.stringify(id)},"count":${messages.length}`);
   }
 
-  /** What is wrong with the batch as a whole. */
-  private whyNotAll(messages: readonly Message[]): ApiErrorJson | null {
-    const { config, log, dedupe, surroundings } = this.owner;
-    const nowMs = surroundings.clock.nowMs();
+  /** All messages, judged before the first of them is stored; or what is wrong with the batch. */
+  private admit(messages: readonly Message[]): Admitted[] | ApiErrorJson {
+    const { config, log, surroundings } = this.owner;
     const ids = new Set<string>();
-    for (const [index, message] of messages.entries()) {
+    const subjects = new Set<string>();
+    const batch: Admitted[] = [];
+    for (const message of messages) {
       const headers = readHeaders(message);
-      if (headers?.has(HEADER.expectedLastMsgId))
-        return errorJson('atomicPublishUnsupportedHeaderBatch', { header: HEADER.expectedLastMsgId });
-      if (index > 0 && headers?.has(HEADER.expectedLastSequence))
-        return errorJson('atomicPublishUnsupportedHeaderBatch', { header: HEADER.expectedLastSequence });
-      const { error, duplicateOf, msgId } = judge({ config, log, dedupe, nowMs }, message, headers);
-      if (error !== null) return error;
+      const admitted = this.admitOne(message, headers, { isFirst: batch.length === 0, subjects });
+      if ('err_code' in admitted) return admitted;
+      const { duplicateOf, msgId } = admitted.verdict;
       if (duplicateOf > 0 || (msgId !== '' && ids.has(msgId)))
         return errorJson('atomicPublishContainsDuplicateMessage');
       if (msgId !== '') ids.add(msgId);
+      subjects.add(textOf(message.bytes, message.subjectStart, message.subjectEnd));
+      batch.push(admitted);
     }
-    if (config.discard !== 'new' || config.max_msgs <= 0) return null;
-    const fits = log.state.messages + messages.length <= config.max_msgs;
-    return fits ? null : errorJson('streamStoreFailed', { err: 'maximum messages exceeded' });
+    if (surroundings.isExhausted(config.storage)) return errorJson('insufficientResources');
+    const full = whyBatchFull(config, log, messages);
+    return full === null ? batch : errorJson('streamStoreFailed', { err: full });
+  }
+
+  /** `subjects`: of the messages before it in the batch. */
+  private admitOne(
+    message: Message,
+    headers: Headers | null,
+    { isFirst, subjects }: { isFirst: boolean; subjects: ReadonlySet<string> },
+  ): Admitted | ApiErrorJson {
+    const { config, log, dedupe, surroundings } = this.owner;
+    const { bytes, subjectStart, subjectEnd } = message;
+    if (headers?.has(HEADER.expectedLastMsgId))
+      return errorJson('atomicPublishUnsupportedHeaderBatch', { header: HEADER.expectedLastMsgId });
+    if (!isFirst && headers?.has(HEADER.expectedLastSequence))
+      return errorJson('atomicPublishUnsupportedHeaderBatch', { header: HEADER.expectedLastSequence });
+    if (subjectEnd - subjectStart > SUBJECT_BYTES_MAX)
+      return errorJson('streamStoreFailed', { err: 'message to large' });
+    const verdict = judge({ config, log, dedupe, nowMs: surroundings.clock.nowMs() }, message, headers);
+    if (verdict.error !== null) return verdict.error;
+    const counted = config.allow_msg_counter ? countUp(log, message, headers) : null;
+    if (counted !== null && 'error' in counted) return counted.error;
+    // What is expected of a subject cannot be told any more once the batch itself writes there.
+    const expected = headers?.get(HEADER.expectedLastSubjectSequenceSubject) || textOf(bytes, subjectStart, subjectEnd);
+    if (headers?.has(HEADER.expectedLastSubjectSequence) && subjects.has(expected))
+      return errorJson('streamWrongLastSequenceConstant');
+    return { message, verdict, headers };
   }
 
   private end(id: string): void {

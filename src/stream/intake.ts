@@ -3,7 +3,7 @@ import { composeMessage, type Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
 import { type MessageLog, type PurgeOptions, REFUSED, type StoredMessage } from '../storage/message-log.js';
 import { SubjectTransform } from '../subject/transform.js';
-import { judge, type Verdict } from './admission.js';
+import { judge, type Verdict, WELCOME } from './admission.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
 import { AtomicBatches } from './atomic-batches.js';
 import type { Consumer } from './consumer.js';
@@ -32,6 +32,13 @@ export interface IntakeOwner {
   readonly consumers: ReadonlyMap<string, Consumer>;
   readonly followers: ReadonlySet<unknown>;
   purge(options: PurgeOptions): number;
+}
+
+/** A message that was found to be as it should be. */
+export interface Admitted {
+  message: Message;
+  verdict: Readonly<Verdict>;
+  headers: Headers | null;
 }
 
 /** Takes messages in: transform, checks, log, limits; and acknowledges them when they are durable. */
@@ -107,7 +114,29 @@ export class Intake {
     const nowMs = owner.surroundings.clock.nowMs();
     const verdict = judge({ config: owner.config, log: owner.log, dedupe: owner.dedupe, nowMs }, message, headers);
     if (verdict.error !== null) return this.refused(verdict.error);
-    if (verdict.duplicateOf > 0) return -verdict.duplicateOf;
+    return verdict.duplicateOf > 0 ? -verdict.duplicateOf : this.placeAdmitted(message, verdict, headers);
+  }
+
+  /** Stores messages all together, or none: the last one's sequence, or 0 when `error` says why not. Each was found to be as it should be. */
+  placeBatch(batch: readonly Admitted[]): number {
+    const { log, config } = this.owner;
+    const isKept = ({ message }: Admitted) => config.retention !== 'interest' || this.isWanted(message);
+    const kept = batch.filter(isKept);
+    const bytes = kept.reduce((sum, { message }) => sum + bytesOf(message), 0);
+    const refusal = kept.length === 0 ? 0 : log.beginBatch(kept.length, bytes);
+    if (refusal !== 0) return this.refused(this.refusalOf(refusal));
+    const last = kept.at(-1);
+    let sequence = 0;
+    let ends = false;
+    for (const admitted of batch) {
+      ends ||= admitted === last;
+      const { message, verdict, headers } = admitted;
+      sequence = this.placeAdmitted(message, { ...verdict, batch: ends ? 'ends' : 'continues' }, headers);
+    }
+    return sequence;
+  }
+
+  private placeAdmitted(message: Message, verdict: Readonly<Verdict>, headers: Headers | null): number {
     // A schedule takes the place of the one before it on its subject.
     if (headers?.has(HEADER.schedule) && verdict.rollup === '')
       return this.placeJudged(withHeader(message, HEADER.rollup, 'sub'), { ...verdict, rollup: 'sub' }, headers);
@@ -118,7 +147,7 @@ export class Intake {
   takeScheduled(message: Message): boolean {
     const headers = readHeaders(message);
     const ttlSeconds = readTtl(headers?.get(HEADER.ttl) ?? '') ?? 0;
-    const verdict = { error: null, duplicateOf: 0, msgId: '', rollup: this.rollupOf(headers), ttlSeconds };
+    const verdict = { ...WELCOME, rollup: this.rollupOf(headers), ttlSeconds };
     return this.placeJudged(message, verdict, headers) !== 0;
   }
 
@@ -132,9 +161,10 @@ export class Intake {
       message = counted.message;
       this.rest = `,"val":"${counted.value}"`;
     }
-    if (surroundings.isExhausted(config.storage)) return this.refused(errorJson('insufficientResources'));
+    const hasRoom = verdict.batch !== '';
+    if (!hasRoom && surroundings.isExhausted(config.storage)) return this.refused(errorJson('insufficientResources'));
     if (config.retention === 'interest' && !this.isWanted(message)) return this.skip(verdict);
-    const full = whyFull(config, log, message);
+    const full = hasRoom ? null : whyFull(config, log, message);
     if (full !== null) return this.refused(errorJson('streamStoreFailed', { err: full }));
     return this.append(message, verdict, headers);
   }
@@ -168,11 +198,7 @@ export class Intake {
     const msgId = read?.get(HEADER.msgId) ?? '';
     if (msgId !== '' && dedupe.find(msgId, surroundings.clock.nowMs()) > 0) return true;
     const ttlSeconds = readTtl(read?.get(HEADER.ttl) ?? '') ?? 0;
-    const placed = this.placeJudged(
-      own,
-      { error: null, duplicateOf: 0, msgId, rollup: this.rollupOf(read), ttlSeconds },
-      read,
-    );
+    const placed = this.placeJudged(own, { ...WELCOME, msgId, rollup: this.rollupOf(read), ttlSeconds }, read);
     // A full stream waits for room; what can never be stored is left out.
     return placed !== 0 || this.error.err_code !== FULL;
   }
@@ -181,7 +207,7 @@ export class Intake {
     const { log, dedupe, consumers, expiry } = this.owner;
     const lastOfSubject = this.republisher?.lastOfSubject(message) ?? 0;
     const timeMs = this.owner.surroundings.clock.nowMs();
-    const sequence = log.append(message, { timeMs, timeNs: 0 });
+    const sequence = log.append(message, { timeMs, timeNs: 0 }, verdict.batch === 'continues');
     if (sequence < 0) return this.refused(this.refusalOf(sequence));
     this.republisher?.onAppended(sequence, lastOfSubject);
     dedupe.lastId = verdict.msgId;
@@ -289,6 +315,10 @@ function withHeader(message: Message, name: string, value: string): Message {
     headers: changeHeaders(bytes.subarray(headersStart, payloadStart), [], [[name, value]]),
     payload: bytes.subarray(payloadStart, payloadEnd),
   });
+}
+
+function bytesOf({ subjectStart, subjectEnd, headersStart, payloadEnd }: Message): number {
+  return subjectEnd - subjectStart + payloadEnd - headersStart;
 }
 
 function withSubject(message: Message, subject: Uint8Array, headers?: Uint8Array): Message {
