@@ -2,8 +2,8 @@ import { apiError } from './api-error.js';
 import { type ApiRequest, expectEmpty, isEmpty, jsonOf, type Operation, page } from './api-request.js';
 import type { Consumer } from './consumer.js';
 import { type ConsumerRequest, createConsumerShape } from './consumer-config.js';
-import { createConsumer, getConsumer, pauseConsumer } from './consumers.js';
-import { object, text, time, whole } from './shape.js';
+import { createConsumer, getConsumer, pauseConsumer, resetConsumer } from './consumers.js';
+import { natural, object, text, time, whole } from './shape.js';
 import type { Stream } from './stream.js';
 import { consumerInfo } from './stream-info.js';
 import { isNever, NEVER } from './time.js';
@@ -15,6 +15,7 @@ const NOWHERE = { total: 0, offset: 0, limit: 0, consumers: [] };
 
 const pageShape = object('ConsumersRequest', { offset: whole });
 const pauseShape = object('ConsumerPauseRequest', { pause_until: time });
+const resetShape = object('ConsumerResetRequest', { seq: natural });
 const unpinShape = object('ConsumerUnpinRequest', { group: text });
 
 /** How a consumer is asked for: with a name, without one, or as durable in the old way. */
@@ -104,6 +105,13 @@ function unpin(request: ApiRequest): object {
   return {};
 }
 
+function reset(request: ApiRequest): object {
+  const { seq = 0 } = isEmpty(request) ? {} : jsonOf(request, resetShape);
+  const { stream, consumer } = consumerOf(request);
+  const sequence = resetConsumer(stream, consumer, seq);
+  return { ...consumerInfo(consumer), reset_seq: sequence };
+}
+
 /** Operations on consumers. */
 export const CONSUMER_OPERATIONS: readonly Operation[] = [
   { name: 'CONSUMER.DURABLE.CREATE', args: [2, 2], type: 'consumer_create', handle: creation('durable') },
@@ -119,6 +127,13 @@ export const CONSUMER_OPERATIONS: readonly Operation[] = [
     type: 'consumer_pause',
     always: { paused: false, pause_until: NEVER },
     handle: pause,
+  },
+  {
+    name: 'CONSUMER.RESET',
+    args: [2, 2],
+    type: 'consumer_reset',
+    always: { reset_seq: 0 },
+    handle: reset,
   },
   { name: 'CONSUMER.UNPIN', args: [2, 2], type: 'consumer_unpin', handle: unpin },
 ];

@@ -167,6 +167,16 @@ export class Consumer implements ConsumerCore {
     this.wake();
   }
 
+  /** Forgets what was given and acknowledged, and starts over at a sequence. */
+  reset(sequence: number): void {
+    this.ledger.reset(sequence);
+    this.feed.reset();
+    this.deliveredMs = this.ackedMs = 0;
+    this.touch();
+    this.owner.onChanged(this.name);
+    this.wake();
+  }
+
   // ---- giving ----
 
   /** Gives what can be given. */

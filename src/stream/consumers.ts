@@ -8,6 +8,7 @@ import { NAME_LENGTH_MAX } from './names.js';
 import type { Stream } from './stream.js';
 import type { StoredConsumer } from './stream-store.js';
 import type { Streams } from './streams.js';
+import { parseTime } from './time.js';
 
 const EPHEMERAL_NAME_LENGTH = 8;
 
@@ -102,6 +103,23 @@ export async function pauseConsumer(stream: Stream, consumer: Consumer, until: s
   await save(stream, consumer, config);
   consumer.configure(config);
   consumer.advisePause();
+}
+
+/** Starts a consumer over, at a sequence or, with 0, behind what was acknowledged; returns where. Throws an `ApiError`. */
+export function resetConsumer(stream: Stream, consumer: Consumer, wanted: number): number {
+  const { deliver_policy: policy, opt_start_seq = 0, opt_start_time } = consumer.config;
+  const refuse = (err: string) => apiError('consumerInvalidReset', { err });
+  const sequence = wanted === 0 ? consumer.ledger.floor.stream + 1 : wanted;
+  if (wanted !== 0 && policy !== 'all') {
+    if (policy === 'by_start_sequence') {
+      if (wanted < opt_start_seq) throw refuse('below start seq');
+    } else if (policy === 'by_start_time') {
+      if (wanted < stream.log.sequenceAtTime(parseTime(opt_start_time!))) throw refuse('below start time');
+    } else throw refuse('not allowed');
+  }
+  consumer.reset(sequence);
+  stream.dropUnneeded();
+  return sequence;
 }
 
 function checkRoom(streams: Streams, stream: Stream, { direct }: ConsumerConfig): void {

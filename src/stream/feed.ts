@@ -117,6 +117,14 @@ export class Feed {
     this.recount();
   }
 
+  /** The ledger starts over at another sequence. */
+  reset(): void {
+    this.first = [];
+    this.again.length = 0;
+    this.againSet.clear();
+    this.recount();
+  }
+
   /** Goes on with other filters. */
   setFilters(config: ConsumerConfig): void {
     this.filter = filterOf(config);

@@ -144,6 +144,7 @@ export class Ledger {
   reset(next: number): void {
     this.pending.clear();
     this.redeliveries.clear();
+    this.starting = false;
     this.next = next;
     this.delivered.stream = this.floor.stream = next - 1;
     this.delivered.consumer = this.floor.consumer = 0;

@@ -2,6 +2,7 @@ import { utf8 } from '../base/bytes.js';
 import type { Failure } from '../base/failure.js';
 import { describe } from '../base/failure.js';
 import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
+import type { TracedDelivery } from '../broker/traced-publish.js';
 import type { Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
 import {
@@ -24,6 +25,7 @@ import { Sources } from './sources.js';
 import type { StreamConfig } from './stream-config.js';
 import type { StreamStore } from './stream-store.js';
 import type { Surroundings } from './surroundings.js';
+import { takeTraced } from './traced-intake.js';
 
 /** What a stream is made with. */
 export interface StreamParts {
@@ -170,6 +172,10 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     return true;
   }
 
+  deliverTraced(_leg: Leg, message: Message, delivery: TracedDelivery): boolean {
+    return !this.closed && takeTraced(this, this.intake, { message, delivery });
+  }
+
   takeScheduled(message: Message): boolean {
     return this.closed || this.intake.takeScheduled(message);
   }
@@ -254,7 +260,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   }
 
   /** With interest as what keeps messages: removes those that no consumer is to get. */
-  private dropUnneeded(): void {
+  dropUnneeded(): void {
     if (this.config.retention !== 'interest') return;
     const found = new StoredMessage();
     for (let from = this.log.state.firstSequence; this.log.next(from, null, found); from = found.sequence + 1)
