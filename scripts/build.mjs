@@ -41,6 +41,7 @@ async function bundle() {
       weir: 'src/cli/weir.ts',
       'nats-server': 'src/cli/nats-server.ts',
       'compile-worker': 'src/sandbox/compile-worker.ts',
+      'tier-worker': 'src/workers/tier-worker.ts',
       'password-worker': 'src/auth/password-worker.ts',
     },
     outdir: 'dist',

@@ -80,7 +80,7 @@ export class Outbox {
   }
 
   /** Reads the records in `memory[start, end)`, `start` a multiple of 4. Returns what is wrong, or null. */
-  read(memory: GuestMemory, start: number, end: number): string | null {
+  read(memory: Pick<GuestMemory, 'bytes' | 'words'>, start: number, end: number): string | null {
     this.bytes = memory.bytes;
     this.words = memory.words;
     this.isEmpty = false;

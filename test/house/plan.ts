@@ -5,7 +5,7 @@
 const ground = ['base'];
 const words = ['subject', 'message', 'wire'];
 const engines = ['auth', 'sandbox', 'storage', 'net'];
-const heart = ['host', 'broker', 'stream'];
+const heart = ['workers', 'host', 'broker', 'stream'];
 const doors = ['client', 'mqtt', 'cluster', 'monitor'];
 
 const below = (...floors: string[][]): string[] => floors.flat();
@@ -33,6 +33,7 @@ export const plan: ReadonlyMap<string, string[]> = new Map([
 /** The engine knows no subject, message or protocol: it would not be a sandbox for anything else. */
 export const refused: ReadonlyMap<string, string[]> = new Map([
   ['sandbox', ['subject', 'message', 'wire']],
+  ['workers', ['subject', 'message', 'wire', 'auth', 'storage', 'net']],
   ['net', ['subject', 'message']],
   ['storage', ['wire']],
   ['broker', ['net', 'wire']],
