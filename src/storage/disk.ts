@@ -25,6 +25,8 @@ export interface DiskFile {
   readonly bytes: number;
   /** Writes all of it. */
   write(pieces: readonly Uint8Array[], offset: number): Promise<void>;
+  /** Writes all of it; durable when it returns, which says nothing about what was written before. */
+  writeDurably(pieces: readonly Uint8Array[], offset: number): Promise<void>;
   /** Makes everything written durable. */
   sync(): Promise<void>;
   truncate(bytes: number): Promise<void>;

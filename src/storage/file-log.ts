@@ -180,6 +180,7 @@ export class FileLog extends BaseLog {
   }
 
   protected refusal(): number {
+    this.committer.hasten();
     if (this.closed) return REFUSED.CLOSED;
     if (this.trouble !== null) return REFUSED.DISK;
     return this.committer.pendingBytes > PENDING_BYTES_MAX ? REFUSED.BUSY : 0;

@@ -69,6 +69,8 @@ class NodeFile implements DiskFile {
   bytes: number;
   private path: string | null;
   private descriptor: number;
+  /** Another one of the same file, whose writes are durable when they return. */
+  private durableDescriptor = CLOSED;
   private users = 0;
   /** A descriptor that is to tell of a failed write must not be closed before the sync. */
   private unsynced = false;
@@ -81,11 +83,24 @@ class NodeFile implements DiskFile {
   }
 
   async write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
-    const queue = pieces.filter((piece) => piece.length > 0);
     this.unsynced = true;
+    await this.writeAll(pieces, offset, false);
+  }
+
+  async writeDurably(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    if (SYNCED_WRITES === undefined) {
+      await this.write(pieces, offset);
+      await this.sync();
+    } else await this.writeAll(pieces, offset, true);
+  }
+
+  private async writeAll(pieces: readonly Uint8Array[], offset: number, durably: boolean): Promise<void> {
+    const queue = pieces.filter((piece) => piece.length > 0);
     while (queue.length > 0) {
       const batch = queue.slice(0, PIECES_MAX);
-      let written = await this.use<number>((descriptor, done) => fs.writev(descriptor, batch, offset, done));
+      let written = await this.use<number>((descriptor, done) =>
+        fs.writev(durably ? this.durable() : descriptor, batch, offset, done),
+      );
       offset += written;
       this.bytes = Math.max(this.bytes, offset);
       while (written > 0) {
@@ -142,6 +157,7 @@ class NodeFile implements DiskFile {
 
   async close(): Promise<void> {
     idle.delete(this);
+    this.closeDurable();
     const { descriptor } = this;
     this.descriptor = CLOSED;
     if (descriptor === CLOSED) return;
@@ -161,6 +177,17 @@ class NodeFile implements DiskFile {
     });
   }
 
+  private durable(): number {
+    if (this.durableDescriptor === CLOSED)
+      this.durableDescriptor = fs.openSync(this.path!, fs.constants.O_RDWR | SYNCED_WRITES!);
+    return this.durableDescriptor;
+  }
+
+  private closeDurable(): void {
+    if (this.durableDescriptor !== CLOSED) fs.closeSync(this.durableDescriptor);
+    this.durableDescriptor = CLOSED;
+  }
+
   private wake(): number {
     if (this.descriptor === CLOSED) this.descriptor = fs.openSync(this.path!, fs.constants.O_RDWR);
     idle.delete(this);
@@ -176,6 +203,7 @@ class NodeFile implements DiskFile {
     for (const file of idle) {
       if (file.unsynced) continue;
       idle.delete(file);
+      file.closeDurable();
       fs.closeSync(file.descriptor);
       file.descriptor = CLOSED;
       return;
@@ -184,5 +212,7 @@ class NodeFile implements DiskFile {
 }
 
 const CLOSED = -1;
+/** One call of the system in place of two; there is no such thing on Windows. */
+const SYNCED_WRITES = fs.constants.O_DSYNC as number | undefined;
 /** What one `writev` takes. */
 const PIECES_MAX = 1024;

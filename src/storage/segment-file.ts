@@ -1,5 +1,5 @@
 import { Failure } from '../base/failure.js';
-import type { Disk, DiskFile } from './disk.js';
+import { type Disk, type DiskFile, errorCode } from './disk.js';
 import { FrameCodec } from './frame-codec.js';
 import { CIPHER, encodeHeader, HEADER_BYTES, type SegmentHeader } from './segment-header.js';
 
@@ -76,14 +76,17 @@ export class SegmentFile {
     return new SegmentFile(path, header, file, codec);
   }
 
-  /** Writes records behind those written. Each piece lies within one block. `ahead`: more will follow, and each time a sync. */
-  async append(pieces: readonly Uint8Array[], ahead = false): Promise<void> {
+  /** Writes records behind those written. Each piece lies within one block. `durably`: more will follow, and each time a sync. */
+  async append(pieces: readonly Uint8Array[], durably = false): Promise<void> {
+    // What was written before and is not durable yet needs a sync of its own.
+    const atOnce = durably && this.durable === this.written;
     if (this.codec === null) {
       const end = pieces.reduce((sum, piece) => sum + piece.length, HEADER_BYTES + this.written);
-      if (ahead && end > this.lengthAhead) await this.lengthen(pieces, end);
-      else await this.file.write(pieces, HEADER_BYTES + this.written);
+      if (durably && end > this.lengthAhead) await this.lengthen(pieces, end, atOnce);
+      else await this.write(pieces, HEADER_BYTES + this.written, atOnce);
       this.written = end - HEADER_BYTES;
       this.fileBytes = end;
+      if (atOnce) this.durable = this.written;
       return;
     }
     const frames: Uint8Array[] = [];
@@ -92,19 +95,25 @@ export class SegmentFile {
       frames.push(this.codec.encode(piece, place));
       place += frames.at(-1)!.length;
     }
-    await this.file.write(frames, this.fileBytes);
+    await this.write(frames, this.fileBytes, atOnce);
     for (let i = 0; i < pieces.length; i++) this.noteFrame(pieces[i].length, frames[i].length);
+    if (atOnce) this.durable = this.written;
+  }
+
+  private write(pieces: readonly Uint8Array[], offset: number, durably: boolean): Promise<void> {
+    return durably ? this.file.writeDurably(pieces, offset) : this.file.write(pieces, offset);
   }
 
   /** Writes plain records, and zeros behind their `end`. */
-  private async lengthen(pieces: readonly Uint8Array[], end: number): Promise<void> {
+  private async lengthen(pieces: readonly Uint8Array[], end: number, durably: boolean): Promise<void> {
     const zeros = ZEROS.subarray(0, Math.max(end, AHEAD_BYTES_MIN));
     try {
-      await this.file.write([...pieces, zeros], HEADER_BYTES + this.written);
+      await this.write([...pieces, zeros], HEADER_BYTES + this.written, durably);
       this.lengthAhead = end + zeros.length;
-    } catch {
+    } catch (thrown) {
+      if (errorCode(thrown) !== 'ENOSPC') throw thrown;
       // The disk may have room for the records alone.
-      await this.file.write(pieces, HEADER_BYTES + this.written);
+      await this.write(pieces, HEADER_BYTES + this.written, durably);
     }
   }
 

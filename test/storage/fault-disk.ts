@@ -191,6 +191,11 @@ class FaultFile implements DiskFile {
     content.now = applied(content.now, content.changes.at(-1)!);
   }
 
+  async writeDurably(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    await this.write(pieces, offset);
+    await this.sync();
+  }
+
   async sync(): Promise<void> {
     try {
       await this.disk.step('sync', this.path, 0);
