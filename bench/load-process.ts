@@ -2,6 +2,7 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
+const ROLES = ['publisher', 'subscriber', 'requester', 'responder', 'idle', 'asker', 'consumer'];
 const ANSWER_MS_MAX = 60_000;
 
 /** A child process that publishes, subscribes, or asks; it serves one run after another, so that its code is warm. */
@@ -53,7 +54,7 @@ export class LoadProcess {
 
   /** Lets go of whatever the run before has left. */
   async reset(): Promise<void> {
-    for (const role of ['publisher', 'subscriber', 'requester', 'responder', 'idle']) await this.ask(role, 'close');
+    for (const role of ROLES) await this.ask(role, 'close');
   }
 
   stop(): void {

@@ -14,7 +14,9 @@ const BUSY_SHARE_MAX = 0.05;
 
 async function main(options: BenchOptions): Promise<void> {
   if (options.list) {
-    for (const { id, metrics } of scenarios) console.log(`${id.padEnd(18)} ${metrics[0].title}`);
+    for (const { id, metrics, onRequest } of scenarios) {
+      console.log(`${id.padEnd(18)} ${metrics[0].title}${onRequest ? ' (only when named)' : ''}`);
+    }
     return;
   }
   const chosen = choose(options);
@@ -30,10 +32,10 @@ async function main(options: BenchOptions): Promise<void> {
   }
 }
 
-function choose({ only, micro }: BenchOptions): Scenario[] {
+function choose({ only, micro, tiny }: BenchOptions): Scenario[] {
   const unknown = only.filter((id) => !scenarios.some((scenario) => scenario.id === id));
   if (unknown.length > 0) throw new Error(`no scenario ${unknown.map((id) => JSON.stringify(id)).join(', ')}`);
-  if (only.length === 0) return micro ? [] : scenarios;
+  if (only.length === 0) return micro ? [] : scenarios.filter(({ onRequest }) => !onRequest || tiny);
   return scenarios.filter(({ id }) => only.includes(id));
 }
 

@@ -27,10 +27,12 @@ export class Measure {
 
   async scenario(scenario: Scenario): Promise<Samples> {
     const { quick, tiny } = this.options;
-    const runs = this.options.runs * (quick || tiny ? 1 : (scenario.runsFactor ?? 1));
+    const { runsFactor = 1, runsMax = Number.POSITIVE_INFINITY } = scenario;
+    const runs = Math.min(runsMax, this.options.runs * (quick || tiny ? 1 : runsFactor));
     const samples: Samples = new Map();
     const shared = new Map<string, number>();
-    const taking = this.peers.filter(({ kind }) => takesPart(scenario, kind));
+    const newest = newestNatsServer(this.peers);
+    const taking = this.peers.filter((peer) => takesPart(scenario, peer, peer === newest));
     for (let turn = 0; turn < runs; turn++) {
       // Whoever goes first in one turn goes last in the next.
       for (const peer of turn % 2 === 0 ? taking : [...taking].reverse()) {
@@ -52,8 +54,8 @@ export class Measure {
     const { pin, warmMs, runMs, tiny } = this.options;
     const scale = (count: number) => (tiny ? Math.min(count, TINY_COUNT) : count);
     const servers: ServerProcess[] = [];
-    const start = async (args: string[] = [], peer = turn.peer) => {
-      const server = await ServerProcess.start(peer, { pin, args });
+    const start: Run['start'] = async (args = [], { peer = turn.peer, inside = false } = {}) => {
+      const server = await ServerProcess.start(peer, { pin, args, inside });
       servers.push(server);
       return server;
     };

@@ -30,6 +30,12 @@ export interface Scenario {
   only?: Peer['kind'];
   /** Also for the relay: a row where copying bytes is all there is to do. */
   relay?: boolean;
+  /** For Weir and the newest nats-server alone. */
+  newestOnly?: boolean;
+  /** Takes minutes: run only when it is named. */
+  onRequest?: boolean;
+  /** No more runs than this, where one takes long and chance has a small part. */
+  runsMax?: number;
   /** So many times the usual number of runs, where chance has a large part: which process the kernel puts on which core, say. */
   runsFactor?: number;
   /** Why it cannot run here, or null. */
@@ -38,7 +44,8 @@ export interface Scenario {
 }
 
 /** Whether the scenario is run with such a server. */
-export function takesPart({ only, relay = false }: Scenario, kind: Peer['kind']): boolean {
+export function takesPart({ only, newestOnly, relay = false }: Scenario, { kind }: Peer, isNewest: boolean): boolean {
+  if (newestOnly === true && kind === 'nats-server' && !isNewest) return false;
   return kind === 'relay' ? relay : only === undefined || only === kind;
 }
 
@@ -57,5 +64,5 @@ export interface Run {
   /** Kept from run to run of one scenario, over all servers. */
   shared: Map<string, number>;
   /** A fresh server that is stopped after the run. */
-  start(args?: string[], peer?: Peer): Promise<ServerProcess>;
+  start(args?: string[], options?: { peer?: Peer; inside?: boolean }): Promise<ServerProcess>;
 }

@@ -1,10 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { nowMs, type Wire } from './load/orders.js';
 import type { Peer } from './peers.js';
 import { cpuSecondsOf, residentBytesOf } from './process-usage.js';
+import type { Inside } from './soak/inside.js';
 
 const READY_MS_MAX = 20_000;
+const INSIDE = new URL('./soak-inside.js', import.meta.url).href;
 const LISTENING = /Listening for client connections on \S*?:(\d+)/;
+
+const STDIO: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'pipe'];
 
 /** A server of its own for one run, on a random port with its default configuration. */
 export class ServerProcess {
@@ -22,12 +27,14 @@ export class ServerProcess {
     this.readyMs = ready.readyMs;
   }
 
-  static start(peer: Peer, options: { pin: boolean; args?: string[] }): Promise<ServerProcess> {
-    const args = [...peer.args, '-a', '127.0.0.1', '-p', '-1', ...(options.args ?? [])];
+  /** `inside`: a Weir that says, when it is asked, how late its event loop was. */
+  static start(peer: Peer, options: { pin: boolean; args?: string[]; inside?: boolean }): Promise<ServerProcess> {
+    const before = options.inside === true ? ['--import', INSIDE] : [];
+    const args = [...before, ...peer.args, '-a', '127.0.0.1', '-p', '-1', ...(options.args ?? [])];
     const startedMs = nowMs();
     const child = options.pin
-      ? spawn('taskset', ['-c', '0', peer.command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-      : spawn(peer.command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      ? spawn('taskset', ['-c', '0', peer.command, ...args], { stdio: STDIO })
+      : spawn(peer.command, args, { stdio: options.inside === true ? [...STDIO, 'ipc'] : STDIO });
     return new Promise((resolve, reject) => {
       let log = '';
       const fail = (why: string) => {
@@ -66,11 +73,18 @@ export class ServerProcess {
     return residentBytesOf(this.child.pid!);
   }
 
-  stop(): Promise<void> {
+  /** Since the time it was asked before. */
+  async inside(): Promise<Inside> {
+    this.child.send('inside');
+    const [inside] = await once(this.child, 'message');
+    return inside as Inside;
+  }
+
+  stop(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return Promise.resolve();
     return new Promise((resolve) => {
       this.child.once('exit', () => resolve());
-      this.child.kill('SIGKILL');
+      this.child.kill(signal);
     });
   }
 }

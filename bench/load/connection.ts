@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 
 /** One buffer for all reads of this process: what arrives is counted or copied before the next read. */
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
-const CONNECT_LINE = `CONNECT ${JSON.stringify({
+const CONNECT_FIELDS = {
   verbose: false,
   pedantic: false,
   headers: true,
@@ -10,7 +10,7 @@ const CONNECT_LINE = `CONNECT ${JSON.stringify({
   lang: 'bench',
   version: '1',
   protocol: 0, // no second INFO in the middle of the data
-})}\r\n`;
+};
 
 /** A raw NATS connection that allocates nothing per read. */
 export class Connection {
@@ -21,8 +21,11 @@ export class Connection {
   private text = '';
   private waiting: (() => void)[] = [];
   private failed: Error | null = null;
+  private readonly connectLine: string;
 
-  constructor(port: number) {
+  /** `credentials` are further fields of CONNECT. */
+  constructor(port: number, credentials: object = {}) {
+    this.connectLine = `CONNECT ${JSON.stringify({ ...CONNECT_FIELDS, ...credentials })}\r\n`;
     this.onBytes = (bytes, length) => this.readText(bytes, length);
     this.socket = connect({
       port,
@@ -42,7 +45,7 @@ export class Connection {
 
   /** Connects, sends `lines`, and resolves when the server has handled them. */
   async open(lines: string): Promise<void> {
-    this.socket.write(CONNECT_LINE + lines);
+    this.socket.write(this.connectLine + lines);
     await this.flush();
   }
 
@@ -76,7 +79,8 @@ export class Connection {
     }
   }
 
-  private fail(error: Error): void {
+  /** Ends whatever waits for this connection. */
+  fail(error: Error): void {
     if (this.failed !== null) return;
     this.failed = error;
     for (const wake of this.waiting.splice(0)) wake();

@@ -78,6 +78,44 @@ export interface RequestResult {
   p99Us: number;
 }
 
+/** Requests, or publishes with acknowledgements, on numbered subjects in turn. */
+export interface AskOrder {
+  port: number;
+  connections: number;
+  subjects: SubjectPlan;
+  payloadBytes: number;
+  /** Under way on each connection at most. */
+  window: number;
+  /** What the answers are; a message comes with headers and at least so many bytes of payload. */
+  answer: { kind: 'acknowledgement' } | { kind: 'message'; payloadBytes: number };
+}
+
+export interface AskResult {
+  answers: number;
+  elapsedMs: number;
+}
+
+/** Messages of a stream, from one consumer. */
+export interface ConsumeOrder {
+  port: number;
+  stream: string;
+  /** The configuration of a consumer that is made at the start of a run; its `deliver_subject` makes it one that pushes. */
+  config: { deliver_subject?: string; durable_name?: string; ack_policy: 'none' | 'explicit' } & Record<
+    string,
+    unknown
+  >;
+  /** How many a pull request asks for. */
+  batch: number;
+  /** Asks for more when half of a batch has come, instead of when all has. */
+  ahead: boolean;
+  payloadBytes: number;
+}
+
+export interface ConsumeResult {
+  messages: number;
+  elapsedMs: number;
+}
+
 /** Monotonic, and the same clock in every process of the machine. */
 export function nowMs(): number {
   const [seconds, nanoseconds] = process.hrtime();

@@ -1,10 +1,10 @@
 import { Connection } from './connection.js';
 import { lineStart } from './frames.js';
+import { Batch, DIGITS, readDigits, writeDigits } from './numbered.js';
 import { nowMs, type RequestOrder, type RequestResult } from './orders.js';
 
 /** A reply subject of its own for each request, as clients with one reply subscription make them. */
 const INBOX = '_INBOX.4hFpQ2mZ8sLcXw9TbVn3Re.';
-const DIGITS = 7;
 const TOKENS = 10 ** DIGITS;
 /** `P` of PING, which begins no message. */
 const PING_BYTE = 0x50;
@@ -140,44 +140,4 @@ export class Requester {
     this.connection?.close();
     this.connection = null;
   }
-}
-
-/** Copies of one line, of which each gets its own number before they are sent together. */
-class Batch {
-  bytes: Buffer;
-  used = 0;
-  private readonly line: Buffer;
-  private readonly count: number;
-
-  private constructor(line: Buffer, count: number) {
-    this.line = line;
-    this.count = count;
-    this.bytes = Buffer.alloc(line.length * count, line);
-  }
-
-  static of(line: string, count: number): Batch {
-    return new Batch(Buffer.from(line, 'latin1'), count);
-  }
-
-  flush(connection: Connection): void {
-    if (this.used === 0) return;
-    const written = this.bytes.subarray(0, this.used);
-    this.used = 0;
-    connection.socket.write(written);
-    // What the kernel did not take yet is still being read: go on in a new buffer.
-    if (connection.socket.writableLength > 0) this.bytes = Buffer.alloc(this.line.length * this.count, this.line);
-  }
-}
-
-function writeDigits(bytes: Buffer, at: number, value: number): void {
-  for (let i = at + DIGITS - 1; i >= at; i--) {
-    bytes[i] = 0x30 + (value % 10);
-    value = Math.floor(value / 10);
-  }
-}
-
-function readDigits(bytes: Buffer, at: number): number {
-  let value = 0;
-  for (let i = at; i < at + DIGITS; i++) value = value * 10 + bytes[i] - 0x30;
-  return value;
 }

@@ -1,4 +1,6 @@
 // A load process: does what its parent orders, one order at a time, and answers each with a result or an error.
+import { Asker } from './asker.js';
+import { Consumer } from './consumer.js';
 import { Idle } from './idle.js';
 import { Publisher } from './publisher.js';
 import { Requester, Responder } from './requests.js';
@@ -10,6 +12,8 @@ const roles = {
   requester: new Requester(),
   responder: new Responder(),
   idle: new Idle(),
+  asker: new Asker(),
+  consumer: new Consumer(),
 };
 
 /** CPU time this process has used, in seconds. */

@@ -5,6 +5,19 @@ import { footprint } from './footprint.js';
 import { paced } from './paced.js';
 import { plugins } from './plugins.js';
 import { requests } from './requests.js';
+import { streamReads } from './stream-reads.js';
+import { streamRecovery } from './stream-recovery.js';
+import { streams } from './streams.js';
 
 /** Every scenario, in the order of the table. */
-export const scenarios: Scenario[] = [...flows, ...requests, paced, ...footprint, edge, ...plugins];
+export const scenarios: Scenario[] = [
+  ...flows,
+  ...requests,
+  paced,
+  ...footprint,
+  edge,
+  ...plugins,
+  ...streams,
+  ...streamReads,
+  streamRecovery,
+];

@@ -16,7 +16,7 @@ async function rateOf(run: Run): Promise<number> {
   if (known !== undefined) return known;
   const peaks: number[] = [];
   for (let i = 0; i < PEAK_RUNS; i++) {
-    const server = await run.start([], run.rival);
+    const server = await run.start([], { peer: run.rival });
     const short = { ...run, runMs: Math.min(run.runMs, PEAK_MS_MAX) };
     peaks.push((await runFlow(short, server, oneSubject(1, 1, PAYLOAD_BYTES))).publishedPerSecond);
     await Promise.all([run.sender.reset(), run.receiver.reset()]);

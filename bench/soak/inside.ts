@@ -1,9 +1,12 @@
 // Loaded into the server of a soak before anything else: says, whenever it is asked, how the process feels from inside.
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** Since the question before. */
 export interface Inside {
   loopP99Ms: number;
+  loopP999Ms: number;
   loopMaxMs: number;
   pauseMaxMs: number;
   /** Milliseconds of collections in all. */
@@ -24,12 +27,22 @@ new PerformanceObserver((list) => {
   }
 }).observe({ entryTypes: ['gc'] });
 
-process.on('message', () => {
+/** What is reachable is what counts: garbage goes first. */
+function collect(): void {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  gc();
+  gc();
+}
+
+process.on('message', (question) => {
+  if (question === 'collect') collect();
   const { heapUsed, external } = process.memoryUsage();
   // The histogram holds the timer's own interval as well.
   const late = (ns: number) => Math.max(0, ns / 1e6 - RESOLUTION_MS);
   const inside: Inside = {
     loopP99Ms: late(delay.percentile(99)),
+    loopP999Ms: late(delay.percentile(99.9)),
     loopMaxMs: late(delay.max),
     ...{ pauseMaxMs, pausesMs, heapBytes: heapUsed, externalBytes: external },
   };
