@@ -18,6 +18,8 @@ export interface AccountClaims extends Claims {
   defaultPermissions: PermissionRules;
   exports: ExportClaims[];
   imports: ImportClaims[];
+  /** Where traces go of messages with a `traceparent`, and of how many of them in a hundred. */
+  trace: { dest: string; sampling: number } | null;
   mappings: { source: string; destinations: { subject: string; weight: number; cluster: string }[] }[];
   /** Who is let in without a word from outside, and how to ask there; empty is nobody: nothing is asked. */
   externalAuthorization: { users: string[]; accounts: string[]; xkey: string };
@@ -32,6 +34,7 @@ export interface ExportClaims {
   responseThresholdMs: number;
   latency: { subject: string; sampling: number } | null;
   tokenPosition: number;
+  allowTrace: boolean;
 }
 
 export interface ImportClaims {
@@ -43,6 +46,7 @@ export interface ImportClaims {
   to: string;
   token: string;
   share: boolean;
+  allowTrace: boolean;
 }
 
 /** Throws a `JwtMistake`. */
@@ -63,6 +67,7 @@ export function decodeAccountClaims(token: string): AccountClaims {
     defaultPermissions: readPermissions(fieldsOf(nats, 'default_permissions')),
     exports: listOf(nats, 'exports').map(readExport),
     imports: listOf(nats, 'imports').map(readImport),
+    trace: readTrace(fieldsOf(nats, 'trace')),
     mappings: Object.entries(fieldsOf(nats, 'mappings')).map(([source, list]) => ({
       source,
       destinations: listOf({ list }, 'list').map((one) => ({
@@ -127,6 +132,11 @@ function readTimes(from: Fields, key: string): Map<string, number> {
 
 const kindOf = (from: Fields) => (textOf(from, 'type') === 'service' ? 'service' : 'stream');
 
+function readTrace(from: Fields): AccountClaims['trace'] {
+  const dest = textOf(from, 'dest');
+  return dest === '' ? null : { dest, sampling: numberOf(from, 'sampling') || 100 };
+}
+
 function readExport(from: Fields): ExportClaims {
   const latency = fieldsOf(from, 'service_latency');
   const results = textOf(latency, 'results');
@@ -139,6 +149,7 @@ function readExport(from: Fields): ExportClaims {
     responseThresholdMs: numberOf(from, 'response_threshold') / 1e6,
     latency: results === '' ? null : { subject: results, sampling: numberOf(latency, 'sampling') },
     tokenPosition: numberOf(from, 'account_token_position'),
+    allowTrace: flagOf(from, 'allow_trace'),
   };
 }
 
@@ -151,5 +162,6 @@ function readImport(from: Fields): ImportClaims {
     to: textOf(from, 'to'),
     token: textOf(from, 'token'),
     share: flagOf(from, 'share'),
+    allowTrace: flagOf(from, 'allow_trace'),
   };
 }

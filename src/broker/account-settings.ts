@@ -28,6 +28,8 @@ export interface ExportSettings {
   /** How long an answer may take. */
   responseThresholdMs: number;
   latency: { subject: string; sampling: number } | null;
+  /** Whether a traced request is followed into this account. */
+  allowTrace: boolean;
 }
 
 /** What an account takes from another one. */
@@ -42,6 +44,8 @@ export interface ImportSettings {
   prefix: string;
   /** Whether the other account is told who asks. */
   share: boolean;
+  /** Whether the traced messages of a stream are followed into this account. */
+  allowTrace: boolean;
   /** Whether the other account agreed by a token: then it needs not be on its list. */
   activated?: boolean;
 }
@@ -59,8 +63,10 @@ export interface AccountSettings {
   exports: readonly ExportSettings[];
   imports: readonly ImportSettings[];
   mappings: readonly MappingSettings[];
+  /** Where traces go of messages with a `traceparent`, and of how many of them in a hundred; null is nowhere. */
+  trace: { dest: string; sampling: number } | null;
 }
 
 export function emptyAccount(name: string): AccountSettings {
-  return { name, limits: NO_LIMITS, exports: [], imports: [], mappings: [] };
+  return { name, limits: NO_LIMITS, exports: [], imports: [], mappings: [], trace: null };
 }

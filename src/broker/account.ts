@@ -10,6 +10,7 @@ import { Mappings } from './mappings.js';
 import type { Route } from './route.js';
 import { Routes } from './routes.js';
 import { Leg, type Publisher, type Subscription } from './subscription.js';
+import { type TracedDelivery, TracedPublish } from './traced-publish.js';
 
 /** A plugin rejected the message and the publisher was told; otherwise publishing answers the number of receivers. */
 export const PUBLISH_CONSUMED = -1;
@@ -44,7 +45,7 @@ export class Account {
   private readonly watchers = new Set<InterestWatcher>();
   private readonly routes: Routes;
   private readonly plugins: AccountPlugins | null;
-  private readonly random: () => number;
+  readonly random: () => number;
   private draining = false;
   /** Messages that went through plugins of receivers, and how many of them are on their way. */
   private deliveries = 0;
@@ -145,6 +146,11 @@ export class Account {
     return this.deliver(route, message, publisher);
   }
 
+  /** As `publishOn`, a step at a time: the trace is told each of them. */
+  publishTraced(message: Message, delivery: TracedDelivery): number {
+    return new TracedPublish(this, delivery).run(message);
+  }
+
   /** Plugins had their share of this turn of the event loop: whoever sends them more reads no further and waits for `nextTurn`. */
   get shouldRest(): boolean {
     return this.plugins?.turn.spent === true;
@@ -192,7 +198,7 @@ export class Account {
       if (this.deliverToOneThrough(members, message, delivery)) delivered++;
     }
     route.busy = wasBusy;
-    this.underWay--;
+    this.endDelivery();
     if (filters) this.drainEmits();
     return delivered;
   }
@@ -277,13 +283,17 @@ export class Account {
     for (let i = 0; i < legs.length; i++) if (deliverThrough(legs[i], message, delivery)) delivered++;
     for (let i = 0; i < groups.length; i++) if (this.deliverToOneThrough(groups[i], message, delivery)) delivered++;
     route.busy = wasBusy;
-    this.underWay--;
+    this.endDelivery();
     this.drainEmits();
     return delivered;
   }
 
-  private beginDelivery(publisher: Publisher | null): FilteredDelivery {
+  beginDelivery(publisher: Publisher | null): FilteredDelivery {
     return { publisher, number: ++this.deliveries, nested: this.underWay++ > 0 };
+  }
+
+  endDelivery(): void {
+    this.underWay--;
   }
 
   private deliverToOneThrough(members: Leg[], message: Message, delivery: FilteredDelivery): boolean {
@@ -342,7 +352,8 @@ export class Account {
     return PUBLISH_CONSUMED;
   }
 
-  private reject(message: Message, publisher: Publisher | null, code: number, text: string): void {
+  /** Tells the publisher that a plugin refused its message. */
+  reject(message: Message, publisher: Publisher | null, code: number, text: string): void {
     if (message.replyEnd > message.replyStart) {
       const subject = message.bytes.slice(message.replyStart, message.replyEnd);
       const headers = utf8(`NATS/1.0 ${code} ${text.replace(/[\r\n]+/g, ' ')}\r\n\r\n`);
@@ -372,7 +383,7 @@ export class Account {
 }
 
 /** A message on its way to receivers that have plugins before them. */
-interface FilteredDelivery extends Delivery {
+export interface FilteredDelivery extends Delivery {
   readonly publisher: Publisher | null;
 }
 

@@ -5,6 +5,7 @@ import { composeMessage, type Message } from '../message/message.js';
 import type { Account } from './account.js';
 import type { ResponseType } from './account-settings.js';
 import { type Leg, type Publisher, type Subscriber, Subscription } from './subscription.js';
+import { subjectOf, type TracedDelivery } from './traced-publish.js';
 
 /** A request of another account that waits for its answers. */
 export interface AwaitedResponse {
@@ -75,6 +76,14 @@ export class Responses implements Subscriber {
       payload: bytes.subarray(payloadStart, payloadEnd),
     });
     return waiting.account.deliverImported(answer, publisher) > 0;
+  }
+
+  /** What becomes of an answer is the business of who asked. */
+  deliverTraced(leg: Leg, message: Message, { trace, publisher, hidden }: TracedDelivery): boolean {
+    const waiting = this.waiting.get(subjectOf(message).slice(PREFIX.length));
+    if (waiting === undefined) return false;
+    if (!hidden) trace.serviceImport(waiting.account.name, subjectOf(message), textOf(waiting.reply));
+    return trace.only || this.deliver(leg, message, publisher);
   }
 
   end(): void {

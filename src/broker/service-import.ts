@@ -1,12 +1,14 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
 import { composeMessage, type Message } from '../message/message.js';
+import { untracedHeaders } from '../message/trace-headers.js';
 import { SubjectTransform } from '../subject/transform.js';
 import { type Account, PUBLISH_CONSUMED } from './account.js';
 import type { ExportSettings, ImportSettings } from './account-settings.js';
 import { latencyMetric } from './latency.js';
 import type { Responses } from './responses.js';
 import { type Leg, type Publisher, type Subscriber, Subscription } from './subscription.js';
+import { subjectOf, type TracedDelivery, tracedFrom } from './traced-publish.js';
 
 const DEPTH_MAX = 32;
 let depth = 0;
@@ -51,16 +53,24 @@ export class ServiceImport implements Subscriber {
   }
 
   deliver(_leg: Leg, message: Message, publisher: Publisher | null): boolean {
+    return this.handOn(message, publisher, null);
+  }
+
+  deliverTraced(_leg: Leg, message: Message, delivery: TracedDelivery): boolean {
+    return this.handOn(message, delivery.publisher, delivery);
+  }
+
+  private handOn(message: Message, publisher: Publisher | null, traced: TracedDelivery | null): boolean {
     if (this.subscription.closed || depth >= DEPTH_MAX) return false;
     depth++;
     try {
-      return this.request(message, publisher);
+      return this.request(message, publisher, traced);
     } finally {
       depth--;
     }
   }
 
-  private request(message: Message, publisher: Publisher | null): boolean {
+  private request(message: Message, publisher: Publisher | null, traced: TracedDelivery | null): boolean {
     const { account, responses } = this.service;
     const { bytes, subjectStart, subjectEnd, headersStart, payloadStart, payloadEnd } = message;
     const subject = account.mappedSubject(this.rename(textOf(bytes, subjectStart, subjectEnd)));
@@ -74,10 +84,27 @@ export class ServiceImport implements Subscriber {
       headers: info === null ? headers : withRequestInfo(headers, info),
       payload: bytes.subarray(payloadStart, payloadEnd),
     });
-    const receivers = account.publish(request);
+    const receivers = traced === null ? account.publish(request) : this.publishTraced(message, request, traced);
     const delivered = receivers > 0 || receivers === PUBLISH_CONSUMED;
-    if (!delivered && reply !== null) responses.forget(reply);
+    if (reply !== null && (!delivered || traced?.trace.only)) responses.forget(reply);
     return delivered;
+  }
+
+  private publishTraced(received: Message, request: Message, delivery: TracedDelivery): number {
+    const { account, settings } = this.service;
+    const { trace, hidden } = delivery;
+    if (!hidden) trace.serviceImport(account.name, subjectOf(received), subjectOf(request));
+    if (settings.allowTrace && !hidden) return account.publishTraced(request, tracedFrom(trace, null));
+    if (trace.only) return 0;
+    const { headersStart, payloadStart, bytes, subjectEnd, replyStart, replyEnd } = request;
+    return account.publish(
+      composeMessage({
+        subject: bytes.subarray(0, subjectEnd),
+        reply: replyEnd > replyStart ? bytes.subarray(replyStart, replyEnd) : null,
+        headers: untracedHeaders(bytes.subarray(headersStart, payloadStart)),
+        payload: bytes.subarray(payloadStart),
+      }),
+    );
   }
 
   /** Where the answer is to go in the other account: to a subject that leads back here. */

@@ -5,6 +5,7 @@ import { SubjectTransform } from '../subject/transform.js';
 import type { Account } from './account.js';
 import type { ImportSettings } from './account-settings.js';
 import { type Leg, type Publisher, type Subscriber, Subscription } from './subscription.js';
+import type { TracedDelivery } from './traced-publish.js';
 
 /** Accounts that one message may go through. */
 const DEPTH_MAX = 32;
@@ -15,6 +16,7 @@ export class StreamImport implements Subscriber {
   private readonly from: Account;
   private readonly to: Account;
   private readonly rename: ((subject: string) => string) | null;
+  private readonly allowTrace: boolean;
   private readonly subscription: Subscription;
   private readonly forget: () => void;
 
@@ -22,6 +24,7 @@ export class StreamImport implements Subscriber {
     this.from = from;
     this.to = to;
     this.rename = renameOf(settings);
+    this.allowTrace = settings.allowTrace;
     this.subscription = new Subscription(this, utf8(settings.subject), null, utf8('import'), true);
     from.subscribe(this.subscription);
     const here = filterHere(settings);
@@ -44,6 +47,12 @@ export class StreamImport implements Subscriber {
     } finally {
       depth--;
     }
+  }
+
+  deliverTraced(_leg: Leg, message: Message, delivery: TracedDelivery): boolean {
+    if (this.subscription.closed) return false;
+    const hidden = delivery.hidden || !this.allowTrace;
+    return within(() => this.to.publishTraced(this.renamed(message), { ...delivery, hidden, imported: true }) > 0);
   }
 
   deliverTo(address: Message, message: Message): boolean {

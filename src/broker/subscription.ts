@@ -3,6 +3,7 @@ import { textOf } from '../base/bytes.js';
 import type { DeliveryChain } from '../host/delivery-chain.js';
 import type { Message } from '../message/message.js';
 import type { TrieValue } from '../subject/trie.js';
+import type { TracedDelivery } from './traced-publish.js';
 
 /** Whoever takes messages: a client session, a system listener; later a stream, a peer. */
 export interface Subscriber {
@@ -13,6 +14,8 @@ export interface Subscriber {
    * call returns. `publisher` is null for the house's own messages.
    */
   deliver(leg: Leg, message: Message, publisher: Publisher | null): boolean;
+  /** As `deliver`, of a traced message: says in the trace what became of it, and takes nothing when only the trace is wanted. */
+  deliverTraced?(leg: Leg, message: Message, delivery: TracedDelivery): boolean;
   /** For one that only hands messages on: whether somebody listens on its far side to what is published here on `subject`. */
   hasListener?(subject: string): boolean;
   /** For one that only hands messages on: as `deliver`, of a message that goes where one to `address` would go. */

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
 import type { Accounts } from '../broker/accounts.js';
+import type { MessageTrace } from '../broker/message-trace.js';
 import type { FlushQueue } from '../net/flush-queue.js';
 import type { Transport } from '../net/transport.js';
 import type { Congestion } from './congestion.js';
@@ -45,6 +46,8 @@ export interface ClientContext {
   readonly nonceRequired: boolean;
   /** Who the client is, by what it said in CONNECT; null is nobody. */
   authenticate(options: Readonly<ConnectOptions>, who: Applicant): Verdict;
+  /** What became of a message is known; the account's trace goes out. */
+  traced(account: Account, trace: MessageTrace): void;
   /** The session with this id was let in, or was not. */
   connected(id: number): void;
   refused(id: number): void;

@@ -5,6 +5,7 @@ import { describe } from '../base/failure.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
 import type { Accounts } from '../broker/accounts.js';
+import type { MessageTrace } from '../broker/message-trace.js';
 import type { FlushQueue } from '../net/flush-queue.js';
 import type { Transport } from '../net/transport.js';
 import { ErrorText } from '../wire/nats/errors.js';
@@ -64,6 +65,8 @@ export interface ClientWatcher {
   onRefused(session: ClientSession): void;
   /** Also of those who never said who they are. */
   onGone(session: ClientSession): void;
+  /** What became of a message that asked for a trace; it is to be told in the account. */
+  onTraced(account: Account, trace: MessageTrace): void;
 }
 
 /** How somebody comes in. */
@@ -181,6 +184,10 @@ export class ClientDoor implements ClientContext {
   /** Where a connection comes in. */
   entranceOf(transport: Transport): ClientContext {
     return (transport.kind === 'websocket' ? this.websocketEntrance : null) ?? this;
+  }
+
+  traced(account: Account, trace: MessageTrace): void {
+    this.watcher?.onTraced(account, trace);
   }
 
   connected(id: number): void {

@@ -7,7 +7,9 @@ import type { Mapping } from '../broker/mappings.js';
 import type { Route } from '../broker/route.js';
 import { withSubject } from '../broker/stream-import.js';
 import type { Leg, Publisher, Subscriber } from '../broker/subscription.js';
+import type { TracedDelivery } from '../broker/traced-publish.js';
 import { type Message, NO_BYTES } from '../message/message.js';
+import { mayAskForTrace } from '../message/trace-headers.js';
 import { Outbound, type OutboundOwner } from '../net/outbound.js';
 import type { Transport, TransportReceiver } from '../net/transport.js';
 import { isLiteralSubjectBytes } from '../subject/subject.js';
@@ -22,13 +24,14 @@ import { writeMessage } from './delivery.js';
 import { Handshake } from './handshake.js';
 import { KeepAlive } from './keep-alive.js';
 import { Membership, type Refusal } from './membership.js';
-import { noResponders } from './no-responders.js';
+import { answerNoResponders } from './no-responders.js';
 import { Opening } from './opening.js';
 import { PauseReason } from './pause-reason.js';
 import { ProtocolTrace } from './protocol-trace.js';
 import { requestInfoOf, userInfoOf, userLabelOf } from './request-info.js';
 import { ResponsePermits } from './response-permits.js';
 import { ClientSubscriptions } from './subscriptions.js';
+import { deliverTraced, publishTraced } from './traced-publish.js';
 import { isReservedReply, VIOLATIONS } from './violations.js';
 
 /**
@@ -61,7 +64,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   outMessages = 0;
   outBytes = 0;
   stalls = 0;
-  private readonly context: ClientContext;
+  readonly context: ClientContext;
   private readonly parser: Parser;
   private readonly handshake: Handshake;
   readonly membership: Membership;
@@ -71,12 +74,13 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private verbose = true;
   private pedantic = true;
   private echo = true;
-  private headers = false;
+  /** Whether it understands headers. */
+  headers = false;
   private responses: ResponsePermits | null = null;
   private deliveryFilter: Permissions | null = null;
   private gone = false;
   /** Whether plugins saw a message of the chunk at hand. */
-  private feedsPlugins = false;
+  feedsPlugins = false;
   /** `PauseReason` bits. */
   private pauses = 0;
 
@@ -170,6 +174,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.inMessages++;
     this.inBytes += message.payloadEnd - message.headersStart;
     if (this.trace !== null) this.trace.publish(message);
+    if (message.payloadStart > message.headersStart && mayAskForTrace(message) && publishTraced(this, message)) return;
     const route = this.account.routeOf(message);
     if (route.special || this.permissions !== null) this.publishChecked(route, message);
     else this.publishOn(route, message);
@@ -201,7 +206,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     if ((withReply || this.verbose || this.pedantic) && !this.mayGoOn(message)) return;
     const throughPlugins = route.chain !== null || route.filtered;
     const receivers = this.account.publishOn(route, message, this);
-    if (receivers === 0 && withReply) this.answerNoResponders(message);
+    if (receivers === 0 && withReply) answerNoResponders(this, message);
     if (!throughPlugins) return;
     this.feedsPlugins = true;
     if (this.account.mustRest && (this.pauses & PauseReason.rest) === 0) this.rest();
@@ -229,7 +234,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   /** The checks that a plain publish of a usual client does not need. */
-  private mayGoOn(message: Message): boolean {
+  mayGoOn(message: Message): boolean {
     const { bytes, subjectStart, subjectEnd, replyStart, replyEnd } = message;
     if (this.pedantic && !isLiteralSubjectBytes(bytes, subjectStart, subjectEnd)) {
       this.sendError(ErrorText.invalidPublishSubject);
@@ -243,7 +248,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     return !this.gone;
   }
 
-  private onPublishDenied({ bytes, subjectStart, subjectEnd }: Message): void {
+  onPublishDenied({ bytes, subjectStart, subjectEnd }: Message): void {
     if (this.pedantic && !isLiteralSubjectBytes(bytes, subjectStart, subjectEnd)) {
       this.sendError(ErrorText.invalidPublishSubject);
     }
@@ -259,15 +264,6 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   onRejected(message: Message, code: number, text: string): void {
     const subject = message.bytes.subarray(message.subjectStart, message.subjectEnd);
     this.sendError(`${publishViolation(subject)}: rejected with ${code} ${text.replace(/[\r\n']+/g, ' ')}`);
-  }
-
-  /** Nobody took a request: its sender is told, if it asked for that and listens on the reply subject. */
-  private answerNoResponders(message: Message): void {
-    if (!this.options.noResponders || !this.headers) return;
-    const answer = noResponders(message);
-    const own = this.account.routeOf(answer).legs.find((leg) => leg.subscription.subscriber === this);
-    // Not a delivery: it does not count for an automatic UNSUB.
-    if (own !== undefined) writeMessage(this.outbound, own, answer, true);
   }
 
   onSubscribe(bytes: Uint8Array, tokens: Int32Array, withQueue: boolean): void {
@@ -422,8 +418,12 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     return true;
   }
 
-  private isFiltered(message: Message): boolean {
-    return this.deliveryFilter!.deliveryDenied(message.bytes, message.subjectStart, message.subjectEnd);
+  deliverTraced(leg: Leg, message: Message, delivery: TracedDelivery): boolean {
+    return deliverTraced(this, { leg, message, delivery });
+  }
+
+  isFiltered({ bytes, subjectStart, subjectEnd }: Message): boolean {
+    return this.deliveryFilter?.deliveryDenied(bytes, subjectStart, subjectEnd) ?? false;
   }
 
   send(line: Uint8Array): void {

@@ -1,4 +1,6 @@
 import type { Authentication, Verdict } from '../auth/authentication.js';
+import type { Account } from '../broker/account.js';
+import type { MessageTrace } from '../broker/message-trace.js';
 import type { ConnectOptions } from './connect-options.js';
 import type { Applicant, ClientContext } from './context.js';
 import type { ClientDoor } from './door.js';
@@ -116,6 +118,10 @@ export class WebSocketEntrance implements ClientContext {
     };
     const { door, mapCertificate } = this;
     return door.authenticateBy(() => this.authenticator ?? door.authenticator, complete, { who, mapCertificate });
+  }
+
+  traced(account: Account, trace: MessageTrace): void {
+    this.door.traced(account, trace);
   }
 
   connected(id: number): void {

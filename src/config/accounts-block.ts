@@ -1,6 +1,7 @@
 import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import { isKey } from '../auth/nkey.js';
 import { type AccountLimits, emptyAccount, NO_LIMITS } from '../broker/account-settings.js';
+import { isLiteralSubject } from '../subject/subject.js';
 import type { AccountDraft } from './account-draft.js';
 import { type AccountJetStream, readAccountJetStream } from './accounts-jetstream.js';
 import { readExports, readImports } from './accounts-links.js';
@@ -28,15 +29,34 @@ const limits: Read<AccountLimits> = (value, key) => {
   return read;
 };
 
-const traceTable = keys<{ dest: string; sampling: string }>({
-  dest: set('dest', text),
-  sampling: set('sampling', text),
-});
+type Trace = NonNullable<AccountDraft['trace']>;
 
-/** Where copies of traced messages go; nothing is traced yet. */
-const trace: Read<void> = (value, key) => {
-  if (value.kind === 'map') readBlock(value, traceTable, { dest: '', sampling: '' });
-  else text(value, key);
+const traceDest: Read<string> = (value, key) => {
+  const dest = text(value, key);
+  if (isLiteralSubject(dest)) return dest;
+  throw configError(value.place, `Trace destination ${JSON.stringify(dest)} is not valid`);
+};
+
+/** Of a hundred messages: a number, or one with `%`. */
+const sampling: Read<number> = (value, key) => {
+  const written = value.kind === 'number' ? String(value.value) : text(value, key).replace(/%$/, '');
+  const quoted = JSON.stringify(written);
+  if (!/^-?\d+$/.test(written)) throw configError(value.place, `Invalid trace destination sampling value ${quoted}`);
+  const percent = Number(written);
+  if (percent >= 1 && percent <= 100) return percent;
+  throw configError(
+    value.place,
+    `Trace destination sampling value ${percent} is invalid, needs to be between 1 and 100`,
+  );
+};
+
+const traceTable = keys<Trace>({ dest: set('dest', traceDest), sampling: set('sampling', sampling) });
+
+const trace: Read<Trace | null> = (value, key) => {
+  if (value.kind !== 'map') return { dest: traceDest(value, key), sampling: 100 };
+  const read = readBlock(value, traceTable, { dest: '', sampling: 100 });
+  // As in nats-server, a share of nothing is no mistake.
+  return read.dest === '' ? null : read;
 };
 
 const table: KeyTable<AccountDraft> = keys<AccountDraft>({
@@ -58,7 +78,7 @@ const table: KeyTable<AccountDraft> = keys<AccountDraft>({
   },
   'mappings|maps': set('mappings', readMappings),
   limits: set('limits', limits),
-  'msg_trace|trace_dest': (_, value, key) => trace(value, key),
+  'msg_trace|trace_dest': set('trace', trace),
 });
 
 function newDraft(name: string, place: Place): AccountDraft {

@@ -23,6 +23,7 @@ export function settleAccounts(draft: Draft): void {
     limits: account.limits,
     jetstream: account.jetstream,
     mappings: account.mappings,
+    trace: account.trace,
     exports: account.exports.map(withoutPlace),
     imports: account.imports.map(withoutPlace),
   }));

@@ -98,6 +98,7 @@ function exportOf(block: ConfigMap): ExportSettings {
     responseType: response ?? 'singleton',
     responseThresholdMs: thresholdMs || THRESHOLD_MS,
     latency: draft.latency,
+    allowTrace: draft.trace ?? false,
   };
 }
 
@@ -146,7 +147,8 @@ function importOf(block: ConfigMap): ImportSettings {
   if (stream !== null && prefix !== '' && to !== '') fail("Stream import can not have a 'prefix' and a 'to' property");
   const { account, subject } = stream ?? service ?? fail('Import Items should be a map with type entry');
   const kind = stream === null ? 'service' : 'stream';
-  return { kind, account, subject, to, prefix: kind === 'stream' ? prefix.replace(/\.$/, '') : '', share };
+  const here = { to, prefix: kind === 'stream' ? prefix.replace(/\.$/, '') : '' };
+  return { kind, account, subject, ...here, share, allowTrace: trace ?? false };
 }
 
 function list<T extends object>(value: ConfigValue, what: string, read: (block: ConfigMap) => T): Placed<T>[] {

@@ -275,6 +275,24 @@ export class Attachment {
     return true;
   }
 
+  /**
+   * One like it, as it is now: what happens to it does not happen to this one. It costs two instances; a guest whose state cannot be copied
+   * is not run.
+   */
+  rehearsal(): Attachment {
+    const { declaration, version, clock, instance, budget, savedState } = this;
+    const image = instance === null ? this.image : instance.image();
+    let { damage } = this;
+    if (this.breaker.quarantined) damage ??= 'the attachment is quarantined after repeated faults';
+    if (image === null) damage ??= 'a copy of the plugin cannot be made: it runs for messages that are delivered only';
+    const made = new Attachment(declaration, version, { clock, damage });
+    made.budget = budget;
+    made.image = image;
+    if (instance === null) made.savedState = savedState;
+    made.work = 2 * RENEWAL_WORK;
+    return made;
+  }
+
   /** Ends what is tried out beside it. */
   endTrial(): void {
     this.canary?.attachment.release();

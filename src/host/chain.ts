@@ -4,6 +4,7 @@ import type { Fault } from '../sandbox/fault.js';
 import { FAULT } from '../sandbox/instance.js';
 import type { Outbox } from '../sandbox/outbox.js';
 import type { Attachment } from './attachment.js';
+import type { ChainWatch } from './chain-watch.js';
 import { composeReplaced, releaseReplaced } from './composer.js';
 import { deadLetter } from './dead-letter.js';
 import type { Effects } from './effects.js';
@@ -26,6 +27,8 @@ export class Chain {
   /** After `reject`. */
   rejectCode = 0;
   rejectText = '';
+  /** Looks at every call while it is set: the message at hand is traced. */
+  watch: ChainWatch | null = null;
   private readonly effects: Effects;
   private readonly turn: PluginTurn;
 
@@ -33,6 +36,13 @@ export class Chain {
     this.attachments = attachments;
     this.effects = effects;
     this.turn = turn;
+  }
+
+  /** The chain as it is now, of which nothing stays: for a message that is traced and not delivered. */
+  rehearsal(): Chain {
+    const copies = this.attachments.map((attachment) => attachment.rehearsal());
+    for (const { work } of copies) this.turn.add(work);
+    return new Chain(copies, this.effects.muted(), this.turn);
   }
 
   /** Runs every attachment; each sees what the one before left. */
@@ -76,9 +86,15 @@ export class Chain {
 
   /** Many plugins that each keep to their budget can still hold everyone up together. */
   private call(attachment: Attachment, message: Message, work: number): number {
-    if (work < CHAIN_FUEL_MAX || this.mayUse(work)) return attachment.call(message, this.turn);
+    if (work < CHAIN_FUEL_MAX || this.mayUse(work)) {
+      return this.watch === null
+        ? attachment.call(message, this.turn)
+        : this.watch.call(attachment, message, this.turn);
+    }
     const text = `the plugins before this one used ${work} fuel on the message; ${CHAIN_FUEL_MAX} are allowed for all together`;
-    return attachment.skip({ cause: 'overload', text });
+    const verdict = attachment.skip({ cause: 'overload', text });
+    this.watch?.skipped(attachment, message);
+    return verdict;
   }
 
   private mayUse(fuel: number): boolean {

@@ -28,7 +28,7 @@ export interface Delivery {
 
 /** A chain whose outcome all its receivers of one message share: it runs when the first of them is due, and once. */
 export class DeliveryChain {
-  private readonly chain: Chain;
+  readonly chain: Chain;
   private delivery = 0;
   private outcome: Message | null = null;
   /** What the plugins made of the last message; its bytes are used again for the next one. */

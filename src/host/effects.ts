@@ -5,7 +5,7 @@ import type { Fault } from '../sandbox/fault.js';
 import type { EmitRecord, Outbox } from '../sandbox/outbox.js';
 import { filterCovers } from '../subject/subject.js';
 import type { Attachment } from './attachment.js';
-import type { EmitQueue } from './emit-queue.js';
+import { EmitQueue } from './emit-queue.js';
 import { headerBlock, isHeaderBlock } from './headers.js';
 import { quoted, whyNotSubject } from './written-subject.js';
 
@@ -26,6 +26,11 @@ export class Effects {
     this.emits = emits;
     this.payloadBytesMax = payloadBytesMax;
     this.clock = clock;
+  }
+
+  /** The same rules, and nothing comes of what they allow. */
+  muted(): Effects {
+    return new Effects(new EmitQueue(), this.payloadBytesMax, this.clock);
   }
 
   /** Carries out what the outbox asks for, all of it or nothing; returns the fault of an effect that is not allowed. */

@@ -186,19 +186,20 @@ export class OperatorAccounts implements AccountSource {
       },
       exports: claims.exports.filter(({ subject }) => isFilter(subject)).map(exportSettings),
       imports: claims.imports.filter(({ subject }) => isFilter(subject)).map((one) => this.importSettings(one, claims)),
+      trace: claims.trace,
       mappings: claims.mappings.filter(({ source, destinations }) => whyNotMapped(source, destinations) === null),
     };
   }
 
   private importSettings(wanted: ImportClaims, { subject: importer }: AccountClaims): ImportSettings {
-    const { kind, account, subject, localSubject, to, share } = wanted;
+    const { kind, account, subject, localSubject, to, share, allowTrace } = wanted;
     const exporter = this.known.get(account);
     const offered = exporter?.exports.find((one) => one.kind === kind && filterCovers(one.subject, subject));
     const nowMs = this.house.clock.nowMs();
     // The first version said `to`: what streams get in front, and what services are called.
     const isPrefix = kind === 'stream' && localSubject === '';
     return {
-      ...{ kind, account, subject, share },
+      ...{ kind, account, subject, share, allowTrace },
       to: localSubject || (isPrefix ? '' : to),
       prefix: isPrefix ? to : '',
       activated:
@@ -219,5 +220,6 @@ function exportSettings(offered: AccountClaims['exports'][number]): ExportSettin
     responseType: RESPONSE_TYPES[offered.responseType] ?? 'singleton',
     responseThresholdMs: offered.responseThresholdMs || THRESHOLD_MS,
     latency: offered.latency,
+    allowTrace: offered.allowTrace,
   };
 }

@@ -1,5 +1,6 @@
 import { utf8 } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
+import type { MessageTrace } from '../broker/message-trace.js';
 import { ClosedReason } from '../client/closed-reason.js';
 import { recordOf } from '../client/connection-record.js';
 import type { ClientWatcher } from '../client/door.js';
@@ -61,6 +62,10 @@ export class SystemEvents implements ClientWatcher {
     const { identity } = this.parts;
     this.tellGone(session, [`$SYS.SERVER.${identity.id}.CLIENT.AUTH.ERR`], ClosedReason.authenticationViolation);
     this.tellGone(session, ['$SYS.ACCOUNT.CLIENT.AUTH.ERR'], ClosedReason.authenticationViolation, session.account);
+  }
+
+  onTraced(account: Account, trace: MessageTrace): void {
+    void this.tell(trace.dest, async (server) => trace.json(server), account);
   }
 
   private tellGone(session: ClientSession, subjects: string[], why?: ClosedReason, where = this.system): void {

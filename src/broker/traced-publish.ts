@@ -1,0 +1,173 @@
+import { textOf } from '../base/bytes.js';
+import { type Chain, ChainOutcome } from '../host/chain.js';
+import { ChainWatch } from '../host/chain-watch.js';
+import type { Message } from '../message/message.js';
+import { type Account, type FilteredDelivery, PUBLISH_CONSUMED } from './account.js';
+import type { MessageTrace } from './message-trace.js';
+import type { Route } from './route.js';
+import { Leg, type Publisher } from './subscription.js';
+
+/** What goes with a traced message from account to account. */
+export interface TracedDelivery {
+  readonly trace: MessageTrace;
+  readonly publisher: Publisher | null;
+  /** Whether the account imports the message as part of a stream. */
+  readonly imported: boolean;
+  /** Whether the import does not allow to be traced: the message goes on, and the trace does not say where. */
+  readonly hidden: boolean;
+  /** Why the receiver gets nothing of it, or null. */
+  readonly withheld: string | null;
+}
+
+/** The message as it comes from a client of the account. */
+export function tracedFrom(trace: MessageTrace, publisher: Publisher | null): TracedDelivery {
+  return { trace, publisher, imported: false, hidden: false, withheld: null };
+}
+
+/** Publishes as `Account.publishOn` does, a step at a time, and notes each of them. Nothing is delivered when only the trace is wanted. */
+export class TracedPublish {
+  private readonly account: Account;
+  private readonly trace: MessageTrace;
+  private readonly delivery: TracedDelivery;
+  private readonly watch: ChainWatch;
+  /** What plugins of receivers would make of the message, when only the trace is wanted. */
+  private readonly rehearsed = new Map<Chain, Message | null>();
+
+  constructor(account: Account, delivery: TracedDelivery) {
+    this.account = account;
+    this.trace = delivery.trace;
+    this.delivery = delivery;
+    this.watch = new ChainWatch(this.trace.clock);
+  }
+
+  /** Answers as `publishOn`. */
+  run(message: Message): number {
+    const { account } = this;
+    const route = account.routeOf(message);
+    const delivered = route.chain === null ? this.deliver(route, message) : this.throughChain(route.chain, message);
+    account.drainEmits();
+    return delivered;
+  }
+
+  private throughChain(chain: Chain, message: Message): number {
+    const running = this.trace.only ? chain.rehearsal() : chain;
+    switch (this.watched(running, message)) {
+      case ChainOutcome.pass:
+        return this.deliver(this.account.routeOf(message), message);
+      case ChainOutcome.replace:
+        return this.deliverReplaced(running, message);
+      case ChainOutcome.reject:
+        this.refused(`Rejected by a plugin: ${running.rejectCode} ${running.rejectText}`);
+        if (!this.trace.only) this.reject(message, running.rejectCode, running.rejectText);
+        return PUBLISH_CONSUMED;
+      default:
+        this.refused('Dropped by a plugin');
+        return 0;
+    }
+  }
+
+  private deliverReplaced(chain: Chain, message: Message): number {
+    const { replaced } = chain;
+    const { account } = this;
+    const route = account.routeOf(replaced);
+    const { publisher, imported } = this.delivery;
+    let delivered = PUBLISH_CONSUMED;
+    if (publisher === null || imported || account.permits(route, replaced, publisher)) {
+      delivered = this.deliver(route, replaced);
+    } else {
+      this.refused(NOT_PERMITTED);
+      if (!this.trace.only) this.reject(message, 403, NOT_PERMITTED);
+    }
+    chain.release(replaced);
+    return delivered;
+  }
+
+  /** The publisher of another account hears nothing of what is decided here. */
+  private reject(message: Message, code: number, text: string): void {
+    this.account.reject(message, this.delivery.imported ? null : this.delivery.publisher, code, text);
+  }
+
+  private watched(chain: Chain, message: Message): number {
+    chain.watch = this.watch;
+    const outcome = chain.run(message);
+    chain.watch = null;
+    this.notePlugins();
+    return outcome;
+  }
+
+  /** What becomes of it in another account is not the ingress's error. */
+  private refused(why: string): void {
+    if (this.account.name === this.trace.account) this.trace.refused(why);
+  }
+
+  private notePlugins(): void {
+    if (this.delivery.hidden) this.watch.take();
+    for (const call of this.watch.take()) this.trace.plugin(this.account.name, call);
+  }
+
+  private deliver({ legs, groups }: Route, message: Message): number {
+    const filtered = this.account.beginDelivery(this.delivery.publisher);
+    // The route may be gone, or be another one's, after the first of them.
+    const ones = legs.map(copyOf);
+    const choices = groups.map((members) => members.map(copyOf));
+    let delivered = 0;
+    for (const leg of ones) if (this.deliverOne(leg, message, filtered)) delivered++;
+    for (const members of choices) if (this.deliverToOne(members, message, filtered)) delivered++;
+    this.account.endDelivery();
+    return delivered;
+  }
+
+  private deliverToOne(members: readonly Leg[], message: Message, filtered: FilteredDelivery): boolean {
+    const first = Math.floor(this.account.random() * members.length);
+    return members.some((_, i) => this.deliverOne(members[(first + i) % members.length], message, filtered));
+  }
+
+  private deliverOne(leg: Leg, message: Message, filtered: FilteredDelivery): boolean {
+    const seen = this.seenBy(leg, message, filtered);
+    const { subscriber } = leg.subscription;
+    if (seen === null) {
+      subscriber.deliverTraced?.(leg, message, { ...this.delivery, withheld: KEPT_BACK });
+      return true;
+    }
+    if (subscriber.deliverTraced !== undefined) return subscriber.deliverTraced(leg, seen, this.delivery);
+    // The house's own: what they are asked would be done.
+    return this.trace.only || subscriber.deliver(leg, seen, this.delivery.publisher);
+  }
+
+  /** What the plugins before the receiver leave of the message, or null. */
+  private seenBy({ chain }: Leg, message: Message, filtered: FilteredDelivery): Message | null {
+    if (chain === null) return message;
+    if (this.trace.only) return this.rehearse(chain.chain, message);
+    chain.chain.watch = this.watch;
+    const seen = chain.outcomeOf(message, filtered);
+    chain.chain.watch = null;
+    this.notePlugins();
+    return seen;
+  }
+
+  private rehearse(chain: Chain, message: Message): Message | null {
+    const known = this.rehearsed.get(chain);
+    if (known !== undefined) return known;
+    const rehearsal = chain.rehearsal();
+    const outcome = this.watched(rehearsal, message);
+    const replaced = outcome === ChainOutcome.replace ? rehearsal.replaced : null;
+    const seen = outcome === ChainOutcome.pass ? message : replaced;
+    this.rehearsed.set(chain, seen);
+    return seen;
+  }
+}
+
+const NOT_PERMITTED = 'the publisher may not publish to the subject that a plugin chose';
+
+const KEPT_BACK = 'Not delivered because a plugin dropped it for this receiver';
+
+function copyOf({ subscription, chain }: Leg): Leg {
+  const copy = new Leg(subscription);
+  copy.chain = chain;
+  return copy;
+}
+
+/** The subject of a message, as text. */
+export function subjectOf({ bytes, subjectStart, subjectEnd }: Message): string {
+  return textOf(bytes, subjectStart, subjectEnd);
+}

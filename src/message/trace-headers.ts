@@ -1,0 +1,79 @@
+import { textOf, utf8 } from '../base/bytes.js';
+import type { Message } from './message.js';
+
+/** What a message says about being traced. */
+export interface TraceHeaders {
+  /** All of its headers, in their own case, as a trace shows them. */
+  readonly all: Readonly<Record<string, string[]>>;
+  /** Where the trace goes; empty when only a `traceparent` asks for one: then the account says where. */
+  readonly dest: string;
+  /** Nothing is delivered. */
+  readonly only: boolean;
+  /** An older form of tracing, which is refused. */
+  readonly originAccount: string;
+}
+
+const DEST = 'Nats-Trace-Dest';
+/** No subject: it stands in messages that go on and are not to be traced any further. */
+const DISABLED = 'trace disabled';
+
+const LF = 0x0a;
+const COLON = 0x3a;
+const LETTER_N = 0x4e;
+const LETTER_T = 0x54;
+const LETTER_LOW_R = 0x72;
+const LETTER_LOW_T = 0x74;
+/** Where these stand in `Nats-Trace-…` and `traceparent:`. */
+const TRACE_AT = 5;
+const PARENT_COLON_AT = 11;
+
+/** A quick look at what only few messages have; `readTraceHeaders` says for certain. */
+export function mayAskForTrace({ bytes, headersStart, payloadStart }: Message): boolean {
+  let at = headersStart;
+  while (at < payloadStart) {
+    const letter = bytes[at];
+    if (letter === LETTER_N && bytes[at + TRACE_AT] === LETTER_T && bytes[at + TRACE_AT + 1] === LETTER_LOW_R)
+      return true;
+    if ((letter | 0x20) === LETTER_LOW_T && bytes[at + PARENT_COLON_AT] === COLON) return true;
+    while (at < payloadStart && bytes[at] !== LF) at++;
+    at++;
+  }
+  return false;
+}
+
+/** Null when the message is not to be traced. */
+export function readTraceHeaders({ bytes, headersStart, payloadStart }: Message): TraceHeaders | null {
+  const all: Record<string, string[]> = Object.create(null);
+  let sampled = false;
+  for (const line of textOf(bytes, headersStart, payloadStart).split('\r\n').slice(1)) {
+    const colon = line.indexOf(':');
+    const value = line.slice(colon + 1).trim();
+    if (colon <= 0 || value === '') continue;
+    const name = line.slice(0, colon);
+    if (name === DEST && value === DISABLED) return null;
+    if (name.toLowerCase() === 'traceparent') sampled ||= isSampled(value);
+    all[name] = [...(all[name] ?? []), value];
+  }
+  const first = (name: string) => all[name]?.[0] ?? '';
+  const dest = first(DEST);
+  if (dest === '' && !sampled) return null;
+  return {
+    all,
+    dest,
+    only: dest !== '' && ['1', 'true', 'on'].includes(first('Nats-Trace-Only').toLowerCase()),
+    originAccount: first('Nats-Trace-Origin-Account'),
+  };
+}
+
+/** The header block of a message that goes on without its trace. */
+export function untracedHeaders(headers: Uint8Array): Uint8Array {
+  const lines = textOf(headers).slice(0, -2).split('\r\n');
+  const kept = lines.filter((line) => !line.startsWith(`${DEST}:`));
+  return utf8(`${kept.join('\r\n')}${DEST}: ${DISABLED}\r\n\r\n`);
+}
+
+/** `version-trace-parent-flags`: the lowest bit of the flags says so. */
+function isSampled(traceparent: string): boolean {
+  const parts = traceparent.split('-');
+  return parts.length === 4 && /^[0-9a-f]{2}$/i.test(parts[3]) && (Number.parseInt(parts[3], 16) & 1) === 1;
+}
