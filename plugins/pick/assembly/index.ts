@@ -1,6 +1,6 @@
 // Keeps some fields of a JSON payload, or leaves some out.
 import { Json, Kind, Message, Path, refuse, Verdict } from 'weir/plugin';
-import { allowKeys, answer, policy } from 'weir/policy';
+import { allowKeys, answer, policy, readPaths } from 'weir/policy';
 
 const keep: Path[] = [];
 const remove: Path[] = [];
@@ -23,14 +23,4 @@ export function onMessage(message: Message): Verdict {
   const isKept = keep.length > 0 && json.keep(keep);
   const isRemoved = remove.length > 0 && json.remove(remove);
   return isKept || isRemoved ? Verdict.Replace : Verdict.Pass;
-}
-
-function readPaths(config: Json, key: string, into: Path[]): void {
-  if (!config.has(key)) return;
-  if (config.kind(key) != Kind.Array) return refuse(`"${key}" is ${config.raw(key)}: expected a list of paths`);
-  for (let i = 0; i < config.length(key); i++) {
-    const at = `${key}.${i}`;
-    if (config.kind(at) != Kind.String || config.text(at) == '') refuse(`"${key}" holds ${config.raw(at)}: expected the path of a field`);
-    else into.push(new Path(config.text(at)));
-  }
 }

@@ -1,12 +1,14 @@
 // The contract's side of the SDK: used by entry.ts alone.
 import { setText } from './document';
 import { Json } from './json';
-import { inboxStart } from './memory';
+import { Buffer, copyBytes, inboxStart } from './memory';
 import { json, Message, message } from './message';
 import { RecordKind, record, wasFull } from './outbox';
 import { endInit, endRestore, fail, TOO_MUCH, Verdict } from './plugin';
 
 export { openFrame } from './memory';
+
+const STATE: Buffer = new Buffer();
 
 /** The configuration, as it lies in the inbox. */
 export function beginInit(bytes: u32): Json {
@@ -15,6 +17,19 @@ export function beginInit(bytes: u32): Json {
 }
 
 export { endInit, endRestore };
+
+/** The key of an entry of the table, as it lies in the inbox. */
+export function entryKey(keyBytes: u32): string {
+  return String.UTF8.decodeUnsafe(inboxStart(), keyBytes);
+}
+
+/** Its value, which lies behind the key; null for an entry that was removed. */
+export function entryValue(keyBytes: u32, valueBytes: i32): Json | null {
+  if (valueBytes < 0) return null;
+  const start = inboxStart() + keyBytes;
+  setText(start, start + <usize>valueBytes);
+  return json;
+}
 
 // @ts-ignore: decorator
 @inline
@@ -51,6 +66,28 @@ export function saveText(state: string): i32 {
   }
   String.UTF8.encodeUnsafe(changetype<usize>(state), state.length, at);
   return 0;
+}
+
+/** An empty buffer for a state. */
+export function stateBuffer(): Buffer {
+  STATE.length = 0;
+  return STATE;
+}
+
+/** Hands over what is in it: 0, or how many bytes of it found no room. */
+export function saveBytes(): i32 {
+  const at = record(RecordKind.State, STATE.length);
+  if (at == 0) {
+    wasFull();
+    return <i32>STATE.length;
+  }
+  copyBytes(at, STATE.start, STATE.length);
+  return 0;
+}
+
+/** Where a state lies in the inbox. */
+export function savedStart(): usize {
+  return inboxStart();
 }
 
 /** A state, as it lies in the inbox. */

@@ -22,9 +22,7 @@ let inOther: bool = false;
 export function setText(from: usize, to: usize): void {
   start = from;
   end = to;
-  state = UNSCANNED;
-  forgetLookUp();
-  forgetPeeks();
+  rescan();
   changed = false;
 }
 
@@ -54,6 +52,15 @@ export function peekAt(path: Path): usize {
 @inline
 export function isScanned(): bool {
   return state != UNSCANNED;
+}
+
+/** For whoever leaves marks on the tape: the text is scanned anew when it is next asked for. */
+// @ts-ignore: decorator
+@inline
+export function rescan(): void {
+  state = UNSCANNED;
+  forgetLookUp();
+  forgetPeeks();
 }
 
 /** Why `ready` is false. */
@@ -88,9 +95,7 @@ export function commit(buffer: Buffer): void {
   start = buffer.room(0);
   start = buffer.start;
   end = start + buffer.length;
-  state = UNSCANNED;
-  forgetLookUp();
-  forgetPeeks();
+  rescan();
   changed = true;
 }
 

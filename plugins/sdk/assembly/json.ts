@@ -1,9 +1,9 @@
 import { currentBytes, currentStart, isScanned, peekAt, problem, ready, splice } from './document';
 import { Buffer } from './memory';
-import { NUMBER_BYTES_MAX, writeNumber, writeRounded } from './number';
+import { appendNumber } from './number';
 import { childOf, find, nextSegment, Path, pathOf, segmentKey, segmentKeyBytes } from './path';
 import { isEmptyBefore, NO_MEMBER, peekEnd } from './peek';
-import { keepSelected, removeSelected } from './select';
+import { keepSelected, maskSelected, removeSelected, renameSelected } from './select';
 import { ENTRY_BYTES, Entry, Kind, kindOf, root } from './tape';
 import { appendJsonBytes, appendJsonText } from './text';
 import { missing, Value } from './value';
@@ -150,6 +150,22 @@ export class Json {
     return ready() && removeSelected(paths);
   }
 
+  /**
+   * Puts the text `mask` in the place of what the paths select, with the last `keepLast` characters behind it of a string or number that has at least twice
+   * as many. False when there is nothing of it.
+   */
+  mask(paths: Path[], mask: Buffer, keepLast: i32 = 0): bool {
+    return ready() && maskSelected(paths, mask, keepLast);
+  }
+
+  /**
+   * Gives the members that a path selects the key that another path is. Answers how many; -1 when an object has that key already, then nothing is
+   * changed.
+   */
+  rename(path: Path, key: Path): i32 {
+    return ready() ? renameSelected(path, key) : 0;
+  }
+
   /** The whole text. */
   toString(): string {
     return String.UTF8.decodeUnsafe(currentStart(), currentBytes());
@@ -183,8 +199,7 @@ export class Json {
 /** Writes a number into VALUE. */
 function writeValue(value: f64, decimals: i32): void {
   VALUE.length = 0;
-  const at = VALUE.room(NUMBER_BYTES_MAX);
-  VALUE.length = (decimals < 0 ? writeNumber(at, value) : writeRounded(at, value, decimals)) - at;
+  appendNumber(VALUE, value, decimals);
 }
 
 /** Puts members behind the last one of an object. */

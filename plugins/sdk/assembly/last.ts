@@ -1,7 +1,7 @@
 // Which members of an object JSON.parse sees: of those with the same key, the last.
+import { hashOf } from './hash';
 import { Buffer } from './memory';
 import { hasKey } from './path';
-import { hashOf } from './table';
 import { ENTRY_BYTES, Entry, KEY_ESCAPED, LAST } from './tape';
 import { plainStart, unescape } from './text';
 

@@ -1,6 +1,7 @@
 // Numbers as text: read as JSON.parse reads them, correctly rounded, and written as JSON.stringify writes them.
 import { dtoa_buffered } from 'util/number';
 import { fromDecimal } from './decimal';
+import { Buffer } from './memory';
 
 /** Up to here every integer is a double. */
 const EXACT_MAX: u64 = 1 << 53;
@@ -177,6 +178,12 @@ export function writeRounded(to: usize, value: f64, decimals: i32): usize {
     fraction /= 10;
   }
   return to + 1 + decimals;
+}
+
+/** Appends a number as JSON, rounded to so many decimals when they are not negative. */
+export function appendNumber(buffer: Buffer, value: f64, decimals: i32 = -1): void {
+  const at = buffer.room(NUMBER_BYTES_MAX);
+  buffer.length += (decimals < 0 ? writeNumber(at, value) : writeRounded(at, value, decimals)) - at;
 }
 
 function writeInteger(to: usize, value: i64): usize {

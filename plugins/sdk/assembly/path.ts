@@ -47,6 +47,19 @@ export class Path {
     return String.UTF8.decodeUnsafe(this.textStart, this.textBytes);
   }
 
+  /** Its last segment, as a key. */
+  get lastKey(): string {
+    const segment = this.last;
+    return String.UTF8.decodeUnsafe(segmentKey(segment), segmentKeyBytes(segment));
+  }
+
+  /** The address of that segment. */
+  get last(): usize {
+    let segment = this.first;
+    for (let i = 1; i < this.count; i++) segment = nextSegment(segment);
+    return segment;
+  }
+
   /** For paths that nobody else holds. */
   free(): void {
     forgetLookUp();

@@ -1,13 +1,18 @@
 // What a plugin imports: `import { Message, Verdict } from 'weir/plugin'`.
+import { Buffer, copyBytes } from './memory';
 import { RecordKind, record, setCode, textRecord, wasFull } from './outbox';
 
+export { Entries } from './entries';
 export { Json } from './json';
+export { Keys, KEYS_MAX } from './keys';
 export { Buffer } from './memory';
 export { Message } from './message';
+export { appendNumber } from './number';
 export { Path } from './path';
 export { Kind } from './tape';
 export { NO_ROW, Table } from './table';
-export { appendJsonText } from './text';
+export { SubjectTemplate } from './template';
+export { appendJsonBytes, appendJsonText } from './text';
 export { Value } from './value';
 
 /** What becomes of a message. */
@@ -42,7 +47,7 @@ export const TOO_MUCH: string = 'the plugin wrote more than its outbox holds';
 
 let problem: string | null = null;
 
-/** In `onInit`: refuses the configuration; in `onRestore`: the state. The first refusal counts. */
+/** In `onInit`: refuses the configuration; in `onRestore`: the state; in `onEntry`: the entry. The first refusal counts. */
 export function refuse(text: string): void {
   if (problem === null) problem = text;
 }
@@ -52,6 +57,7 @@ export function endInit(): i32 {
   if (wasFull()) refuse(TOO_MUCH);
   if (problem === null) return 0;
   textRecord(RecordKind.Error, problem!);
+  problem = null;
   return 1;
 }
 
@@ -73,6 +79,18 @@ export function emit(subject: string, payload: string, reply: string = '', heade
     store<u32>(start + (<usize>i << 2), <u32>written);
     at += written;
   }
+}
+
+/** The same of bytes that were put together in buffers, without reply and headers. */
+export function emitBytes(subject: Buffer, payload: Buffer): void {
+  const start = record(RecordKind.Emit, 16 + subject.length + payload.length);
+  if (start == 0) return;
+  store<u32>(start, <u32>subject.length);
+  store<u32>(start, 0, 4);
+  store<u32>(start, 0, 8);
+  store<u32>(start, <u32>payload.length, 12);
+  copyBytes(start + 16, subject.start, subject.length);
+  copyBytes(start + 16 + subject.length, payload.start, payload.length);
 }
 
 /** Writes a line to the attachment's log. Needs the grant `log`. */

@@ -1,9 +1,14 @@
 // Several values of a text at once: those that paths select are kept, or left out.
-import { commit, draft } from './document';
+import { commit, draft, rescan } from './document';
+import { applyEdits, beginEdits, newText, noteEdit } from './edits';
 import { markLast } from './last';
 import { Buffer } from './memory';
 import { childOf, EVERY, hasKey, nextSegment, Path, segmentIndex, segmentKey, segmentKeyBytes } from './path';
 import { ENTRY_BYTES, Entry, Kind, kindOf, LAST, MARKED, PARTIAL, root } from './tape';
+import { appendJsonBytes } from './text';
+import { Value } from './value';
+
+const MASKED: Buffer = new Buffer();
 
 /** Keeps only what the paths select, in the order of the text. False for a text that is neither an object nor an array: it stays as it is. */
 export function keepSelected(paths: Path[]): bool {
@@ -17,6 +22,85 @@ export function removeSelected(paths: Path[]): bool {
   let any = false;
   for (let i = 0; i < paths.length; i++) any = mark(root(), paths[i].first, paths[i].count, true) || any;
   return any && write(false);
+}
+
+/** Puts a text in the place of what the paths select; false when there is nothing of it. `keepLast` characters of a string or number stay behind it. */
+export function maskSelected(paths: Path[], mask: Buffer, keepLast: i32): bool {
+  let any = false;
+  for (let i = 0; i < paths.length; i++) any = mark(root(), paths[i].first, paths[i].count, true) || any;
+  if (!any) return false;
+  beginEdits();
+  const end = changetype<Entry>(root()).next;
+  for (let at = root(); at != end; ) {
+    const entry = changetype<Entry>(at);
+    if ((entry.info & MARKED) == 0) {
+      at += ENTRY_BYTES;
+      continue;
+    }
+    appendMasked(newText(), at, mask, keepLast);
+    noteEdit(entry.start, entry.end);
+    at = entry.next;
+  }
+  return applyEdits();
+}
+
+/** What stays of a value: nothing, or its last characters when there are at least as many before them. */
+function appendMasked(to: Buffer, at: usize, mask: Buffer, keepLast: i32): void {
+  const entry = changetype<Entry>(at);
+  const kind = kindOf(at);
+  MASKED.length = 0;
+  MASKED.append(mask.start, mask.length);
+  if (keepLast > 0 && (kind == Kind.String || kind == Kind.Number)) {
+    const start = changetype<Value>(at).plain;
+    const bytes = changetype<Value>(at).plainBytes;
+    const last = lastCharacters(start, bytes, keepLast);
+    if (last != 0) MASKED.append(last, start + bytes - last);
+  }
+  appendJsonBytes(to, MASKED.start, MASKED.length);
+}
+
+/** Where the last characters of a text begin; 0 unless it has twice as many. */
+function lastCharacters(start: usize, bytes: usize, count: i32): usize {
+  let at = start + bytes;
+  let last: usize = 0;
+  for (let left = count * 2; left > 0; left--) {
+    if (at == start) return 0;
+    do at--;
+    while (at > start && (load<u8>(at) & 0xc0) == 0x80);
+    if (left == count + 1) last = at;
+  }
+  return last;
+}
+
+/** Gives the members that a path selects another key. Answers how many; -1 when an object has that key already, then nothing is changed. */
+export function renameSelected(path: Path, key: Path): i32 {
+  if (!mark(root(), path.first, path.count, true)) return 0;
+  beginEdits();
+  const count = renameIn(root(), key.first, path.count);
+  if (count > 0) applyEdits();
+  else rescan();
+  return count;
+}
+
+function renameIn(from: usize, key: usize, left: i32): i32 {
+  const container = changetype<Entry>(from);
+  let count = 0;
+  for (let at = from + ENTRY_BYTES; at != container.next; at = changetype<Entry>(at).next) {
+    const entry = changetype<Entry>(at);
+    if (left == 1 && (entry.info & MARKED) != 0 && entry.keyStart != 0) {
+      // A `*` may select what has the new key already.
+      if (hasKey(at, segmentKey(key), segmentKeyBytes(key))) continue;
+      if (childOf(from, key) != 0) return -1;
+      appendJsonBytes(newText(), segmentKey(key), segmentKeyBytes(key));
+      noteEdit(entry.keyStart - 1, entry.keyEnd + 1);
+      count++;
+    } else if ((entry.info & PARTIAL) != 0) {
+      const inner = renameIn(at, key, left - 1);
+      if (inner < 0) return -1;
+      count += inner;
+    }
+  }
+  return count;
 }
 
 function write(keep: bool): bool {

@@ -1,5 +1,6 @@
+import { hashOf } from './hash';
 import { Buffer } from './memory';
-import { ESCAPED, Kind } from './tape';
+import { KEY_ESCAPED } from './tape';
 import { plainStart, sameBytes, unescape } from './text';
 import { Value } from './value';
 
@@ -55,10 +56,16 @@ export class Table {
 
   /** The number of a value: of a string's text, or of another value's JSON text. */
   findValue(value: Value): i32 {
-    if (value.kind != Kind.String) return this.find(value.start, value.end - value.start);
-    if ((value.info & ESCAPED) == 0) return this.find(value.start + 1, value.end - value.start - 2);
-    const bytes = unescape(value.start + 1, value.end - 1);
-    return this.find(plainStart(), bytes);
+    const start = value.plain;
+    return this.find(start, value.plainBytes);
+  }
+
+  /** The number of a member's key. */
+  findKey(member: Value): i32 {
+    const bytes = member.keyEnd - member.keyStart;
+    if ((member.info & KEY_ESCAPED) == 0) return this.find(member.keyStart, bytes);
+    const plain = unescape(member.keyStart, member.keyEnd);
+    return this.find(plainStart(), plain);
   }
 
   private place(number: i32): void {
@@ -78,12 +85,4 @@ function emptySlots(count: i32): StaticArray<i32> {
   const slots = new StaticArray<i32>(count);
   slots.fill(NO_ROW);
   return slots;
-}
-
-/** FNV-1a, 32 bits. */
-export function hashOf(start: usize, bytes: usize): u32 {
-  let hash: u32 = 0x811c_9dc5;
-  const end = start + bytes;
-  for (; start < end; start++) hash = (hash ^ <u32>load<u8>(start)) * 0x0100_0193;
-  return hash ^ (hash >> 15);
 }
