@@ -136,7 +136,7 @@ function bareGuest(wasm: Uint8Array, config: string): Call {
 
 function meteredGuest(wasm: Uint8Array, config: string): Call {
   const decoded = decodeModule(wasm);
-  const module = new WebAssembly.Module(rewriteModule(decoded) as Uint8Array<ArrayBuffer>);
+  const module = new WebAssembly.Module(rewriteModule(decoded).bytes as Uint8Array<ArrayBuffer>);
   const memory = new WebAssembly.Memory({ initial: decoded.memory.min, maximum: 256 });
   const { exports } = new WebAssembly.Instance(module, { [HOST_MEMORY.module]: { [HOST_MEMORY.name]: memory } });
   const { [HostExport.message]: message, [HostExport.refuel]: refuel } = exports as Exports;

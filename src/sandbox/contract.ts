@@ -10,8 +10,11 @@ interface Signature {
   results: ArrayLike<number>;
 }
 
+/** Functions that a module exports, by name. */
+export type Contract = Map<string, Signature & { needed: boolean }>;
+
 /** The functions of the plugin contract. */
-const CONTRACT = new Map<string, Signature & { needed: boolean }>([
+export const CORE_CONTRACT: Contract = new Map([
   ['weir_abi', { params: [], results: [I32], needed: true }],
   ['weir_open', { params: [I32, I32], results: [I32], needed: true }],
   ['weir_message', { params: [I32, I32, I32, I32, I32, I32, I32, I32, F64, I32], results: [I32], needed: true }],
@@ -22,16 +25,12 @@ const CONTRACT = new Map<string, Signature & { needed: boolean }>([
   ['weir_restore', { params: [I32], results: [I32], needed: false }],
 ]);
 
-export function isContractName(name: string): boolean {
-  return CONTRACT.has(name);
-}
-
 /** Whether a valid module exports what the contract says; throws a `Failure` that says what it does not. */
-export function checkContract(module: DecodedModule): void {
+export function checkContract(module: DecodedModule, contract: Contract): void {
   if (!module.sections.has(5)) {
     throw new Failure('module-memory', 'the module has no memory; exactly one is expected');
   }
-  for (const [name, expected] of CONTRACT) {
+  for (const [name, expected] of contract) {
     const index = module.exports.get(name);
     if (index !== undefined) checkSignature(name, module.types[typeOfFunction(module, index)!], expected);
     else if (expected.needed) {

@@ -1,16 +1,14 @@
 import { Failure } from '../base/failure.js';
 import { BodyCheck } from './body-check.js';
 import { ByteReader, malformed } from './byte-reader.js';
-import { checkContract, isContractName } from './contract.js';
+import { CORE_CONTRACT, type Contract, checkContract } from './contract.js';
 import { type DecodedModule, functionLabel, type Limits, typeOfFunction } from './decoded-module.js';
-import { MODULE_LIMITS, PAGE_BYTES } from './limits.js';
+import { MANIFEST_SECTION, MODULE_LIMITS, PAGE_BYTES } from './limits.js';
 import { readFunctionNames } from './name-section.js';
 import { Op, skipImmediates } from './opcodes.js';
 import { isNumberType, readReferenceType, readValueType } from './value-types.js';
 
 const QUOTED_CHARACTERS_MAX = 100;
-/** The custom section in which a plugin says what it is, as JSON. */
-const MANIFEST_SECTION = 'weir.manifest';
 
 /**
  * Reads a module by an allow-list of sections and instructions. Throws a `Failure` whose text says what was found and what is allowed.
@@ -18,14 +16,14 @@ const MANIFEST_SECTION = 'weir.manifest';
  * The allow-list and the limits come before the engine's own validation, which can be made to take seconds. And the original is validated,
  * not what is made of it: an index that is wrong here may be right there.
  */
-export function decodeModule(bytes: Uint8Array): DecodedModule {
+export function decodeModule(bytes: Uint8Array, contract: Contract = CORE_CONTRACT): DecodedModule {
   if (bytes.length > MODULE_LIMITS.moduleBytes) {
     throw refused('size', `the module has ${bytes.length} bytes; at most ${MODULE_LIMITS.moduleBytes} are allowed`);
   }
   checkMagic(bytes);
-  const module = new Decoder(bytes).run();
+  const module = new Decoder(bytes, contract).run();
   if (!WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) throw refused('invalid', whyInvalid(bytes));
-  checkContract(module);
+  checkContract(module, contract);
   return module;
 }
 
@@ -33,9 +31,6 @@ function checkMagic(bytes: Uint8Array): void {
   const magic = [0x00, 0x61, 0x73, 0x6d];
   if (!magic.every((byte, i) => bytes[i] === byte)) {
     throw malformed('does not begin with the bytes 00 61 73 6d ("\\0asm")');
-  }
-  if (bytes[4] === 0x0d) {
-    throw refused('component', 'this is a WebAssembly component; a core module (version 1) was expected');
   }
   if (bytes[4] !== 1 || bytes[5] !== 0 || bytes[6] !== 0 || bytes[7] !== 0) {
     throw malformed(`has version bytes ${bytes.slice(4, 8).join(' ')}, expected 1 0 0 0`);
@@ -59,8 +54,10 @@ function refused(code: string, text: string): Failure {
 class Decoder {
   private readonly reader: ByteReader;
   private readonly module: DecodedModule;
+  private readonly contract: Contract;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, contract: Contract) {
+    this.contract = contract;
     this.reader = new ByteReader(bytes, 8);
     this.module = {
       bytes,
@@ -73,6 +70,7 @@ class Decoder {
       globals: 0,
       numberGlobals: [],
       plainState: true,
+      component: null,
       exports: new Map(),
       start: null,
       bodies: [],
@@ -261,7 +259,7 @@ class Decoder {
       const kind = section.byte();
       const index = section.u32();
       if (name === 'memory' && kind === 2) memory = true;
-      if (isContractName(name)) {
+      if (this.contract.has(name)) {
         if (kind !== 0) throw refused('export', `the export ${JSON.stringify(name)} is not a function`);
         this.module.exports.set(name, index);
       } else if (name.startsWith('$weir') || name.startsWith('weir_')) {

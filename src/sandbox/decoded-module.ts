@@ -1,3 +1,5 @@
+import type { ComponentFunctions } from './component-contract.js';
+
 export interface FunctionType {
   params: Uint8Array;
   results: Uint8Array;
@@ -32,6 +34,8 @@ export interface DecodedModule {
   numberGlobals: number[];
   /** Whether memory and `numberGlobals` are all the state there is: no tables, references, vectors or dropped segments besides. */
   plainState: boolean;
+  /** What calls them by the canonical ABI, when this is a component's core module; null for a plugin that speaks for itself. */
+  component: ComponentFunctions | null;
   /** The contract's functions, by name. */
   exports: Map<string, number>;
   start: number | null;

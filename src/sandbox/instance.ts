@@ -54,6 +54,7 @@ interface GuestExports {
   [HostExport.refuel](fuel: number): void;
   [HostExport.fuel](): number;
   [HostExport.start]?(): void;
+  [HostExport.control]?(): number;
 }
 
 function globalOf(exports: GuestExports, name: string): WebAssembly.Global {
@@ -120,12 +121,12 @@ export class Instance {
     made.inboxCapacity = image.boxes.inboxCapacity;
     made.outboxAt = image.boxes.outbox;
     made.outboxCapacity = image.boxes.outboxCapacity;
-    made.renewViews();
-    for (const { at, bytes } of image.changes) made.memory.bytes.set(bytes, at);
     prepared.stateGlobals?.forEach((name, i) => {
       globalOf(made.exports, name).value = image.globals[i];
     });
     return made;
+    made.renewViews();
+    for (const { at, bytes } of image.changes) made.memory.bytes.set(bytes, at);
   }
 
   private static make(prepared: PreparedModule, budget: Budget, memoryBytes: number): Instance | Fault {
@@ -444,10 +445,21 @@ export class Instance {
 
   /** The innermost guest functions of a trap, by name. */
   private whereIn(error: unknown): string {
+    if (this.prepared.isComponent && this.controlAt !== 0) this.followBoxes(buffer);
     const stack = error instanceof Error ? (error.stack ?? '') : '';
     const frames = [...stack.matchAll(/wasm-function\[(\d+)\]/g)].slice(0, 4);
     if (frames.length === 0) return '';
     const names = frames.map(([, index]) => this.prepared.functionNames.get(Number(index)) ?? `function ${index}`);
+  /** A component's boxes lie behind its memory, and move when that grows. */
+  private followBoxes(buffer: ArrayBuffer): void {
+    const control = this.exports[HostExport.control]!() >>> 0;
+    const moved = control - this.controlAt;
+    if (moved === 0 || control > buffer.byteLength - CONTROL_BYTES) return;
+    this.controlAt = control;
+    this.inboxAt += moved;
+    this.outboxAt += moved;
+  }
+
     return `, in ${names.join(' < ')}`;
   }
 

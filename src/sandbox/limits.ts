@@ -1,8 +1,12 @@
 export const PAGE_BYTES = 65536;
 
+/** The custom section in which a plugin says what it is, as JSON. */
+export const MANIFEST_SECTION = 'weir.manifest';
+
 /** What a module may be made of. They bound what compiling and instantiating it costs, whatever it does later. */
 export const MODULE_LIMITS = {
   moduleBytes: 4 * 1024 * 1024,
+  componentBytes: 16 * 1024 * 1024,
   manifestBytes: 256 * 1024,
   functions: 10_000,
   bodyBytes: 64 * 1024,

@@ -2,6 +2,7 @@ import { ByteReader } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
 import { costOf } from './costs.js';
 import type { Span } from './decoded-module.js';
+import type { Code } from './expressions.js';
 import { Misc, Op, skipImmediates } from './opcodes.js';
 
 /**
@@ -38,6 +39,14 @@ interface LengthWeight {
   shiftLeft: number;
 }
 
+/** An instruction in place of which others stand. */
+interface Substitute {
+  at: number;
+  /** Behind it. */
+  next: number;
+  with: Code;
+}
+
 /** Measured: one unit is at most about 4 ns. */
 const GROW: LengthWeight = { base: 300, mask: 0x1ffff, shiftRight: 0, shiftLeft: 9 };
 const MEMORY_BULK: LengthWeight = { base: 4, mask: -1, shiftRight: 3, shiftLeft: 0 };
@@ -64,13 +73,16 @@ const LOCALS_PER_UNIT = 16;
 class BodyWalk {
   readonly points: ChargePoint[] = [];
   readonly lengths: LengthCharge[] = [];
+  readonly substitutes: Substitute[] = [];
   /** Where small blocks are charged. */
   private point: ChargePoint;
   private block: ChargePoint;
+  private readonly memory: MemoryCode | null;
   /** For each open construct: the point that was in force before it, which is in force again in its `else` and behind it. */
   private readonly open: ChargePoint[] = [];
 
-  constructor(at: number, locals: number) {
+  constructor(at: number, locals: number, memory: MemoryCode | null) {
+    this.memory = memory;
     this.point = this.newHeader(at);
     this.point.cost += Math.floor(locals / LOCALS_PER_UNIT);
     this.block = this.point;
@@ -88,6 +100,8 @@ class BodyWalk {
 
   private instruction(op: number, sub: number, at: number, next: number): void {
     this.block.cost += costOf(op, sub);
+    if (this.memory !== null && op === Op.memorySize) this.substitutes.push({ at, next, with: this.memory.size });
+    if (this.memory !== null && op === Op.memoryGrow) this.substitutes.push({ at, next, with: this.memory.grow });
     if (op === Op.memoryGrow) this.lengths.push({ at, weight: GROW });
     else if (op === Op.prefixMisc && MISC_WEIGHTS[sub] !== undefined)
       this.lengths.push({ at, weight: MISC_WEIGHTS[sub] });
@@ -151,9 +165,17 @@ class BodyWalk {
   }
 }
 
+/** What stands for the instructions `memory.size` and `memory.grow`. */
+export interface MemoryCode {
+  size: Code;
+  grow: Code;
+}
+
 /** The indexes that the charging code uses. */
 export interface MeterIndexes {
   fuelGlobal: number;
+  /** Null where they stand for themselves. */
+  memory: MemoryCode | null;
   /** Parameters of the function: its own locals follow them. */
   params: number;
 }
@@ -175,14 +197,18 @@ export function meterBody(writer: ByteWriter, bytes: Uint8Array, span: Span, ind
     .u32(2)
     .byte(0x7f);
   const fuelLocal = indexes.params + locals;
-  const walk = new BodyWalk(reader.at, locals);
+  const walk = new BodyWalk(reader.at, locals, indexes.memory);
   let copied = reader.at;
   walk.walk(reader);
-  const inserts = [...walk.points, ...walk.lengths].sort((a, b) => a.at - b.at);
+  // Where several stand at one place, in this order.
+  const inserts = [...walk.points, ...walk.lengths, ...walk.substitutes].sort((a, b) => a.at - b.at);
   for (const insert of inserts) {
     writer.raw(bytes.subarray(copied, insert.at));
     copied = insert.at;
-    if ('cost' in insert) writeCharge(writer, indexes.fuelGlobal, fuelLocal, insert.cost);
+    if ('with' in insert) {
+      writer.raw(insert.with);
+      copied = insert.next;
+    } else if ('cost' in insert) writeCharge(writer, indexes.fuelGlobal, fuelLocal, insert.cost);
     else writeLengthCharge(writer, indexes.fuelGlobal, fuelLocal, insert.weight);
   }
   writer.raw(bytes.subarray(copied, span.end));

@@ -27,6 +27,7 @@ export const Op = {
   tableSet: 0x26,
   i32Store: 0x36,
   i64Store: 0x37,
+  memorySize: 0x3f,
   memoryGrow: 0x40,
   i32Const: 0x41,
   i64Const: 0x42,

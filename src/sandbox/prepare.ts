@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
+import { Failure } from '../base/failure.js';
+import { isComponent, openComponent } from './component.js';
+import { coreContract, functionsOf } from './component-contract.js';
 import { decodeModule } from './decode.js';
+import type { DecodedModule } from './decoded-module.js';
 import { type Needs, needsOf } from './needs.js';
-import { globalExport, PAGES_MAX, rewriteModule } from './rewrite.js';
+import { pagesMax, rewriteModule } from './rewrite.js';
 
 /** A module that was validated, metered and compiled: ready to be instantiated any number of times. */
 export interface PreparedModule {
@@ -14,6 +18,8 @@ export interface PreparedModule {
   readonly memoryPages: { readonly min: number; readonly max: number };
   /** Exports of the globals that make up a guest's state beside its memory; null when it has more state than those. */
   readonly stateGlobals: readonly string[] | null;
+  /** Whether it was a component, which an adapter speaks for. */
+  readonly isComponent: boolean;
   readonly hasInit: boolean;
   readonly hasTick: boolean;
   readonly hasDrain: boolean;
@@ -32,8 +38,8 @@ export interface PreparedModule {
  * `module-…` that says what was found, where, and what is allowed.
  */
 export function prepareModule(wasm: Uint8Array): PreparedModule {
-  const decoded = decodeModule(wasm);
-  const metered = rewriteModule(decoded);
+  const decoded = isComponent(wasm) ? decodeComponent(wasm) : decodeModule(wasm);
+  const { bytes, exports, stateGlobals } = rewriteModule(decoded);
   return {
     sha256: createHash('sha256').update(wasm).digest('hex'),
     bytes: wasm.length,
@@ -49,4 +55,20 @@ export function prepareModule(wasm: Uint8Array): PreparedModule {
     needs: needsOf(decoded.manifest),
     functionNames: decoded.functionNames,
   };
+}
+
+/** The core module of a component; the component's own words are about all of it. */
+function decodeComponent(wasm: Uint8Array): DecodedModule {
+  const component = openComponent(wasm);
+  if (component === null) {
+    throw new Failure('module-component', 'the component is more than one core module with types around it');
+  }
+  const { core, lifts, manifest } = component;
+  const decoded = decodeModule(core, coreContract(lifts));
+  if (decoded.memory.min === 0) {
+    throw new Failure('module-memory', "a component's memory begins with 0 pages; at least one is expected");
+  }
+  decoded.component = functionsOf(lifts, decoded.exports);
+  decoded.manifest = manifest;
+  return decoded;
 }

@@ -1,8 +1,11 @@
 import { ControlWord } from './abi.js';
 import { ByteWriter } from './byte-writer.js';
+import { ComponentAdapter } from './component-adapter.js';
+import type { AdapterFunction } from './component-helpers.js';
 import { type DecodedModule, typeOfFunction } from './decoded-module.js';
+import { type Code, call, get, getGlobal } from './expressions.js';
 import { MODULE_LIMITS } from './limits.js';
-import { meterBody } from './meter.js';
+import { type MemoryCode, meterBody } from './meter.js';
 import { Op } from './opcodes.js';
 
 /** What the host calls besides the contract's own exports. */
@@ -16,20 +19,31 @@ export const HostExport = {
   refuel: '$weir:refuel',
   /** `() -> i32`: the fuel that is left; negative when it ran out. */
   fuel: '$weir:fuel',
+  /** `() -> i32`: the address of the control block, where it moves: in a component's module. */
+  control: '$weir:control',
   /** The module's start function, run by the host under its budget. */
   start: '$weir:start',
 } as const;
 
 /** The name of a global of the guest's that is part of its state. */
-export function globalExport(index: number): string {
+function globalExport(index: number): string {
   return `$weir:global:${index}`;
 }
 
 /** The one import of a module that was rewritten. */
 export const HOST_MEMORY = { module: '$weir', name: 'memory' } as const;
 
+/** A module that was written again. */
+export interface RewrittenModule {
+  bytes: Uint8Array;
+  /** The contract's functions that it exports. */
+  exports: ReadonlySet<string>;
+  /** As `PreparedModule.stateGlobals`. */
+  stateGlobals: string[] | null;
+}
+
 /** What 32 bits can address. */
-export const PAGES_MAX = 65536;
+const PAGES_MAX = 65536;
 
 const I32 = 0x7f;
 const F64 = 0x7c;
@@ -40,22 +54,23 @@ const MESSAGE_PARAMS = [I32, I32, I32, I32, I32, I32, I32, I32, F64, I32];
  * `env.abort` as a function that traps, tables capped, and no custom sections. Its memory is an import, so that the host
  * makes it as large as the attachment's budget allows. Nothing runs when it is instantiated: the start function becomes an export.
  */
-export function rewriteModule(module: DecodedModule): Uint8Array {
+export function rewriteModule(module: DecodedModule): RewrittenModule {
+  const adapter = adapterOf(module);
   const writer = new ByteWriter(module.bytes.length + (module.bytes.length >> 1) + 1024);
   writer.raw([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   const functions = module.importedFunctions.length + module.functions.length;
-  const types = module.types.length;
-  writer.section(1, typeSection(module));
+  writer.section(1, typeSection(module, adapter));
   writer.section(2, importSection(module));
-  writer.section(3, functionSection(module, types));
+  writer.section(3, functionSection(module, adapter));
   if (module.tables.length > 0) writer.section(4, tableSection(module));
-  writer.section(6, globalSection(module));
-  writer.section(7, exportSection(module, functions));
+  writer.section(6, globalSection(module, adapter));
+  writer.section(7, exportSection(module, functions, adapter));
   copySection(writer, module, 9);
   copySection(writer, module, 12);
-  writer.section(10, codeSection(module));
+  writer.section(10, codeSection(module, adapter));
   copySection(writer, module, 11);
-  return writer.bytes();
+  const exports = new Set(adapter === null ? module.exports.keys() : adapter.functions.map(({ name }) => name ?? ''));
+  return { bytes: writer.bytes(), exports, stateGlobals: stateGlobals(module, adapter) };
 }
 
 function copySection(writer: ByteWriter, module: DecodedModule, id: number): void {
@@ -63,20 +78,51 @@ function copySection(writer: ByteWriter, module: DecodedModule, id: number): voi
   if (span !== undefined) writer.byte(id).sized(module.bytes.subarray(span.start, span.end));
 }
 
-function typeSection(module: DecodedModule): ByteWriter {
-  const body = new ByteWriter().u32(module.types.length + 3);
-  const write = (params: ArrayLike<number>, results: ArrayLike<number>) => {
+/** Of a component: what speaks for it, and what that refers to. */
+interface Adapter {
+  functions: AdapterFunction[];
+  /** Index of the first of them, of the host's functions before them, and of the globals behind the fuel. */
+  first: number;
+  pagesGlobal: number;
+  memory: MemoryCode;
+  control: Code;
+}
+
+const HOST_TYPES = [
+  { params: [I32, I32, ...MESSAGE_PARAMS], results: [I32] },
+  { params: [I32], results: [] },
+  { params: [], results: [I32] },
+];
+
+function adapterOf(module: DecodedModule): Adapter | null {
+  if (module.component === null) return null;
+  const first = module.importedFunctions.length + module.functions.length + HOST_TYPES.length + 1;
+  const pagesGlobal = module.globals + 1;
+  const adapter = new ComponentAdapter(module.component, {
+    first,
+    fuelGlobal: module.globals,
+    pagesGlobal,
+    boxesGlobal: pagesGlobal + 1,
+    pagesMax: module.memory.max ?? PAGES_MAX,
+  });
+  const memory = { size: getGlobal(pagesGlobal), grow: call(first) };
+  return { functions: adapter.functions(), first, pagesGlobal, memory, control: adapter.control };
+}
+
+function typeSection(module: DecodedModule, adapter: Adapter | null): ByteWriter {
+  const types = [...module.types, ...HOST_TYPES, ...(adapter?.functions ?? [])];
+  const body = new ByteWriter().u32(types.length);
+  for (const { params, results } of types) {
     body.byte(0x60).u32(params.length).raw(params).u32(results.length).raw(results);
-  };
-  for (const type of module.types) write(type.params, type.results);
-  write([I32, I32, ...MESSAGE_PARAMS], [I32]);
-  write([I32], []);
-  write([], [I32]);
+  }
   return body;
 }
 
-function functionSection(module: DecodedModule, types: number): ByteWriter {
-  const all = [...module.importedFunctions, ...module.functions, types, types + 1, types + 2];
+function functionSection(module: DecodedModule, adapter: Adapter | null): ByteWriter {
+  const host = module.types.length;
+  const all = [...module.importedFunctions, ...module.functions, host, host + 1, host + 2];
+  // `HostExport.control` is of the type of `HostExport.fuel`.
+  if (adapter !== null) all.push(host + 2, ...adapter.functions.map((_, i) => host + HOST_TYPES.length + i));
   const body = new ByteWriter().u32(all.length);
   for (const type of all) body.u32(type);
   return body;
@@ -91,16 +137,19 @@ function tableSection(module: DecodedModule): ByteWriter {
   return body;
 }
 
-function importSection({ memory }: DecodedModule): ByteWriter {
+function importSection(module: DecodedModule): ByteWriter {
   const body = new ByteWriter().u32(1).name(HOST_MEMORY.module).name(HOST_MEMORY.name).byte(2);
-  return body
-    .byte(1)
-    .u32(memory.min)
-    .u32(memory.max ?? PAGES_MAX);
+  return body.byte(1).u32(module.memory.min).u32(pagesMax(module));
 }
 
-function globalSection(module: DecodedModule): ByteWriter {
-  const body = new ByteWriter().u32(module.globals + 1);
+/** Of a component, besides its own memory there are the boxes: the adapter sees to its maximum. */
+export function pagesMax({ memory, component }: DecodedModule): number {
+  return component === null ? (memory.max ?? PAGES_MAX) : PAGES_MAX;
+}
+
+function globalSection(module: DecodedModule, adapter: Adapter | null): ByteWriter {
+  const own = adapter === null ? [0] : [0, module.memory.min, 0];
+  const body = new ByteWriter().u32(module.globals + own.length);
   const span = module.sections.get(6);
   if (span !== undefined) {
     // Behind the count, which was read before.
@@ -108,40 +157,58 @@ function globalSection(module: DecodedModule): ByteWriter {
     while (module.bytes[at] & 0x80) at++;
     body.raw(module.bytes.subarray(at + 1, span.end));
   }
-  return body.byte(I32).byte(1).byte(Op.i32Const).i32(0).byte(Op.end);
+  for (const value of own) body.byte(I32).byte(1).byte(Op.i32Const).i32(value).byte(Op.end);
+  return body;
 }
 
-function exportSection(module: DecodedModule, functions: number): ByteWriter {
+/** Names of the globals' exports that make up the guest's state beside its memory; null when it has more state than those. */
+function stateGlobals(module: DecodedModule, adapter: Adapter | null): string[] | null {
+  return module.plainState ? stateIndexes(module, adapter).map(globalExport) : null;
+}
+
+function stateIndexes({ numberGlobals }: DecodedModule, adapter: Adapter | null): number[] {
+  return adapter === null ? numberGlobals : [...numberGlobals, adapter.pagesGlobal, adapter.pagesGlobal + 1];
+}
+
+function exportSection(module: DecodedModule, functions: number, adapter: Adapter | null): ByteWriter {
   const exports: [string, number, number][] = [['memory', 2, 0]];
-  for (const [name, index] of module.exports) exports.push([name, 0, index]);
+  if (adapter === null) for (const [name, index] of module.exports) exports.push([name, 0, index]);
+  else exports.push([HostExport.control, 0, adapter.first - 1]);
+  adapter?.functions.forEach(({ name }, i) => {
+    if (name !== null) exports.push([name, 0, adapter.first + i]);
+  });
   exports.push(
     [HostExport.message, 0, functions],
     [HostExport.refuel, 0, functions + 1],
     [HostExport.fuel, 0, functions + 2],
   );
   if (module.start !== null) exports.push([HostExport.start, 0, module.start]);
-  if (module.plainState) for (const index of module.numberGlobals) exports.push([globalExport(index), 3, index]);
+  if (module.plainState)
+    for (const index of stateIndexes(module, adapter)) exports.push([globalExport(index), 3, index]);
   const body = new ByteWriter().u32(exports.length);
   for (const [name, kind, index] of exports) body.name(name).byte(kind).u32(index);
   return body;
 }
 
-function codeSection(module: DecodedModule): ByteWriter {
+function codeSection(module: DecodedModule, adapter: Adapter | null): ByteWriter {
   const fuelGlobal = module.globals;
   const imported = module.importedFunctions.length;
-  const body = new ByteWriter(module.bytes.length * 2).u32(imported + module.bodies.length + 3);
+  const host = hostFunctions(module, adapter);
+  const body = new ByteWriter(module.bytes.length * 2).u32(imported + module.bodies.length + host.length);
   for (let i = 0; i < imported; i++) body.sized(Uint8Array.of(0, Op.unreachable, Op.end));
   module.bodies.forEach((span, i) => {
     const params = module.types[typeOfFunction(module, imported + i)!].params.length;
     const metered = new ByteWriter((span.end - span.start) * 2 + 64);
-    meterBody(metered, module.bytes, span, { fuelGlobal, params });
+    meterBody(metered, module.bytes, span, { fuelGlobal, params, memory: adapter?.memory ?? null });
     body.sized(metered.bytes());
   });
-  for (const hostFunction of hostFunctions(module, fuelGlobal)) body.sized(hostFunction.bytes());
+  for (const hostFunction of host) body.sized(hostFunction.bytes());
   return body;
 }
 
-function hostFunctions(module: DecodedModule, fuelGlobal: number): ByteWriter[] {
+/** The host's own functions, and the adapter's behind them. */
+function hostFunctions(module: DecodedModule, adapter: Adapter | null): ByteWriter[] {
+  const fuelGlobal = module.globals;
   const message = new ByteWriter().u32(0).byte(Op.localGet).u32(0).byte(Op.globalSet).u32(fuelGlobal);
   // Words 4 and 5, then 6 and 7.
   for (const offset of [ControlWord.outboxLength * 4, ControlWord.fuelLeft * 4]) {
@@ -150,8 +217,12 @@ function hostFunctions(module: DecodedModule, fuelGlobal: number): ByteWriter[] 
   MESSAGE_PARAMS.forEach((_, i) => {
     message.byte(Op.localGet).u32(i + 2);
   });
-  message.byte(Op.call).u32(module.exports.get('weir_message')!);
-  message.byte(Op.localGet).u32(1).byte(Op.globalGet).u32(fuelGlobal);
+  const index = adapter?.functions.findIndex(({ name }) => name === 'weir_message');
+  message.byte(Op.call).u32(index === undefined ? module.exports.get('weir_message')! : adapter!.first + index);
+  message
+    .raw(adapter?.control ?? get(1))
+    .byte(Op.globalGet)
+    .u32(fuelGlobal);
   message
     .byte(Op.i32Store)
     .u32(2)
@@ -159,5 +230,13 @@ function hostFunctions(module: DecodedModule, fuelGlobal: number): ByteWriter[] 
     .byte(Op.end);
   const refuel = new ByteWriter().u32(0).byte(Op.localGet).u32(0).byte(Op.globalSet).u32(fuelGlobal).byte(Op.end);
   const fuel = new ByteWriter().u32(0).byte(Op.globalGet).u32(fuelGlobal).byte(Op.end);
-  return [message, refuel, fuel];
+  if (adapter === null) return [message, refuel, fuel];
+  const control = new ByteWriter().u32(0).raw(adapter.control).byte(Op.end);
+  return [message, refuel, fuel, control, ...adapter.functions.map(bodyOf)];
+}
+
+function bodyOf({ locals, code }: AdapterFunction): ByteWriter {
+  const body = new ByteWriter().u32(locals.length);
+  for (const type of locals) body.u32(1).byte(type);
+  return body.raw(code).byte(Op.end);
 }
