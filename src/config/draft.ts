@@ -18,6 +18,8 @@ export interface Draft {
   authTimeoutSet: boolean;
   /** Whether the file says how much may wait for a client. */
   pendingSet: boolean;
+  /** Whether the file says how long to wait awake. */
+  busyPollSet: boolean;
   /** Whether there is an `authorization` block. */
   authorizationSet: boolean;
   operator: OperatorDraft;

@@ -29,6 +29,7 @@ export async function loadOptions({ arguments: given, env, readFile }: LoadInput
     attachments: [],
     authTimeoutSet: false,
     pendingSet: false,
+    busyPollSet: false,
     authorizationSet: false,
     operator: emptyOperator(),
     systemAccountSet: false,
@@ -56,8 +57,9 @@ function settleTimeouts({ options, authTimeoutSet }: Draft): void {
   if (!authTimeoutSet && options.tls !== null) options.authTimeoutMs = options.tls.timeoutMs + 1_000;
 }
 
-/** On a small device the default of 64 MB for a single client would be all there is. */
-function settleEdge({ options, pendingSet }: Draft): void {
+/** On a small device the default of 64 MB for a single client would be all there is, and power is dear. */
+function settleEdge({ options, pendingSet, busyPollSet }: Draft): void {
+  if (options.edge && !busyPollSet) options.busyPollMs = 0;
   if (options.edge && !pendingSet) options.pendingBytesMax = Math.max(EDGE_PENDING_BYTES_MAX, options.payloadBytesMax);
 }
 

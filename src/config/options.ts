@@ -118,6 +118,8 @@ export interface MonitoringOptions {
 export interface Options {
   /** Memory before speed: for small devices. */
   edge: boolean;
+  /** How long to wait awake for the next short message while that pays; 0 is never. */
+  busyPollMs: number;
   host: string;
   /** 0 is any free port. */
   port: number;
@@ -179,6 +181,7 @@ export const EDGE_PENDING_BYTES_MAX = 8 * 1024 * 1024;
 export function defaultOptions(): Options {
   return {
     edge: false,
+    busyPollMs: 0.06,
     host: '0.0.0.0',
     port: 4222,
     clientAdvertise: '',

@@ -31,6 +31,7 @@ type Rules = Record<Exclude<keyof Options, Nested>, Rule> & {
 /** Every setting: the compiler asks for a rule of a new one. */
 const RULES: Rules = {
   edge: fixed('edge'),
+  busyPollMs: fixed('busy_poll'),
   host: fixed('Host'),
   port: fixed('Port'),
   clientAdvertise: live('client_advertise'),

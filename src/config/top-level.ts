@@ -189,6 +189,10 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     'store_dir|storedir': option('storeDir', text),
     plugins: readPlugins,
     edge: option('edge', flag),
+    busy_poll: (draft, value, key) => {
+      draft.options.busyPollMs = durationMs(value, key);
+      draft.busyPollSet = true;
+    },
   }),
   ...OPERATOR_KEYS,
   ...withoutEffect({

@@ -1,6 +1,9 @@
+import type { BusyPoll } from './busy-poll.js';
+
 /** Something that gathers bytes and sends them when its turn ends. */
 export interface Flushable {
-  flushTurn(): void;
+  /** How many bytes it has sent. */
+  flushTurn(): number;
 }
 
 /** Outbound buffers with something to send; each is flushed once at the end of the turn of the event loop. */
@@ -9,10 +12,12 @@ export class FlushQueue {
   private spare: Flushable[] = [];
   private scheduled = false;
   private readonly monotonicNs: () => number;
+  private readonly poll: BusyPoll | null;
   private readonly run = () => this.flushAll();
 
-  constructor(monotonicNs: () => number) {
+  constructor(monotonicNs: () => number, poll: BusyPoll | null = null) {
     this.monotonicNs = monotonicNs;
+    this.poll = poll;
   }
 
   /** How many wait for the end of this turn. */
@@ -35,8 +40,10 @@ export class FlushQueue {
     this.scheduled = false;
     const turn = this.waiting;
     this.waiting = this.spare;
-    for (let i = 0; i < turn.length; i++) turn[i].flushTurn();
+    let sentBytes = 0;
+    for (let i = 0; i < turn.length; i++) sentBytes += turn[i].flushTurn();
     turn.length = 0;
     this.spare = turn;
+    this.poll?.turnEnded(sentBytes);
   }
 }

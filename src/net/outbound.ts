@@ -182,17 +182,19 @@ export class Outbound {
   }
 
   /** Called by the flush queue at the end of a turn. */
-  flushTurn(): void {
+  flushTurn(): number {
     this.queued = false;
     const slab = this.slab;
-    if (slab === null || this.closed) return;
+    if (slab === null || this.closed) return 0;
     if (this.pendingBytes > this.pendingBytesMax) {
       this.overflow();
-      return;
+      return 0;
     }
     // While bytes are on their way, gather on: their `sent` flushes.
-    if (this.sending > 0 && slab.used < slab.capacity / 2) return;
+    if (this.sending > 0 && slab.used < slab.capacity / 2) return 0;
+    const sentBytes = slab.used;
     this.flush();
+    return sentBytes;
   }
 
   /** Sends what was gathered, now. */

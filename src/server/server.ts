@@ -15,6 +15,7 @@ import { defaultOptions, type Options } from '../config/options.js';
 import { splitAddress } from '../config/validate.js';
 import { DeclaredPlugins } from '../host/declared-plugins.js';
 import type { PluginHost } from '../host/plugin-host.js';
+import { BusyPoll } from '../net/busy-poll.js';
 import { FlushQueue } from '../net/flush-queue.js';
 import { authenticationOf } from './authentication.js';
 import { clientTls } from './client-tls.js';
@@ -101,11 +102,12 @@ export class Server implements ServerParts {
     this.accounts.apply(this.options.accounts);
     this.account = this.accounts.get(GLOBAL_ACCOUNT)!;
     this.operator = this.makeOperator();
+    const monotonicNs = () => clock.monotonicNs();
     this.door = new ClientDoor({
       clock,
       logger,
       random,
-      flushQueue: new FlushQueue(() => clock.monotonicNs()),
+      flushQueue: new FlushQueue(monotonicNs, new BusyPoll(monotonicNs, this.options.busyPollMs)),
       accounts: this.accounts,
       authenticator: authenticationOf(this),
       info: new InfoBuilder(this.identity, this.infoState),

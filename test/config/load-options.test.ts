@@ -22,9 +22,15 @@ function load(text: string, values: ArgumentValues = {}, files: Record<string, s
 describe('the top level', () => {
   const cases: [string, Partial<Options>][] = [
     ['port: 5000', { port: 5000 }],
-    ['edge: true', { edge: true, pendingBytesMax: 2 ** 23 }],
-    ['edge: true\nmax_pending: 64mb', { edge: true, pendingBytesMax: 2 ** 26 }],
-    ['edge: true\nmax_payload: 16mb', { edge: true, payloadBytesMax: 2 ** 24, pendingBytesMax: 2 ** 24 }],
+    ['busy_poll: 100us', { busyPollMs: 0.1 }],
+    ['busy_poll: 0', { busyPollMs: 0 }],
+    ['edge: true\nbusy_poll: 50us', { edge: true, busyPollMs: 0.05, pendingBytesMax: 2 ** 23 }],
+    ['edge: true', { edge: true, busyPollMs: 0, pendingBytesMax: 2 ** 23 }],
+    ['edge: true\nmax_pending: 64mb', { edge: true, busyPollMs: 0, pendingBytesMax: 2 ** 26 }],
+    [
+      'edge: true\nmax_payload: 16mb',
+      { edge: true, busyPollMs: 0, payloadBytesMax: 2 ** 24, pendingBytesMax: 2 ** 24 },
+    ],
     ['port: -1', { port: 0 }],
     ['port: 0', { port: 4222 }],
     ['listen: "127.0.0.1:5001"', { host: '127.0.0.1', port: 5001 }],
