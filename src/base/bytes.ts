@@ -115,19 +115,51 @@ export function hasAnyPrefix(bytes: Uint8Array, start: number, end: number, pref
   return false;
 }
 
+/** Integers up to here are divided as such, which takes a third of the time. */
+const SMALL_MAX = 0x7fffffff;
+const BILLION = 1e9;
+
 /** How many digits a non-negative integer has in decimal. */
 export function decimalDigits(value: number): number {
   let digits = 1;
-  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) {
+    if (rest <= SMALL_MAX) return digits + smallDigits(rest | 0) - 1;
+    digits++;
+  }
   return digits;
 }
 
 /** Writes a non-negative integer in decimal at `at`; returns the offset behind it. */
 export function writeDecimal(bytes: Uint8Array, at: number, value: number): number {
-  const digits = decimalDigits(value);
-  for (let i = at + digits - 1; i >= at; i--) {
-    bytes[i] = 0x30 + (value % 10);
-    value = Math.floor(value / 10);
+  if (value <= SMALL_MAX) {
+    const small = value | 0;
+    const end = at + smallDigits(small);
+    writeDigits(bytes, at, end, small);
+    return end;
   }
-  return at + digits;
+  const high = Math.floor(value / BILLION);
+  const start = writeDecimal(bytes, at, high);
+  writeDigits(bytes, start, start + 9, (value - high * BILLION) | 0);
+  return start + 9;
+}
+
+/** Writes an integer up to 2^31 - 1 into `bytes[start, end)`, with zeros in front. */
+export function writeDigits(bytes: Uint8Array, start: number, end: number, value: number): void {
+  for (let i = end - 1; i >= start; i--) {
+    const rest = (value / 10) | 0;
+    bytes[i] = 0x30 + value - rest * 10;
+    value = rest;
+  }
+}
+
+function smallDigits(value: number): number {
+  if (value < 10) return 1;
+  if (value < 100) return 2;
+  if (value < 1000) return 3;
+  if (value < 10_000) return 4;
+  if (value < 100_000) return 5;
+  if (value < 1_000_000) return 6;
+  if (value < 10_000_000) return 7;
+  if (value < 100_000_000) return 8;
+  return value < BILLION ? 9 : 10;
 }

@@ -176,8 +176,27 @@ export class Account {
    */
   deliverTo(address: Message, message: Message): number {
     const route = this.routeOf(address);
+    if (this.plugins?.attachments.anyDelivery === true) return this.deliverToThrough(route, address, message);
     const { legs, groups } = route;
-    const filters = this.plugins?.attachments.anyDelivery === true;
+    const wasBusy = route.busy;
+    route.busy = true;
+    let delivered = 0;
+    for (let i = 0; i < legs.length; i++) {
+      const { subscriber } = legs[i].subscription;
+      const isTaken =
+        subscriber.deliverTo !== undefined
+          ? subscriber.deliverTo(address, message)
+          : subscriber.deliver(legs[i], message, null);
+      if (isTaken) delivered++;
+    }
+    for (let i = 0; i < groups.length; i++) if (this.deliverToOne(groups[i], message, null)) delivered++;
+    route.busy = wasBusy;
+    return delivered;
+  }
+
+  /** The same where there are plugins before receivers: which of them run follows from the message's own subject. */
+  private deliverToThrough(route: Route, address: Message, message: Message): number {
+    const { legs, groups } = route;
     const delivery = this.beginDelivery(null);
     const wasBusy = route.busy;
     route.busy = true;
@@ -189,17 +208,17 @@ export class Account {
         continue;
       }
       const leg = new Leg(subscription);
-      if (filters) leg.chain = this.routes.deliveryChain(leg.subscription, message);
+      leg.chain = this.routes.deliveryChain(leg.subscription, message);
       if (deliverThrough(leg, message, delivery)) delivered++;
     }
     for (let i = 0; i < groups.length; i++) {
       const members = groups[i].map((leg) => new Leg(leg.subscription));
-      if (filters) for (const leg of members) leg.chain = this.routes.deliveryChain(leg.subscription, message);
+      for (const leg of members) leg.chain = this.routes.deliveryChain(leg.subscription, message);
       if (this.deliverToOneThrough(members, message, delivery)) delivered++;
     }
     route.busy = wasBusy;
     this.endDelivery();
-    if (filters) this.drainEmits();
+    this.drainEmits();
     return delivered;
   }
 

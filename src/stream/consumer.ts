@@ -1,8 +1,8 @@
-import { utf8, writeDecimal } from '../base/bytes.js';
 import type { Message } from '../message/message.js';
 import { StoredMessage } from '../storage/message-log.js';
 import { AckClock } from './ack-clock.js';
 import type { AckAddress, AckVerb } from './ack-message.js';
+import { AckReply } from './ack-reply.js';
 import { Alarm } from './alarm.js';
 import type { ConsumerConfig } from './consumer-config.js';
 import type { ConsumerCore, ConsumerOwner } from './consumer-owner.js';
@@ -10,7 +10,7 @@ import { filtersOf } from './consumer-rules.js';
 import { Feed, restOfStart, startOf } from './feed.js';
 import { changeHeaders } from './headers.js';
 import { Ledger, type LedgerState } from './ledger.js';
-import { type Changes, Outgoing } from './outgoing.js';
+import { type Changes, returnOutgoing, takeOutgoing } from './outgoing.js';
 import type { Outlet } from './outlet.js';
 import { Pin } from './pin.js';
 import { PullOutlet } from './pull-outlet.js';
@@ -58,10 +58,10 @@ export class Consumer implements ConsumerCore {
   private readonly unusedAlarm: Alarm;
   private readonly pauseAlarm: Alarm;
   private readonly replayAlarm: Alarm;
-  private readonly outgoing = new Outgoing();
-  private readonly ackPrefix: Uint8Array;
-  private readonly ackReply: Uint8Array;
+  private readonly ackReply: AckReply;
   private resting = false;
+  /** When it began to give what it gives now. */
+  private nowMs = 0;
   /** Replay at the original pace: up to which sequence, when the last message was stored, and when it went out. */
   private replayUpTo: number;
   private replayStoredMs = 0;
@@ -79,9 +79,7 @@ export class Consumer implements ConsumerCore {
     this.ledger = new Ledger(next, first[0]);
     if (state !== null) this.restoreLedger(state);
     this.feed = new Feed(log, this.ledger, config, state === null ? first : restOfStart(config, log, this.ledger));
-    this.ackPrefix = utf8(`$JS.ACK.${owner.config.name}.${name}.`);
-    this.ackReply = new Uint8Array(this.ackPrefix.length + 120);
-    this.ackReply.set(this.ackPrefix);
+    this.ackReply = new AckReply(owner.config.name, name);
     this.replayUpTo = config.replay_policy === 'original' ? log.state.lastSequence : 0;
     this.acks = new AckClock(this);
     this.unusedAlarm = new Alarm(clock, () => this.checkUnused());
@@ -182,6 +180,7 @@ export class Consumer implements ConsumerCore {
   /** Gives what can be given. */
   wake(): void {
     if (this.closed || this.resting) return;
+    this.nowMs = this.owner.surroundings.clock.nowMs();
     if (this.pausedUntilMs > 0) {
       this.outlet.onIdle(false);
       return;
@@ -214,31 +213,38 @@ export class Consumer implements ConsumerCore {
 
   /** Gives one message to whoever takes it; false when nobody does. */
   private give(stored: StoredMessage, deliveries: number): boolean {
-    const { feed, ledger, outlet } = this;
+    const { feed, ledger, outlet, ackReply } = this;
     const unseen = deliveries > 1 ? feed.unseen : Math.max(0, feed.unseen - 1);
-    const replyBytes = this.writeAckReply(stored, deliveries, unseen);
+    ackReply.write(stored, deliveries, ledger.delivered.consumer + 1, unseen);
+    const { subjectStart, subjectEnd, headersStart, payloadEnd } = stored.message;
+    const bytes = subjectEnd - subjectStart + ackReply.length + payloadEnd - headersStart;
     for (;;) {
-      const { subjectStart, subjectEnd, headersStart, payloadEnd } = stored.message;
-      const bytes = subjectEnd - subjectStart + replyBytes + payloadEnd - headersStart;
       const address = outlet.addressFor(bytes, unseen + 1, ledger.pending.size);
       if (address === null) return false;
-      const message = this.outgoing.compose(stored.message, this.ackReply, replyBytes, this.changesOf(stored.message));
-      if (this.broker.deliverTo(address, message) === 0) {
+      if (!this.giveTo(address, stored)) {
         outlet.onLost();
         if (!outlet.open) return false;
         continue;
       }
-      this.usedMs = this.deliveredMs = this.owner.surroundings.clock.nowMs();
+      const { nowMs } = this;
+      this.usedMs = this.deliveredMs = nowMs;
       const tracked = this.config.ack_policy !== 'none';
-      ledger.deliver(stored.sequence, tracked, this.deliveredMs);
+      ledger.deliver(stored.sequence, tracked, nowMs);
       if (deliveries > 1) feed.tookAgain();
       else feed.tookNew(stored.sequence);
       if (tracked) this.acks.onGiven(stored.sequence);
       else if (deliveries === 1) this.owner.onDone(this.name, stored.sequence);
-      outlet.onSent(bytes);
+      outlet.onSent(bytes, nowMs);
       this.owner.onChanged(this.name);
       return true;
     }
+  }
+
+  private giveTo(address: Message, { message }: StoredMessage): boolean {
+    const outgoing = takeOutgoing();
+    const taken = this.broker.deliverTo(address, outgoing.compose(message, this.ackReply, this.changesOf(message)));
+    returnOutgoing(outgoing);
+    return taken > 0;
   }
 
   private changesOf(message: Message): Changes | undefined {
@@ -250,21 +256,6 @@ export class Consumer implements ConsumerCore {
     const added = [...(headers_only ? [size] : []), ...(header === null ? [] : [header])];
     const headers = changeHeaders(bytes.subarray(headersStart, payloadStart), [], added);
     return { headers, withoutPayload: headers_only ?? false };
-  }
-
-  /** `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<ns>.<pending>`; returns its length. */
-  private writeAckReply({ sequence, timeMs, timeNs }: StoredMessage, deliveries: number, unseen: number): number {
-    const reply = this.ackReply;
-    let at = writeDecimal(reply, this.ackPrefix.length, deliveries);
-    reply[at++] = DOT;
-    at = writeDecimal(reply, at, sequence);
-    reply[at++] = DOT;
-    at = writeDecimal(reply, at, this.ledger.delivered.consumer + 1);
-    reply[at++] = DOT;
-    at = writeDecimal(reply, at, timeMs);
-    for (let unit = 100_000; unit >= 1; unit /= 10) reply[at++] = 0x30 + (Math.floor(timeNs / unit) % 10);
-    reply[at++] = DOT;
-    return writeDecimal(reply, at, unseen);
   }
 
   /** Messages that were there before the consumer go out at the pace at which they came in. */
@@ -406,5 +397,3 @@ export class Consumer implements ConsumerCore {
     this.outlet.close(statusLine);
   }
 }
-
-const DOT = 0x2e;

@@ -9,8 +9,8 @@ export interface Outlet {
   addressFor(bytes: number, unseen: number, ackPending: number): Message | null;
   /** A header that every message gets, or null. */
   readonly header: readonly [string, string] | null;
-  /** The address took the message. */
-  onSent(bytes: number): void;
+  /** The address took the message, just now. */
+  onSent(bytes: number, nowMs: number): void;
   /** Nobody listens on the address any more. */
   onLost(): void;
   /** There is nothing more to give now; `atEnd`: since all was given, and not since acknowledgements are missing. */

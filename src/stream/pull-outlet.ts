@@ -127,7 +127,7 @@ export class PullOutlet implements Outlet {
     return null;
   }
 
-  onSent(bytes: number): void {
+  onSent(bytes: number, nowMs: number): void {
     const request = this.queue.at(this.chosen);
     request.delivered++;
     request.remaining--;
@@ -136,7 +136,7 @@ export class PullOutlet implements Outlet {
       if (request.bytesRemaining <= 0) request.remaining = 0;
     }
     if (request.remaining > 0) {
-      if (request.heartbeatMs > 0) request.nextHeartbeatMs = this.clock.nowMs() + request.heartbeatMs;
+      if (request.heartbeatMs > 0) request.nextHeartbeatMs = nowMs + request.heartbeatMs;
     } else if (request.bytesLimited && request.bytesRemaining > 0) this.tell(request, '409 Batch Completed', true);
     this.queue.served(this.chosen);
   }

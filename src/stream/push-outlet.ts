@@ -53,7 +53,7 @@ export class PushOutlet implements Outlet {
 
   get open(): boolean {
     if (!this.active || this.flow?.stalled) return false;
-    if (this.nextMs <= this.clock.nowMs()) return true;
+    if (this.nextMs === 0 || this.nextMs <= this.clock.nowMs()) return true;
     this.rateAlarm.set(this.nextMs);
     return false;
   }
@@ -84,8 +84,7 @@ export class PushOutlet implements Outlet {
     return this.open ? this.address : null;
   }
 
-  onSent(bytes: number): void {
-    const nowMs = this.clock.nowMs();
+  onSent(bytes: number, nowMs: number): void {
     this.saidMs = nowMs;
     const { rate_limit_bps: rate = 0 } = this.config;
     if (rate > 0) this.nextMs = Math.max(this.nextMs, nowMs) + (bytes * 8000) / rate;
