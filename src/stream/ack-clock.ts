@@ -17,7 +17,7 @@ export class AckClock {
 
   /** Looks when something is due. */
   start(): void {
-    if (this.consumer.ledger.pending.size > 0) this.alarm.set(this.nowMs + GRAIN_MS);
+    if (this.waits && this.consumer.ledger.pending.size > 0) this.alarm.set(this.nowMs + GRAIN_MS);
   }
 
   close(): void {
@@ -25,13 +25,18 @@ export class AckClock {
   }
 
   onGiven(sequence: number): void {
-    this.alarm.set(this.consumer.deliveredMs + this.waitMs(sequence));
+    if (this.waits) this.alarm.set(this.consumer.deliveredMs + this.waitMs(sequence));
   }
 
-  acknowledge({ streamSequence, consumerSequence }: AckAddress): void {
+  /** Whoever answers flow control asks for what it missed by a reset. */
+  private get waits(): boolean {
+    return this.consumer.config.ack_policy !== 'flow_control';
+  }
+
+  acknowledge({ streamSequence, consumerSequence }: Pick<AckAddress, 'streamSequence' | 'consumerSequence'>): void {
     const { ledger, config, feed, owner } = this.consumer;
     this.consumer.ackedMs = this.consumer.usedMs;
-    if (config.ack_policy === 'all') {
+    if (config.ack_policy === 'all' || config.ack_policy === 'flow_control') {
       for (const sequence of ledger.settleUpTo(streamSequence, consumerSequence)) {
         feed.forgetAgain(sequence);
         owner.onDone(this.consumer.name, sequence);

@@ -10,6 +10,7 @@ import { isNever, NEVER } from './time.js';
 
 const NAMES_MAX = 1024;
 const LIST_MAX = 256;
+const SUFFIX_LENGTH = 8;
 
 const NOWHERE = { total: 0, offset: 0, limit: 0, consumers: [] };
 
@@ -32,8 +33,34 @@ function creation(way: Way): (request: ApiRequest) => Promise<object> {
     if (name !== '') config.name = name;
     if (filter.length > 0) checkFilter(filter.join('.'), config);
     const stream = request.streams.get(streamName);
-    return consumerInfo(await createConsumer(request.streams, stream, { config, action, pedantic }));
+    const known = config.direct && config.sourcing && config.name ? nameForSourcing(config, stream) : undefined;
+    const consumer = await createConsumer(request.streams, stream, { config, action, pedantic });
+    if (known !== undefined) resetConsumer(stream, consumer, 0);
+    return consumerInfo(consumer);
   };
+}
+
+/**
+ * Whoever takes messages for another stream asks by the same name each time. A stream that keeps messages until they are taken has to know
+ * what was stored there; of any other each request gets a consumer of its own.
+ */
+function nameForSourcing(config: ConsumerRequest, stream: Stream): Consumer | undefined {
+  const name = config.name!;
+  if (stream.config.retention === 'limits') {
+    config.name = `${name}-${stream.surroundings.newId(SUFFIX_LENGTH)}`;
+    return undefined;
+  }
+  const durable = { durable_name: name, direct: false, ack_policy: 'flow_control' } as const;
+  Object.assign(config, durable, { ack_wait: 0, max_deliver: 0, inactive_threshold: 0 });
+  const known = stream.consumers.get(name);
+  if (known === undefined) return undefined;
+  // It goes on behind what was stored, whatever is asked for.
+  const { deliver_policy, opt_start_seq, opt_start_time } = known.config;
+  delete config.opt_start_seq;
+  delete config.opt_start_time;
+  Object.assign(config, { deliver_policy, ...(opt_start_seq === undefined ? {} : { opt_start_seq }) });
+  if (opt_start_time !== undefined) config.opt_start_time = opt_start_time;
+  return known;
 }
 
 function checkNames(way: Way, name: string, { durable_name = '' }: ConsumerRequest): void {

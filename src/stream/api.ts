@@ -47,7 +47,7 @@ export class StreamApi implements Subscriber {
     const { filter } = leg.subscription;
     if (filter === '$JS.ACK.>') return this.onAck(message);
     const subject = textOf(message.bytes, message.subjectStart, message.subjectEnd);
-    if (filter === '$JS.FC.>') return this.onFlow(subject);
+    if (filter === '$JS.FC.>') return this.onFlow(subject, message);
     const prefix = filter === `${PREFIX}>` ? PREFIX : this.domainPrefix;
     return this.onRequest(subject.slice(prefix.length), message);
   }
@@ -72,9 +72,12 @@ export class StreamApi implements Subscriber {
   }
 
   /** `$JS.FC.<stream>.<consumer>.<id>`. */
-  private onFlow(subject: string): boolean {
+  private onFlow(subject: string, message: Message): boolean {
     const [, , stream, consumer] = subject.split('.');
-    this.streams.find(stream)?.consumers.get(consumer)?.push?.onFlowReply(subject);
+    const headers = message.payloadStart > message.headersStart ? readHeaders(message) : null;
+    const said = (name: string) => Number(headers?.get(name) ?? 0) || 0;
+    const [own, ofStream] = [said(HEADER.lastConsumer), said(HEADER.lastStream)];
+    this.streams.find(stream)?.consumers.get(consumer)?.onFlowReply(subject, own, ofStream);
     return true;
   }
 

@@ -8,7 +8,7 @@ const consumerFields = {
   deliver_policy: oneOf('all', 'last', 'new', 'by_start_sequence', 'by_start_time', 'last_per_subject'),
   opt_start_seq: natural,
   opt_start_time: time,
-  ack_policy: oneOf('none', 'all', 'explicit'),
+  ack_policy: oneOf('none', 'all', 'explicit', 'flow_control'),
   ack_wait: whole,
   max_deliver: whole,
   backoff: list(whole),
@@ -31,6 +31,7 @@ const consumerFields = {
   num_replicas: whole,
   mem_storage: flag,
   direct: flag,
+  sourcing: flag,
   metadata: texts,
   pause_until: time,
   priority_groups: list(text),
@@ -46,7 +47,7 @@ export type ConsumerRequest = ReturnType<typeof consumerShape>;
 /** A consumer's configuration with its defaults: the JSON that is stored and answered. Durations are ns. */
 export interface ConsumerConfig extends ConsumerRequest {
   deliver_policy: 'all' | 'last' | 'new' | 'by_start_sequence' | 'by_start_time' | 'last_per_subject';
-  ack_policy: 'none' | 'all' | 'explicit';
+  ack_policy: 'none' | 'all' | 'explicit' | 'flow_control';
   max_deliver: number;
   replay_policy: 'instant' | 'original';
   num_replicas: number;

@@ -19,6 +19,8 @@ const ACK_PENDING_MAX = 1000;
 /** How long an ephemeral consumer may be unused unless its configuration says. */
 const UNUSED_MAX = 5_000 * MS;
 const PINNED_TTL = 120_000 * MS;
+/** Of consumers whose acknowledgements are answers to flow control. */
+const FLOW_HEARTBEAT = 1_000 * MS;
 
 /** The consumer's subject filters; none is everything. */
 export function filtersOf({ filter_subject, filter_subjects }: ConsumerRequest): string[] {
@@ -30,6 +32,8 @@ export function completeConsumer(request: ConsumerRequest, context: ConsumerCont
   const config = withDefaults(request, context);
   checkNames(config, context.stream);
   checkAcks(config);
+  if (config.ack_policy === 'flow_control') checkFlowAcks(config);
+  checkBackoff(config);
   if (config.deliver_subject) checkPush(config, context.stream);
   else checkPull(config, context);
   checkLimits(config, context);
@@ -69,7 +73,8 @@ function withDefaults(request: ConsumerRequest, context: ConsumerContext): Consu
     config[key] = 0;
   }
   if (!config.deliver_subject && !config.max_waiting) config.max_waiting = WAITING_MAX;
-  if (!config.ack_wait && config.ack_policy !== 'none') config.ack_wait = ACK_WAIT;
+  const isTimed = config.ack_policy === 'all' || config.ack_policy === 'explicit';
+  if (!config.ack_wait && isTimed) config.ack_wait = ACK_WAIT;
   if (config.backoff !== undefined && config.backoff.length > 0) {
     if (pedantic && config.ack_wait !== config.backoff[0])
       throw pedanticError('first backoff value has to equal batch AckWait');
@@ -81,6 +86,10 @@ function withDefaults(request: ConsumerRequest, context: ConsumerContext): Consu
     config.max_ack_pending = maxAckPending > 0 ? Math.min(maxAckPending, ACK_PENDING_MAX) : ACK_PENDING_MAX;
   if (!config.deliver_subject && !config.max_batch && maxRequestBatch > 0) config.max_batch = maxRequestBatch;
   if (config.priority_policy === 'pinned_client' && !config.priority_timeout) config.priority_timeout = PINNED_TTL;
+  if (config.ack_policy === 'flow_control' && !pedantic) {
+    config.flow_control = true;
+    config.idle_heartbeat = FLOW_HEARTBEAT;
+  }
   return config;
 }
 
@@ -103,9 +112,23 @@ function checkNames(config: ConsumerConfig, stream: StreamConfig): void {
   if (config.num_replicas < 0) throw apiError('replicasCountCannotBeNegative');
 }
 
-function checkAcks({ backoff = [], ack_wait = 0, max_deliver, description = '' }: ConsumerConfig): void {
+function checkAcks({ backoff = [], ack_wait = 0 }: ConsumerConfig): void {
   if (backoff.some((wait) => wait < 0)) throw apiError('consumerBackOffNegative');
   if (ack_wait < 0) throw apiError('consumerAckWaitNegative');
+}
+
+/** Whoever takes messages says with its answer to a flow control request what it has stored. */
+function checkFlowAcks(config: ConsumerConfig): void {
+  const { max_ack_pending = 0, ack_wait = 0, backoff = [], max_deliver } = config;
+  if (!config.deliver_subject) throw apiError('consumerAckFcRequiresPush');
+  if (!config.flow_control) throw apiError('consumerAckFcRequiresFc');
+  if (config.idle_heartbeat !== FLOW_HEARTBEAT) throw invalidConfig('flow control ack policy heartbeat needs to be 1s');
+  if (max_ack_pending <= 0) throw apiError('consumerAckFcRequiresMaxAckPending');
+  if (ack_wait !== 0 || backoff.length > 0) throw apiError('consumerAckFcRequiresNoAckWait');
+  if (max_deliver > 0) throw apiError('consumerAckFcRequiresNoMaxDeliver');
+}
+
+function checkBackoff({ backoff = [], max_deliver, description = '' }: ConsumerConfig): void {
   if (backoff.length > 0 && max_deliver !== -1 && backoff.length > max_deliver)
     throw apiError('consumerMaxDeliverBackoff');
   if (Buffer.byteLength(description) > DESCRIPTION_LENGTH_MAX)

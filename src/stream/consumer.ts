@@ -8,7 +8,7 @@ import type { ConsumerConfig } from './consumer-config.js';
 import type { ConsumerCore, ConsumerOwner } from './consumer-owner.js';
 import { filtersOf } from './consumer-rules.js';
 import { Feed, restOfStart, startOf } from './feed.js';
-import { changeHeaders } from './headers.js';
+import { changeHeaders, HEADER } from './headers.js';
 import { Ledger, type LedgerState } from './ledger.js';
 import { type Changes, returnOutgoing, takeOutgoing } from './outgoing.js';
 import type { Outlet } from './outlet.js';
@@ -105,6 +105,10 @@ export class Consumer implements ConsumerCore {
 
   get broker() {
     return this.owner.surroundings.broker;
+  }
+
+  get hasPending(): boolean {
+    return this.ledger.pending.size > 0;
   }
 
   get filters(): string[] {
@@ -204,7 +208,10 @@ export class Consumer implements ConsumerCore {
     const again = feed.peekAgain();
     if (again !== null) return this.give(again, ledger.deliveries(again.sequence) + 1) ? 'given' : 'nobody';
     const { max_ack_pending = 0, ack_policy } = this.config;
-    if (ack_policy !== 'none' && max_ack_pending > 0 && ledger.pending.size >= max_ack_pending) return 'nobody';
+    if (ack_policy !== 'none' && max_ack_pending > 0 && ledger.pending.size >= max_ack_pending) {
+      if (ack_policy === 'flow_control') this.push?.askFlow();
+      return 'nobody';
+    }
     const stored = feed.peekNew();
     if (stored === null) return 'nothing';
     if (this.mustWaitForReplay(stored)) return 'nobody';
@@ -277,8 +284,8 @@ export class Consumer implements ConsumerCore {
   private heartbeatHeaders(): [string, number][] {
     const { consumer, stream } = this.ledger.delivered;
     return [
-      ['Nats-Last-Consumer', consumer],
-      ['Nats-Last-Stream', stream],
+      [HEADER.lastConsumer, consumer],
+      [HEADER.lastStream, stream],
     ];
   }
 
@@ -286,6 +293,7 @@ export class Consumer implements ConsumerCore {
 
   /** `reply` is empty when no answer is wanted. */
   onAck(address: AckAddress, verb: AckVerb, reply: Uint8Array): void {
+    if (this.config.ack_policy === 'flow_control') return;
     this.touch();
     switch (verb.kind) {
       case 'ack':
@@ -305,6 +313,14 @@ export class Consumer implements ConsumerCore {
         this.acks.terminate(address, verb.reason);
         break;
     }
+    this.wake();
+  }
+
+  /** An answer to a flow control request, and how far whoever gave it has stored what it was given, if it says so. */
+  onFlowReply(reply: string, consumerSequence: number, streamSequence: number): void {
+    if (!this.push?.onFlowReply(reply)) return;
+    if (this.config.ack_policy === 'flow_control' && streamSequence > 0)
+      this.acks.acknowledge({ streamSequence, consumerSequence });
     this.wake();
   }
 

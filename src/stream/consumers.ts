@@ -42,7 +42,7 @@ export async function createConsumer(streams: Streams, stream: Stream, wish: Con
   if (old !== undefined) return updateConsumer(stream, old, { ...wish, config });
   if (wish.action === 'update') throw apiError('consumerDoesNotExist');
   checkRoom(streams, stream, config);
-  if (stream.config.retention === 'workqueue' && !config.direct) checkWorkQueue(stream, config, '');
+  if (stream.config.retention === 'workqueue' && counts(config)) checkWorkQueue(stream, config, '');
   const name = given || streams.newId(EPHEMERAL_NAME_LENGTH);
   config.name = name;
   const ordered = inConsumerOrder(config);
@@ -122,19 +122,25 @@ export function resetConsumer(stream: Stream, consumer: Consumer, wanted: number
   return sequence;
 }
 
-function checkRoom(streams: Streams, stream: Stream, { direct }: ConsumerConfig): void {
-  if (direct) return;
+/** Consumers that other streams take messages with are not among those that a stream may have. */
+function counts({ direct, sourcing }: ConsumerConfig): boolean {
+  return !direct && !sourcing;
+}
+
+function checkRoom(streams: Streams, stream: Stream, config: ConsumerConfig): void {
+  if (!counts(config)) return;
   const own = stream.config.max_consumers;
   const { consumersMax } = streams.limits;
   const max = own <= 0 || (consumersMax > 0 && consumersMax < own) ? consumersMax : own;
-  const there = [...stream.consumers.values()].filter(({ config }) => !config.direct).length;
+  const there = [...stream.consumers.values()].filter((other) => counts(other.config)).length;
   if (max > 0 && there >= max) throw apiError('maximumConsumersLimit');
 }
 
 function checkWorkQueue(stream: Stream, config: ConsumerConfig, name: string): void {
-  if (config.ack_policy !== 'explicit') throw apiError('consumerWqRequiresExplicitAck');
+  if (config.ack_policy !== 'explicit' && config.ack_policy !== 'flow_control')
+    throw apiError('consumerWqRequiresExplicitAck');
   if (config.deliver_policy !== 'all') throw apiError('consumerWqConsumerNotDeliverAll');
-  const others = [...stream.consumers.values()].filter((other) => other.name !== name && !other.config.direct);
+  const others = [...stream.consumers.values()].filter((other) => other.name !== name && counts(other.config));
   if (others.length === 0) return;
   const filters = filtersOf(config);
   if (filters.length === 0) throw apiError('consumerWqMultipleUnfiltered');

@@ -1,23 +1,22 @@
-import { textOf, utf8 } from '../base/bytes.js';
 import { LogFilter } from '../storage/log-filter.js';
 import { StoredMessage } from '../storage/message-log.js';
-import { SubjectTransform } from '../subject/transform.js';
-import type { Origin, SourceInfo, Taker } from './inflow.js';
+import type { Hand, Origin, Reader, SourceInfo, Taker } from './inflow.js';
+import { SourceSubjects, sourceFilters } from './source-subjects.js';
 import type { SourceConfig } from './stream-config.js';
 import { parseTime } from './time.js';
 
 /** Messages that are taken before others get their turn. */
 const BURST_MESSAGES = 256;
 
-/** Reads one stream from a position on, and hands on what it finds. */
-export class Follower {
+/** Reads the log of a stream of the same account. */
+export class Follower implements Reader {
   readonly source: SourceConfig;
   /** The next sequence to look at; 0 until the origin is there and tells where to start. */
   position: number;
   private readonly taker: Taker;
-  private readonly hand: (stored: StoredMessage, subject: Uint8Array | null) => boolean;
+  private readonly hand: Hand;
   private readonly filter: LogFilter | null;
-  private readonly transforms: readonly SubjectTransform[];
+  private readonly subjects: SourceSubjects;
   private readonly stored = new StoredMessage();
   private readonly wake = (): void => this.run();
   /** Messages of an origin that keeps them until they are taken: the sequence here and there, until they are durable here. */
@@ -27,24 +26,21 @@ export class Follower {
   private activeMs = 0;
   private closed = false;
 
-  /** `hand` takes a message under its new subject (null is the same), or says false: not now. */
-  constructor(taker: Taker, source: SourceConfig, position: number, hand: Follower['hand']) {
-    const { filter_subject = '', subject_transforms = [] } = source;
+  constructor(taker: Taker, source: SourceConfig, { position, hand }: { position: number; hand: Hand }) {
     this.taker = taker;
     this.source = source;
     this.position = position;
     this.hand = hand;
-    const filters = filter_subject === '' ? subject_transforms.map(({ src }) => src || '>') : [filter_subject];
+    const filters = sourceFilters(source);
     this.filter = filters.length === 0 || filters.includes('>') ? null : LogFilter.of(filters);
-    this.transforms = subject_transforms.map(({ src = '', dest = '' }) => new SubjectTransform(src, dest));
+    this.subjects = new SourceSubjects(source);
   }
 
   /** Looks whether the origin is there, or another one by that name. */
   lookAgain(): void {
     if (this.origin !== null && !this.origin.closed) return;
     this.origin?.followers.delete(this.wake);
-    const { external, name = '' } = this.source;
-    this.origin = external === undefined ? (this.taker.findOrigin(name) ?? null) : null;
+    this.origin = this.taker.findOrigin(this.source.name ?? '') ?? null;
     if (this.origin === null) return;
     if (this.position === 0) this.position = this.startIn(this.origin);
     this.origin.followers.add(this.wake);
@@ -60,7 +56,7 @@ export class Follower {
         this.position = Math.max(this.position, origin.log.committedSequence + 1);
         return;
       }
-      if (!this.hand(this.stored, this.subjectOf(this.stored))) return;
+      if (!this.hand(this.stored, this.subjects.of(this.stored.message))) return;
       this.position = this.stored.sequence + 1;
       if (origin.config.retention !== 'limits')
         this.taken.push([this.taker.log.state.lastSequence, this.stored.sequence]);
@@ -99,15 +95,5 @@ export class Follower {
     const { opt_start_seq = 0, opt_start_time } = this.source;
     if (opt_start_time !== undefined) return log.sequenceAtTime(parseTime(opt_start_time));
     return opt_start_seq > 0 ? opt_start_seq : 1;
-  }
-
-  private subjectOf({ message }: StoredMessage): Uint8Array | null {
-    if (this.transforms.length === 0) return null;
-    const subject = textOf(message.bytes, message.subjectStart, message.subjectEnd);
-    for (const transform of this.transforms) {
-      const changed = transform.match(subject);
-      if (changed !== null) return utf8(changed);
-    }
-    return null;
   }
 }

@@ -26,6 +26,9 @@ export const HEADER = {
   scheduler: 'Nats-Scheduler',
   scheduleNext: 'Nats-Schedule-Next',
   streamSource: 'Nats-Stream-Source',
+  lastConsumer: 'Nats-Last-Consumer',
+  lastStream: 'Nats-Last-Stream',
+  consumerStalled: 'Nats-Consumer-Stalled',
   requiredApiLevel: 'Nats-Required-Api-Level',
 } as const;
 

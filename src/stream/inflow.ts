@@ -1,5 +1,13 @@
 import type { MessageLog, StoredMessage } from '../storage/message-log.js';
+import type { ApiErrorJson } from './api-error.js';
 import type { SourceConfig, StreamConfig } from './stream-config.js';
+import type { Surroundings } from './surroundings.js';
+
+/** A message of another stream, valid within the call. */
+export type Taken = Pick<StoredMessage, 'message' | 'sequence' | 'timeMs' | 'timeNs'>;
+
+/** Takes a message under its new subject (null is the same), or says false: not now. */
+export type Hand = (taken: Taken, subject: Uint8Array | null) => boolean;
 
 /** A stream that others take messages from. */
 export interface Origin {
@@ -17,11 +25,23 @@ export interface Taker {
   readonly config: Readonly<StreamConfig>;
   readonly log: MessageLog;
   readonly nowMs: number;
+  readonly surroundings: Surroundings;
   /** The stream of this name, once it is there. */
   findOrigin(name: string): Origin | undefined;
   /** Stores a message of another stream; false: not now. */
-  takeMirrored(stored: StoredMessage, subject: Uint8Array | null): boolean;
-  takeSourced(stored: StoredMessage, subject: Uint8Array | null, source: string): boolean;
+  takeMirrored(taken: Taken, subject: Uint8Array | null): boolean;
+  takeSourced(taken: Taken, subject: Uint8Array | null, source: string): boolean;
+}
+
+/** Reads one other stream from a position on, and hands on what it finds. */
+export interface Reader {
+  readonly source: SourceConfig;
+  info(): SourceInfo;
+  /** Looks whether the other stream is there, or another one by that name. */
+  lookAgain(): void;
+  /** Messages became durable where they were taken to. */
+  onCommit(): void;
+  close(): void;
 }
 
 /** Messages that come from other streams: a mirror's, or those of sources. */
@@ -42,6 +62,7 @@ export interface SourceInfo {
   external: SourceConfig['external'];
   lag: number;
   active: number;
+  error?: ApiErrorJson | undefined;
   filter_subject: string | undefined;
   subject_transforms: SourceConfig['subject_transforms'];
 }

@@ -1,7 +1,7 @@
 import { utf8 } from '../base/bytes.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
-import { type MessageLog, type PurgeOptions, REFUSED, type StoredMessage } from '../storage/message-log.js';
+import { type MessageLog, type PurgeOptions, REFUSED } from '../storage/message-log.js';
 import { SubjectTransform } from '../subject/transform.js';
 import { judge, type Verdict, WELCOME } from './admission.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
@@ -13,6 +13,7 @@ import { ERRORS } from './error-table.js';
 import type { Expiry } from './expiry.js';
 import { FastBatches, isFastReply } from './fast-batches.js';
 import { changeHeaders, HEADER, type Headers, readHeaders } from './headers.js';
+import type { Taken } from './inflow.js';
 import { PubAcks } from './pub-acks.js';
 import { Republisher } from './republisher.js';
 import type { Schedules } from './schedules.js';
@@ -170,7 +171,7 @@ export class Intake {
   }
 
   /** A message of the stream that this one mirrors: with its sequence and its time. */
-  takeMirrored({ message, sequence, timeMs, timeNs }: StoredMessage, subject: Uint8Array | null): boolean {
+  takeMirrored({ message, sequence, timeMs, timeNs }: Taken, subject: Uint8Array | null): boolean {
     const { log, config, consumers, expiry } = this.owner;
     if (sequence <= log.state.lastSequence) return true;
     if (sequence > log.state.lastSequence + 1) log.skipTo(sequence);
@@ -187,7 +188,7 @@ export class Intake {
   }
 
   /** A message of a source. What it expected of its own stream is not expected here. */
-  takeSourced({ message }: StoredMessage, subject: Uint8Array | null, source: string): boolean {
+  takeSourced({ message }: Taken, subject: Uint8Array | null, source: string): boolean {
     const { bytes, headersStart, payloadStart } = message;
     const headers = changeHeaders(bytes.subarray(headersStart, payloadStart), NOT_OF_SOURCES, [
       [HEADER.streamSource, source],

@@ -13,14 +13,16 @@ export function storedStreamMetadata(config: StreamConfig): Metadata {
   const { allow_msg_counter, allow_atomic, allow_msg_schedules, persist_mode, allow_batched } = config;
   const second = allow_msg_counter || allow_atomic || allow_msg_schedules || persist_mode === 'async';
   const first = config.allow_msg_ttl || (config.subject_delete_marker_ttl ?? 0) > 0;
-  return stored(config.metadata, allow_batched ? 4 : second ? 2 : first ? 1 : 0);
+  const named = [config.mirror, ...(config.sources ?? [])].some((source) => source?.consumer !== undefined);
+  return stored(config.metadata, allow_batched || named ? 4 : second ? 2 : first ? 1 : 0);
 }
 
 export function storedConsumerMetadata(config: ConsumerConfig): Metadata {
   const { pause_until, priority_policy, priority_timeout, priority_groups } = config;
   const groups = (priority_policy ?? 'none') !== 'none' || (priority_timeout ?? 0) !== 0 || priority_groups?.length;
   const pauses = pause_until !== undefined && !pause_until.startsWith('0001-01-01T00:00:00');
-  return stored(config.metadata, groups || pauses ? 1 : 0);
+  const byFlow = config.ack_policy === 'flow_control' || config.sourcing;
+  return stored(config.metadata, byFlow ? 4 : groups || pauses ? 1 : 0);
 }
 
 function stored(given: Metadata = {}, level: number): Metadata {

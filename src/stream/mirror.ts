@@ -1,31 +1,33 @@
-import { Follower } from './follower.js';
-import type { Inflow, Taker } from './inflow.js';
+import type { Inflow, Reader, Taker } from './inflow.js';
+import { readerOf } from './readers.js';
 import type { SourceConfig } from './stream-config.js';
 
 /** Keeps a stream the same as another one: the same sequences and times. */
 export class Mirror implements Inflow {
-  private readonly follower: Follower;
+  private readonly reader: Reader;
 
   constructor(taker: Taker, source: SourceConfig) {
     const { lastSequence } = taker.log.state;
-    this.follower = new Follower(taker, source, lastSequence === 0 ? 0 : lastSequence + 1, (stored, subject) =>
-      taker.takeMirrored(stored, subject),
-    );
+    this.reader = readerOf(taker, source, {
+      position: lastSequence === 0 ? 0 : lastSequence + 1,
+      hand: (taken, subject) => taker.takeMirrored(taken, subject),
+      kind: 'mirror',
+    });
   }
 
   info(): object {
-    return { mirror: this.follower.info() };
+    return { mirror: this.reader.info() };
   }
 
   lookAgain(): void {
-    this.follower.lookAgain();
+    this.reader.lookAgain();
   }
 
   onCommit(): void {
-    this.follower.onCommit();
+    this.reader.onCommit();
   }
 
   close(): void {
-    this.follower.close();
+    this.reader.close();
   }
 }

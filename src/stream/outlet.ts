@@ -22,6 +22,8 @@ export interface Outlet {
 /** What outlets ask of the consumer. */
 export interface OutletOwner {
   readonly broker: Account;
+  /** Whether acknowledgements are missing. */
+  readonly hasPending: boolean;
   /** Looks again whether something can go out. */
   wake(): void;
   /** Somebody was there: the consumer is in use. */

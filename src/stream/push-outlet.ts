@@ -5,7 +5,7 @@ import { filterMatches, hasWildcard } from '../subject/subject.js';
 import { Alarm } from './alarm.js';
 import type { ConsumerConfig } from './consumer-config.js';
 import { FlowWindow } from './flow-window.js';
-import { status } from './headers.js';
+import { HEADER, status } from './headers.js';
 import type { Outlet, OutletOwner } from './outlet.js';
 import type { HeartbeatHeaders } from './pull-outlet.js';
 
@@ -97,9 +97,9 @@ export class PushOutlet implements Outlet {
 
   onIdle(): void {}
 
-  /** An answer to a flow control request came in. */
-  onFlowReply(reply: string): void {
-    if (this.flow?.answered(reply)) this.owner.wake();
+  /** An answer to a flow control request came in; whether it is the one that is waited for. */
+  onFlowReply(reply: string): boolean {
+    return this.flow?.answered(reply) ?? false;
   }
 
   close(): void {
@@ -107,9 +107,11 @@ export class PushOutlet implements Outlet {
     this.rateAlarm.cancel();
   }
 
-  private askFlow(): void {
+  /** Asks for an answer, unless one is waited for. */
+  askFlow(): void {
+    if (this.flow === null || this.flow.reply !== '') return;
     const reply = this.newFlowReply();
-    this.flow!.asked(reply);
+    this.flow.asked(reply);
     this.say(status('100 FlowControl Request'), utf8(reply));
   }
 
@@ -119,8 +121,9 @@ export class PushOutlet implements Outlet {
     if (nowMs >= this.saidMs + everyMs) {
       this.saidMs = nowMs;
       if (this.active) {
-        const stalled = this.flow?.stalled ? [['Nats-Consumer-Stalled', this.flow.reply] as const] : [];
-        this.say(status('100 Idle Heartbeat', [...this.heartbeat(), ...stalled]), null);
+        const asked = this.flow?.reply ? [[HEADER.consumerStalled, this.flow.reply] as const] : [];
+        this.say(status('100 Idle Heartbeat', [...this.heartbeat(), ...asked]), null);
+        if (this.config.ack_policy === 'flow_control' && this.owner.hasPending) this.askFlow();
       }
     }
     this.heartbeatAlarm.set(this.saidMs + everyMs);

@@ -8,9 +8,14 @@ import type { SourceConfig, StreamConfig, TransformConfig } from './stream-confi
 interface SourceContext {
   pedantic: boolean;
   find(name: string): StreamConfig | undefined;
+  /** Whether anything answers on a subject. */
+  hasListener(subject: string): boolean;
+  domain: string;
 }
 
 const API = '$JS.API';
+/** The API of a domain. */
+const DOMAIN = /^\$JS\.([^.]+)\.API$/;
 
 /** Checks where a stream takes messages of other streams from; throws an `ApiError`. */
 export function checkSources(config: StreamConfig, context: SourceContext): void {
@@ -30,9 +35,9 @@ export function checkSources(config: StreamConfig, context: SourceContext): void
 }
 
 /** What makes a source another one: its stream, where that is, and what is taken of it. */
-function sourceIdentity({ name, external, filter_subject, subject_transforms = [] }: SourceConfig): string {
+function sourceIdentity({ name, external, consumer, filter_subject, subject_transforms = [] }: SourceConfig): string {
   const parts = subject_transforms.map(({ src, dest }) => `${src ?? ''}>${dest ?? ''}`);
-  return JSON.stringify([name, external?.api ?? '', filter_subject ?? '', parts]);
+  return JSON.stringify([name, external?.api ?? '', consumer?.name ?? '', filter_subject ?? '', parts]);
 }
 
 const FORBIDDEN: [keyof StreamConfig, ErrorName][] = [
@@ -97,8 +102,16 @@ function overlap(transforms: TransformConfig[], test: (one: string, other: strin
   );
 }
 
-function checkExternal(config: StreamConfig, { external }: SourceConfig, { find }: SourceContext): void {
+function checkExternal(config: StreamConfig, source: SourceConfig, context: SourceContext): void {
+  const { name, external, consumer } = source;
+  const { find } = context;
+  if (consumer !== undefined) {
+    const { name: own, deliver_subject: subject = '' } = consumer;
+    if (!isName(own)) throw invalidConfig('source consumer name must be a valid name');
+    if (!isLiteralSubject(subject)) throw invalidConfig('source consumer deliver subject must be a valid subject');
+  }
   if (external === undefined) return;
+  if (!isName(name)) throw apiError(source === config.mirror ? 'mirrorInvalidStreamName' : 'sourceInvalidStreamName');
   const { api = '', deliver = '' } = external;
   if (deliver !== '') {
     if (!isLiteralSubject(deliver)) throw apiError('streamInvalidExternalDeliverySubj', { prefix: deliver });
@@ -112,6 +125,12 @@ function checkExternal(config: StreamConfig, { external }: SourceConfig, { find 
   if (!isLiteralSubject(api))
     throw invalidConfig(`stream external api prefix ${JSON.stringify(api)} must be a valid subject without wildcards`);
   if (api === API) throw apiError('streamExternalApiOverlap', { prefix: api, subject: API });
+  const domain = DOMAIN.exec(api)?.[1] ?? context.domain;
+  if (domain !== context.domain && !context.hasListener(`${api}.CONSUMER.CREATE.${name}`))
+    throw invalidConfig(
+      `the domain ${JSON.stringify(domain)} of source ${JSON.stringify(name)} cannot be reached: ` +
+        'this server has no leaf node connection to it, and no import of its API',
+    );
 }
 
 /** A stream must not take messages that came from itself. */

@@ -1,53 +1,45 @@
 import { textOf } from '../base/bytes.js';
 import { StoredMessage } from '../storage/message-log.js';
-import { Follower } from './follower.js';
 import { HEADER, readHeaders } from './headers.js';
-import type { Inflow, Taker } from './inflow.js';
+import type { Hand, Inflow, Reader, Taker } from './inflow.js';
+import { readerOf } from './readers.js';
+import { identityOf } from './source-subjects.js';
 import type { SourceConfig } from './stream-config.js';
 
 /** Takes the messages of other streams in, each with a header that says where it came from. */
 export class Sources implements Inflow {
-  private readonly followers: Follower[];
+  private readonly readers: Reader[];
 
   constructor(taker: Taker, sources: readonly SourceConfig[]) {
     const positions = positionsOf(taker, sources);
-    this.followers = sources.map((source) => {
+    this.readers = sources.map((source) => {
       const { name, filters, destinations } = identityOf(source);
       const position = positions.get(keyOf(source)) ?? 0;
-      return new Follower(taker, source, position, (stored, subject) => {
-        const { bytes, subjectStart, subjectEnd } = stored.message;
+      const hand: Hand = (taken, subject) => {
+        const { bytes, subjectStart, subjectEnd } = taken.message;
         const own = textOf(bytes, subjectStart, subjectEnd);
-        const from = `${name} ${stored.sequence} ${filters} ${destinations} ${own}`;
-        return taker.takeSourced(stored, subject, from);
-      });
+        const from = `${name} ${taken.sequence} ${filters} ${destinations} ${own}`;
+        return taker.takeSourced(taken, subject, from);
+      };
+      return readerOf(taker, source, { position, hand, kind: 'source' });
     });
   }
 
   info(): object {
-    return { sources: this.followers.map((follower) => follower.info()) };
+    return { sources: this.readers.map((reader) => reader.info()) };
   }
 
   lookAgain(): void {
-    for (const follower of this.followers) follower.lookAgain();
+    for (const reader of this.readers) reader.lookAgain();
   }
 
   onCommit(): void {
-    for (const follower of this.followers) follower.onCommit();
+    for (const reader of this.readers) reader.onCommit();
   }
 
   close(): void {
-    for (const follower of this.followers) follower.close();
+    for (const reader of this.readers) reader.close();
   }
-}
-
-/** A source's name, filters and destinations as they stand in `Nats-Stream-Source`. */
-function identityOf({ name = '', filter_subject = '', subject_transforms = [] }: SourceConfig) {
-  const several = subject_transforms.length > 0;
-  return {
-    name,
-    filters: several ? subject_transforms.map(({ src }) => src || '>').join('\f') : filter_subject || '>',
-    destinations: several ? subject_transforms.map(({ dest }) => dest || '>').join('\f') : '>',
-  };
 }
 
 function keyOf(source: SourceConfig): string {

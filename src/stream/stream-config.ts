@@ -9,6 +9,7 @@ const source = object('StreamSource', {
   filter_subject: text,
   subject_transforms: list(transform),
   external: object('ExternalStream', { api: text, deliver: text }),
+  consumer: object('StreamConsumerSource', { name: text, deliver_subject: text }),
 });
 
 /** The fields of a stream's configuration, in the order in which nats-server writes them. */

@@ -12,6 +12,9 @@ export interface StreamContext {
   /** Longest duplicate window in ns; 0 is no limit. */
   duplicateWindowMax: number;
   find(name: string): StreamConfig | undefined;
+  /** Whether anything answers on a subject. */
+  hasListener(subject: string): boolean;
+  domain: string;
 }
 
 const REPLICAS_MAX = 5;

@@ -17,7 +17,7 @@ import type { ConsumerOwner } from './consumer-owner.js';
 import { DedupeWindow } from './dedupe.js';
 import { Expiry } from './expiry.js';
 import { HEADER, readHeaders } from './headers.js';
-import type { Inflow, Origin, Taker } from './inflow.js';
+import type { Inflow, Origin, Taken, Taker } from './inflow.js';
 import { Intake, trim } from './intake.js';
 import { Mirror } from './mirror.js';
 import { Schedules } from './schedules.js';
@@ -138,12 +138,12 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     return this.surroundings.findOrigin(name);
   }
 
-  takeMirrored(stored: StoredMessage, subject: Uint8Array | null): boolean {
-    return this.intake.takeMirrored(stored, subject);
+  takeMirrored(taken: Taken, subject: Uint8Array | null): boolean {
+    return this.intake.takeMirrored(taken, subject);
   }
 
-  takeSourced(stored: StoredMessage, subject: Uint8Array | null, source: string): boolean {
-    return this.intake.takeSourced(stored, subject, source);
+  takeSourced(taken: Taken, subject: Uint8Array | null, source: string): boolean {
+    return this.intake.takeSourced(taken, subject, source);
   }
 
   /** Ids of the last messages, and messages with a time to live: what is not written down beside the log. */

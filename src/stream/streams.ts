@@ -224,6 +224,8 @@ export class Streams implements Surroundings {
       pedantic,
       duplicateWindowMax: this.limits.duplicateWindowMaxNs,
       find: (name) => this.byName.get(name)?.config ?? this.making.get(name),
+      hasListener: (subject) => this.broker.hasListener(subject),
+      domain: this.domain,
     });
     config.metadata = storedStreamMetadata(config);
     return inOrder(config);

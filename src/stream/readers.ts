@@ -1,0 +1,17 @@
+import { Follower } from './follower.js';
+import type { Hand, Reader, Taker } from './inflow.js';
+import { RemoteFollower } from './remote-follower.js';
+import type { SourceConfig } from './stream-config.js';
+
+interface Start {
+  /** The next sequence to take; 0: where the configuration says. */
+  position: number;
+  hand: Hand;
+  kind: 'mirror' | 'source';
+}
+
+/** What reads a source: its log, if the stream is one of the same account and nothing else is said, or a consumer there. */
+export function readerOf(taker: Taker, source: SourceConfig, start: Start): Reader {
+  const isNear = source.external === undefined && source.consumer === undefined;
+  return isNear ? new Follower(taker, source, start) : new RemoteFollower(taker, source, start);
+}
