@@ -46,7 +46,7 @@ export class ServerProcess implements SignalTarget {
     if (this.options.edge) keepFewSlabs();
     // The server changes its own copy on a reload.
     this.server = new Server({ options: { ...this.options }, logger: this.log });
-    this.server.onReloadRequest = () => this.reload();
+    this.server.onReloadRequest = (by) => this.reload(by);
     new SignalHandler(this, this.log, (code) => process.exit(code)).listen();
     const started = this.startServer();
     // A reload that is asked for now comes after the start.
@@ -81,9 +81,14 @@ export class ServerProcess implements SignalTarget {
     this.log.info(reopened ? 'File log re-opened' : 'File log re-open ignored, not a file logger');
   }
 
-  /** Reads the configuration file again. Applies all of it or nothing, one reload after the other. */
-  reload(): Promise<void> {
+  /** Reads the configuration file again. Applies all of it or nothing, one reload after the other. `by`: who asked; null is a signal. */
+  reload(by: object | null = null): Promise<void> {
     const reloaded = this.reloading.then(() => this.reloadOnce());
+    const { audit } = this.server;
+    reloaded.then(
+      () => audit.reload(by, null),
+      (error) => audit.reload(by, describe(error)),
+    );
     this.reloading = reloaded.catch(() => {});
     return reloaded;
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { utf8 } from '../base/bytes.js';
 import { describe, Failure } from '../base/failure.js';
 import type { Attachment } from './attachment.js';
+import { type AuditEntry, AuditedRequest } from './audit.js';
 import { apiError } from './error-table.js';
 import type { PluginHost } from './plugin-host.js';
 import { snapshotOfAttachment, snapshotOfPlugin, snapshotOfVersion, snapshotsOfAttachments } from './snapshot.js';
@@ -16,6 +17,8 @@ export interface ApiRequest {
   /** The raw header block as text; empty when there is none. */
   headers: string;
   payload: Uint8Array;
+  /** Told of a request that changed something, or was to. */
+  onChange?(entry: AuditEntry): void;
 }
 
 type Operation = (host: PluginHost, name: string, request: ApiRequest) => object | Promise<object>;
@@ -58,6 +61,7 @@ export class PluginApi {
     const words = request.subject.slice(API_PREFIX.length).split('.');
     const operation = words.slice(0, 2).join('.');
     const type = `io.weir.api.v1.${operation.toLowerCase().replace('.', '_')}_response`;
+    let audited: AuditedRequest | null = null;
     try {
       const found = Object.hasOwn(OPERATIONS, operation) ? OPERATIONS[operation] : undefined;
       if (found === undefined || words.length !== operation.split('.').length + (found.named === '' ? 0 : 1)) {
@@ -69,8 +73,12 @@ export class PluginApi {
           `there is no request ${JSON.stringify(request.subject)}; there are ${known.join(', ')}`,
         );
       }
-      return answer({ type, ...(await found.run(this.host, words.at(-1)!, request)) });
+      audited = AuditedRequest.of(this.host, operation, words.at(-1)!);
+      const body = await found.run(this.host, words.at(-1)!, request);
+      if (audited !== null) request.onChange?.(audited.done(body));
+      return answer({ type, ...body });
     } catch (error) {
+      if (audited !== null) request.onChange?.(audited.refused(describe(error)));
       const code = error instanceof Failure ? error.code : 'internal';
       return answer({ type, error: apiError(code, describe(error)) });
     }

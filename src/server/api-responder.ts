@@ -1,25 +1,31 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
 import { type Leg, type Publisher, type Subscriber, Subscription } from '../broker/subscription.js';
+import type { AuditEntry } from '../host/audit.js';
 import { API_PREFIX, type PluginApi } from '../host/plugin-api.js';
 import { composeMessage, type Message } from '../message/message.js';
 
 /** Requests that may be at work at the same time; further ones are left unanswered. */
 const IN_FLIGHT_MAX = 256;
 
+/** Told what was changed in an account, and by whom: as others are told of a client. */
+export type PluginChangeListener = (account: Account, entry: AuditEntry, by: object | null) => void;
+
 /** Listens on `$WEIR.API.>` in an account and answers each request. */
 export class ApiResponder implements Subscriber {
   private readonly account: Account;
   private readonly api: PluginApi;
+  private readonly onChange: PluginChangeListener;
   private inFlight = 0;
 
-  constructor(account: Account, api: PluginApi) {
+  constructor(account: Account, api: PluginApi, onChange: PluginChangeListener) {
     this.account = account;
     this.api = api;
+    this.onChange = onChange;
     account.subscribe(new Subscription(this, utf8(`${API_PREFIX}>`), null, utf8('api')));
   }
 
-  deliver(_leg: Leg, message: Message, _publisher: Publisher | null): boolean {
+  deliver(_leg: Leg, message: Message, publisher: Publisher | null): boolean {
     const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
     if (this.inFlight >= IN_FLIGHT_MAX || replyEnd === replyStart) return false;
     const reply = bytes.slice(replyStart, replyEnd);
@@ -28,8 +34,11 @@ export class ApiResponder implements Subscriber {
       headers: textOf(bytes, headersStart, payloadStart),
       payload: bytes.slice(payloadStart, payloadEnd),
     };
+    // The publisher may be gone when all is done.
+    const by = requestorOf(publisher, request.headers);
+    const onChange = (entry: AuditEntry) => this.onChange(this.account, entry, by);
     this.inFlight++;
-    void this.answer(reply, this.api.handle(request));
+    void this.answer(reply, this.api.handle({ ...request, onChange }));
     return true;
   }
 
@@ -37,5 +46,17 @@ export class ApiResponder implements Subscriber {
     const payload = await answer;
     this.inFlight--;
     this.account.publishDirect(composeMessage({ subject: reply, reply: null, headers: null, payload }));
+  }
+}
+
+/** Who asks. What comes from another account says so in a header, which a client of this one could have made up. */
+function requestorOf(publisher: Publisher | null, headers: string): object | null {
+  if (publisher !== null) return publisher.requestInfo?.(true) ?? null;
+  const told = /^Nats-Request-Info: (.*)$/im.exec(headers)?.[1];
+  try {
+    const by: unknown = told === undefined ? null : JSON.parse(told);
+    return typeof by === 'object' ? by : null;
+  } catch {
+    return null;
   }
 }

@@ -9,7 +9,7 @@ import { PluginHost } from '../host/plugin-host.js';
 import type { PluginStore } from '../host/plugin-store.js';
 import { PluginTurn } from '../host/turn.js';
 import type { Compiler } from '../sandbox/compiler.js';
-import { ApiResponder } from './api-responder.js';
+import { ApiResponder, type PluginChangeListener } from './api-responder.js';
 
 interface Parts {
   clock: Clock;
@@ -24,6 +24,7 @@ export class PluginHosts {
   private readonly hosts = new Map<string, PluginHost>();
   /** Whether modules are compiled, and guests started, on this thread: before anybody waits, where a second one would cost too much memory. */
   compilesHere = false;
+  onChange: PluginChangeListener = () => {};
   private compiler: Promise<Compiler> | null = null;
   /** Set once the server starts: hosts of accounts that come later get a store then. */
   private newStore: ((account: string) => Promise<PluginStore>) | null = null;
@@ -51,7 +52,7 @@ export class PluginHosts {
     if (storeDir !== '') await this.openStores(join(storeDir, 'plugins'));
     accounts.onAccount((account) => {
       const host = this.of(account.name);
-      if (host !== null) new ApiResponder(account, new PluginApi(host));
+      if (host !== null) new ApiResponder(account, new PluginApi(host), (...change) => this.onChange(...change));
     });
   }
 

@@ -17,6 +17,7 @@ import { DeclaredPlugins } from '../host/declared-plugins.js';
 import type { PluginHost } from '../host/plugin-host.js';
 import { BusyPoll } from '../net/busy-poll.js';
 import { FlushQueue } from '../net/flush-queue.js';
+import { Audit } from './audit.js';
 import { authenticationOf } from './authentication.js';
 import { clientTls } from './client-tls.js';
 import { seeClientsOff } from './lame-duck.js';
@@ -73,8 +74,10 @@ export class Server implements ServerParts {
   private readonly listeners: Listeners;
   private readonly system: SystemService;
   private readonly events: SystemEvents;
+  /** Who changed what. */
+  readonly audit: Audit;
   /** Reads the configuration again, for whoever asks for that in the system account; null where nobody can. */
-  onReloadRequest: (() => Promise<void>) | null = null;
+  onReloadRequest: ((by: object | null) => Promise<void>) | null = null;
   private readonly plugins: DeclaredPlugins;
   private readonly random: () => number;
   streams: JetStream | null = null;
@@ -119,6 +122,8 @@ export class Server implements ServerParts {
     this.listeners = new Listeners(this);
     this.system = new SystemService(this, () => this.listeners.source(), this.systemActions());
     this.events = new SystemEvents(this, this.system);
+    this.audit = new Audit(this, this.events);
+    this.hosts.onChange = (account, entry, by) => this.audit.pluginChange(account, entry, by);
     this.door.watcher = this.events;
   }
 
@@ -269,9 +274,9 @@ export class Server implements ServerParts {
   private systemActions(): SystemActions {
     const { sessions } = this.door;
     return {
-      reload: async () => {
+      reload: async (by) => {
         if (this.onReloadRequest === null) throw new Failure('reload-unsupported', 'there is no configuration file');
-        await this.onReloadRequest();
+        await this.onReloadRequest(by);
       },
       kick: (id) => {
         const session = sessions.get(id);

@@ -109,7 +109,8 @@ export class SystemEvents implements ClientWatcher {
     return this.parts.accounts.get(this.parts.options.systemAccount);
   }
 
-  private async tell(subject: string, make: (server: object) => Promise<object>, where = this.system): Promise<void> {
+  /** Publishes what `make` makes, if anybody listens. */
+  async tell(subject: string, make: (server: object) => Promise<object>, where = this.system): Promise<void> {
     if (where === undefined || !where.hasInterest(subject)) return;
     const payload = utf8(JSON.stringify(await make(await this.service.serverJson())));
     where.publishDirect(composeMessage({ subject: utf8(subject), reply: null, headers: null, payload }));

@@ -9,7 +9,7 @@ import type { ServerParts } from './server-parts.js';
 
 /** What the system account may ask the server to do. */
 export interface SystemActions {
-  reload(): Promise<void>;
+  reload(by: object | null): Promise<void>;
   /** Whether there was such a connection. */
   kick(connectionId: number): boolean;
   lameDuckClient(connectionId: number): boolean;
@@ -96,7 +96,7 @@ export class SystemService {
     const { subject, payload, publisher } = request;
     const [, , kind, target = '', name = 'STATSZ'] = subject.split('.');
     if (kind === 'USER') return this.userInfo(publisher);
-    if (kind === 'SERVER') return this.answerServer(target, name, payload);
+    if (kind === 'SERVER') return this.answerServer(target, name, request);
     if (kind === 'ACCOUNT' && OF_ACCOUNT.includes(name)) {
       const one = target === 'PING' ? null : target;
       return name === 'STATZ' || one !== null ? this.monitored(name, payload, one) : null;
@@ -107,7 +107,7 @@ export class SystemService {
     return this.wrapped(outcome);
   }
 
-  private answerServer(target: string, name: string, payload: string): Promise<string[]> | null {
+  private answerServer(target: string, name: string, request: Request): Promise<string[]> | null {
     const { identity } = this.parts;
     if (target !== 'PING' && target !== identity.id) return null;
     if (name === 'STATSZ') return this.stats();
@@ -115,14 +115,14 @@ export class SystemService {
       const { name: serverName, host, id } = identity;
       return Promise.resolve([JSON.stringify({ name: serverName, host, id })]);
     }
-    if (MONITOR.includes(name)) return this.monitored(name, payload, null);
-    return target === 'PING' ? null : this.command(name, payload);
+    if (MONITOR.includes(name)) return this.monitored(name, request.payload, null);
+    return target === 'PING' ? null : this.command(name, request);
   }
 
-  private command(name: string, payload: string): Promise<string[]> | null {
+  private command(name: string, { payload, publisher }: Request): Promise<string[]> | null {
     const { actions } = this;
     if (name === 'RELOAD')
-      return actions.reload().then(
+      return actions.reload(publisher?.requestInfo?.(true) ?? null).then(
         () => this.wrapped({ data: null }),
         (error) => this.wrapped({ error: { code: 500, description: describe(error) } }),
       );

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VERSION, WEIR_VERSION } from '../../src/base/version.js';
 import { addressOf, RawClient } from '../kit/raw-client.js';
@@ -240,8 +241,43 @@ describe('signals', () => {
       () => log().includes('Failed to reload server configuration: x.conf:1:8: '),
       'the refusal with its place',
     );
+    expect(log()).toMatch(/\[INF\] Audit: reload of x\.conf \(sha256:[0-9a-f]{64}\) by a signal: done/);
+    expect(log()).toMatch(/\[WRN\] Audit: reload of x\.conf \(.*\) by a signal: refused, config reload not supported/);
     await client.expectQuiet();
     await client.close();
+  });
+
+  it('a reload that the system account asks for is told to it, with who asked', async () => {
+    write(
+      'x.conf',
+      'accounts { $SYS { users: [{ user: admin, password: p }] }, A { users: [{ user: ann, password: p }] } }',
+    );
+    const program = await ready(['-c', 'x.conf', '--ports_file_dir', '.']);
+    await until(() => existsSync(join(folder.path, `nats-server_${program.pid}.ports`)), 'the ports file');
+    const url = portsOf(program).nats[0];
+    const admin = await connect({ servers: url, user: 'admin', pass: 'p', reconnect: false });
+    try {
+      const { id } = (await admin.request('$SYS.REQ.SERVER.PING.IDZ', '', { timeout: 10_000 })).json<{ id: string }>();
+      const told = admin.subscribe(`$SYS.SERVER.${id}.RELOAD`, { max: 2, timeout: 10_000 });
+      await admin.request(`$SYS.REQ.SERVER.${id}.RELOAD`, '', { timeout: 10_000 });
+      write('x.conf', 'port: {');
+      await admin.request(`$SYS.REQ.SERVER.${id}.RELOAD`, '', { timeout: 10_000 });
+      const events: object[] = [];
+      for await (const message of told) events.push(message.json());
+      const client = { user: 'admin', acc: '$SYS', host: '127.0.0.1', id: expect.any(Number) };
+      expect(events).toMatchObject([
+        { type: 'io.weir.event.v1.reload', outcome: 'done', digest: expect.stringMatching(/^sha256:/), client },
+        {
+          action: 'reload',
+          file: 'x.conf',
+          outcome: 'refused',
+          error: expect.stringContaining('x.conf:1:8: '),
+          client,
+        },
+      ]);
+    } finally {
+      await admin.close();
+    }
   });
 
   it('HUP without a file says that there is nothing to read', async () => {

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startWeirOn, type WeirUnderTest } from '../kit/judged.js';
+import { until } from '../kit/wait.js';
+import { callApi, verdictGuest } from './stage.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: events are looked into at will, and every look is an expectation.
+type Json = Record<string, any>;
+
+const CONFIG = `
+  server_name: audited
+  accounts {
+    $SYS { users: [{ user: admin, password: p }] }
+    A { users: [{ user: ann, password: p }], exports: [{ service: "$WEIR.API.>" }] }
+    B { users: [{ user: bob, password: p }], imports: [{ service: { account: A, subject: "$WEIR.API.>" }, to: "a.>", share: true }] }
+  }`;
+
+let weir: WeirUnderTest;
+const clients: NatsConnection[] = [];
+const client = async (user: string, name = '') => {
+  const connection = await connect({ servers: weir.url, user, pass: 'p', name, reconnect: false });
+  clients.push(connection);
+  return connection;
+};
+const collect = async (connection: NatsConnection, filter: string) => {
+  const events: Json[] = [];
+  connection.subscribe(filter, {
+    callback: (_, message) => void events.push({ subject: message.subject, ...message.json<Json>() }),
+  });
+  await connection.flush();
+  return events;
+};
+
+beforeEach(async () => {
+  weir = await startWeirOn(CONFIG);
+});
+afterEach(async () => {
+  for (const connection of clients.splice(0)) await connection.close();
+  await weir.stop();
+});
+
+describe('changes of plugins', () => {
+  it('are told in the account, to the system account and in the log: who, from where, what, and what came of it', async () => {
+    const [ann, admin] = [await client('ann', 'deployer'), await client('admin')];
+    const [own, system] = [
+      await collect(ann, '$WEIR.EVENT.audit.>'),
+      await collect(admin, '$SYS.ACCOUNT.*.PLUGIN.AUDIT'),
+    ];
+    const modules = [await verdictGuest(0), await verdictGuest(1)];
+    const digests = modules.map((wasm) => createHash('sha256').update(wasm).digest('hex'));
+    await callApi(ann, 'PLUGIN.INSTALL.p', modules[0]);
+    await callApi(ann, 'ATTACHMENT.CREATE.x', { plugin: 'p', subject: 'x' });
+    await callApi(ann, 'PLUGIN.INSTALL.p', modules[1]);
+    await callApi(ann, 'ATTACHMENT.SWAP.x', { version: 2 });
+    await callApi(ann, 'ATTACHMENT.BUDGET.x', { fuel_per_message: 50_000 });
+    await callApi(ann, 'ATTACHMENT.ROLLBACK.x');
+    await callApi(ann, 'ATTACHMENT.LIST');
+    await callApi(ann, 'PLUGIN.DELETE.p');
+    await callApi(ann, 'ATTACHMENT.DELETE.x');
+    await callApi(ann, 'PLUGIN.DELETE.p');
+    await until(() => system.length === 9, 'all of it to be told');
+    const versions = [1, 2].map((version, i) => ({ plugin: 'p', version, sha256: digests[i] }));
+    const [one, two] = versions;
+    const found = own.map(({ action, name, before, after, outcome }) => [action, name, before, after, outcome]);
+    const budgeted = { ...two, budget: { fuel_per_message: 50_000 } };
+    const [, , , , budget, rollback] = found;
+    expect(budget).toEqual(['attachment.budget', 'x', two, budgeted, 'done']);
+    expect(rollback.slice(0, 2)).toEqual(['attachment.rollback', 'x']);
+    expect([rollback[2], rollback[3], rollback[4]]).toMatchObject([two, one, 'done']);
+    found.splice(4, 2);
+    expect(found).toEqual([
+      ['plugin.install', 'p', null, one, 'done'],
+      ['attachment.create', 'x', null, one, 'done'],
+      ['plugin.install', 'p', one, two, 'done'],
+      ['attachment.swap', 'x', one, two, 'done'],
+      ['plugin.delete', 'p', two, two, 'refused'],
+      ['attachment.delete', 'x', expect.objectContaining(one), null, 'done'],
+      ['plugin.delete', 'p', two, null, 'done'],
+    ]);
+    expect(own[0]).toMatchObject({
+      subject: '$WEIR.EVENT.audit.p',
+      type: 'io.weir.event.v1.audit',
+      time: expect.stringMatching(/Z$/),
+      account: 'A',
+      client: {
+        user: 'ann',
+        acc: 'A',
+        host: '127.0.0.1',
+        id: expect.any(Number),
+        name: 'deployer',
+        kind: 'Client',
+        client_type: 'nats',
+      },
+    });
+    expect(own[6].error).toMatch(/is used by attachment "x"/);
+    expect(system[0]).toMatchObject({
+      subject: '$SYS.ACCOUNT.A.PLUGIN.AUDIT',
+      action: 'plugin.install',
+      server: { name: 'audited' },
+    });
+    const lines = weir.lines.filter((line) => line.includes('Audit: '));
+    expect(lines).toHaveLength(9);
+    expect(lines[1]).toMatch(
+      new RegExp(
+        `^info Audit: attachment.create "x" \\("p" version 1, ${digests[0]}\\) in account "A" by user "ann" of account "A" from 127.0.0.1 \\(cid:\\d+\\): done$`,
+      ),
+    );
+    expect(lines[6]).toMatch(/^warn Audit: plugin.delete "p" .*: refused, plugin "p" is used by attachment "x"$/);
+  });
+
+  it('name who asked from another account, and nobody’s own word for it', async () => {
+    const [ann, bob] = [await client('ann'), await client('bob')];
+    const own = await collect(ann, '$WEIR.EVENT.audit.>');
+    await bob.request('a.PLUGIN.INSTALL.p', await verdictGuest(0), { timeout: 30_000 });
+    const { headers } = await import('@nats-io/transport-node');
+    const forged = headers();
+    forged.set('Nats-Request-Info', JSON.stringify({ user: 'boss', acc: 'A' }));
+    await ann.request('$WEIR.API.PLUGIN.DELETE.p', '', { timeout: 30_000, headers: forged });
+    await until(() => own.length === 2, 'both to be told');
+    expect(own.map(({ action, client: by }) => [action, by.user, by.acc])).toEqual([
+      ['plugin.install', 'bob', 'B'],
+      ['plugin.delete', 'ann', 'A'],
+    ]);
+  });
+});
