@@ -71,7 +71,7 @@ describe('the reference of the SDK', () => {
   }
 
   test('names all that weir/plugin and weir/policy export', () => {
-    for (const file of ['plugin', 'policy']) expect(missing(exportsOf(sourceOf(file)))).toEqual([]);
+    for (const file of ['plugin', 'policy', 'group']) expect(missing(exportsOf(sourceOf(file)))).toEqual([]);
   });
 
   test.each([
@@ -80,6 +80,9 @@ describe('the reference of the SDK', () => {
     ['value', 'Value'],
     ['path', 'Path'],
     ['table', 'Table'],
+    ['keys', 'Keys'],
+    ['group', 'Groups'],
+    ['template', 'SubjectTemplate'],
     ['memory', 'Buffer'],
   ])('names every public member of %s.ts', (file, name) => {
     const source = sourceOf(file);
