@@ -84,6 +84,20 @@ describe.skipIf(nats === null)(nats === null ? absent('nats') : 'the nats comman
     expect(await run('server', 'check', 'connection')).toMatch(/^OK/m);
   });
 
+  it('traces a message: who would get it, and who got it', async () => {
+    const before = server.server.account.subscriptions;
+    const receiver = start('sub', 'cli.traced', '--count=1');
+    await subscribed(before + 1);
+    const only = await run('trace', 'cli.traced', 'payload');
+    expect(only).toMatch(/Client "NATS CLI Version .*" cid:\d+ server:/);
+    expect(only).toMatch(/--C Client "NATS CLI Version .*" cid:\d+ subject:"cli\.traced"/);
+    expect(receiver.output()).not.toContain('payload');
+    await run('trace', 'cli.traced', 'payload', '--deliver');
+    expect(await receiver.exited).toBe(0);
+    expect(receiver.output()).toContain('payload');
+    expect(await run('trace', 'cli.nobody')).toContain('No active interest');
+  });
+
   it('runs its benchmark', async () => {
     const before = server.server.account.subscriptions;
     const subscriber = start('bench', 'sub', 'cli.bench', '--msgs=20000', '--size=128', '--no-progress');
