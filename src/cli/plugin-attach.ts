@@ -25,6 +25,9 @@ export interface AttachOptions extends ConnectionOptions {
   grantLog?: boolean;
   grantMetric?: boolean;
   grantState?: boolean;
+  table?: string;
+  tableBucket?: string;
+  tableKeys?: string;
   tick?: number;
   /** `<action>` for all causes, or `<cause>=<action>`. */
   onFault: string[];
@@ -74,6 +77,13 @@ export function attachmentDefinition(plugin: string, subject: string, options: A
       log: options.grantLog,
       metric: options.grantMetric,
       state: options.grantState,
+      // Whoever names a table means it to be used.
+      table: options.table === undefined && options.tableBucket === undefined ? undefined : true,
+    }),
+    table: given({
+      entries: options.table === undefined ? undefined : parseJsonArgument('--table', options.table),
+      bucket: options.tableBucket,
+      keys: options.tableKeys,
     }),
     failure: parseFaultActions(options.onFault),
     force: options.force,

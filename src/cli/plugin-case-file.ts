@@ -63,8 +63,14 @@ const messageStep = v.strictObject({
   ...message.entries,
   times: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 });
-/** What a plugin that remembers sees before: messages, ticks, or a swap, in which a new instance takes on its state. */
-const step = v.lazy((value) => (holds(value, 'tick') ? tickStep : holds(value, 'swap') ? swapStep : messageStep));
+/** An entry of the table; without a value it is removed. */
+const entryStep = v.strictObject({ entry: v.string(), value: v.optional(v.unknown()) });
+/** What a plugin that remembers sees before: messages, ticks, entries, or a swap, in which a new instance takes on its state. */
+const step = v.lazy((value) => {
+  if (holds(value, 'tick')) return tickStep;
+  if (holds(value, 'entry')) return entryStep;
+  return holds(value, 'swap') ? swapStep : messageStep;
+});
 
 const named = { name: v.string(), before: v.optional(v.array(step)) };
 const messageCase = v.strictObject({ ...named, message, expect: expectation });
@@ -79,7 +85,12 @@ function holds(value: unknown, key: string): boolean {
 
 /** Either cases, or a configuration that is to be refused with a text that holds `expectConfigError`. */
 const caseFile = v.union([
-  v.strictObject({ config: v.optional(v.unknown()), cases: v.pipe(v.array(testCase), v.minLength(1)) }),
+  v.strictObject({
+    config: v.optional(v.unknown()),
+    /** Entries of the table, by their keys. */
+    table: v.optional(v.record(v.string(), v.unknown())),
+    cases: v.pipe(v.array(testCase), v.minLength(1)),
+  }),
   v.strictObject({ config: v.optional(v.unknown()), expectConfigError: v.string() }),
 ]);
 

@@ -1,4 +1,5 @@
-import { DEFAULT_BUDGET } from '../sandbox/budget.js';
+import { utf8 } from '../base/bytes.js';
+import { DEFAULT_BUDGET, FUEL_FOR_ENTRY } from '../sandbox/budget.js';
 import type { Fault } from '../sandbox/fault.js';
 import { frameOf } from '../sandbox/frame.js';
 import { FAULT, Instance } from '../sandbox/instance.js';
@@ -20,7 +21,8 @@ export interface CaseResult {
 /** Runs every case of a file on an instance of its own, with what comes before it. Throws a `Failure` for a file that is not one of cases. */
 export function runCases(prepared: PreparedModule, file: string): CaseResult[] {
   const read = readCases(file);
-  const create = () => Instance.create(prepared, DEFAULT_BUDGET, JSON.stringify(read.config ?? {}));
+  const entries = 'table' in read ? Object.entries(read.table ?? {}) : [];
+  const create = () => withTable(Instance.create(prepared, DEFAULT_BUDGET, JSON.stringify(read.config ?? {})), entries);
   if ('expectConfigError' in read) return [configRefused(create(), read.expectConfigError)];
   return read.cases.map((one) => runCase(create, one));
 }
@@ -44,6 +46,7 @@ function runCase(create: () => Instance | Fault, one: Case): CaseResult {
     if (!(instance instanceof Instance)) break;
     if ('swap' in step) instance = swapped(instance, create());
     else if ('tick' in step) instance.tick(step.tick);
+    else if ('entry' in step) instance = withTable(instance, [[step.entry, step.value]]);
     else for (let i = 0; i < (step.times ?? 1); i++) callOf(instance, step)();
   }
   if (!(instance instanceof Instance)) {
@@ -58,6 +61,19 @@ function runCase(create: () => Instance | Fault, one: Case): CaseResult {
   const verdict = call();
   const difference = differenceOf(instance, VERDICT_NAMES.get(verdict), one.expect);
   return { name, difference, fuel: instance.fuelUsed, ns: verdict === FAULT ? null : nsPerCall(call) };
+}
+
+/** An instance that was told of entries; undefined is one that was removed. */
+function withTable(
+  made: Instance | Fault,
+  entries: readonly (readonly [key: string, value: unknown])[],
+): Instance | Fault {
+  if (!(made instanceof Instance)) return made;
+  for (const [key, value] of entries) {
+    const bytes = value === undefined ? null : utf8(JSON.stringify(value));
+    if (!made.takeEntry(utf8(key), bytes, FUEL_FOR_ENTRY)) return made.fault;
+  }
+  return made;
 }
 
 /** The next instance, with the state of the one before it. */

@@ -89,8 +89,8 @@ export async function inspect(source: string, options: Options): Promise<void> {
   const prepared = prepareModule(wasm);
   const manifest = await readManifest(prepared.manifest);
   const signedBy = splitSignature(wasm).signature?.key ?? null;
-  const { hasInit, hasTick, hasDrain, hasState } = prepared;
-  const hooks = Object.entries({ init: hasInit, tick: hasTick, drain: hasDrain, state: hasState })
+  const { hasInit, hasTick, hasDrain, hasState, hasTable } = prepared;
+  const hooks = Object.entries({ init: hasInit, tick: hasTick, drain: hasDrain, state: hasState, table: hasTable })
     .filter(([, has]) => has)
     .map(([name]) => name);
   const { min, max } = prepared.memoryPages;

@@ -112,6 +112,9 @@ function withDefinition(command: Command): Command {
     .option('--grant-log', 'it may write log lines')
     .option('--grant-metric', 'it may report metrics')
     .option('--grant-state', 'what it saves of itself outlives its instance')
+    .option('--table <json>', 'entries that it looks up, by their keys: JSON, or @file')
+    .option('--table-bucket <bucket>', 'a key-value bucket whose entries it looks up, as they are at any time')
+    .option('--table-keys <filter>', 'which keys of the bucket (default: all of them)')
     .option(
       '--on-fault <action>',
       `what becomes of a message when it fails: reject, dead-letter, drop, pass or bypass-chain; or <cause>=<action> with the cause ${causes}; can be given several times`,

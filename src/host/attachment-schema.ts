@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { Failure } from '../base/failure.js';
 import { issueText } from '../base/issues.js';
 import { FAULT_CAUSES } from '../sandbox/fault.js';
+import { isFilter } from '../subject/subject.js';
 import { type AttachmentDeclaration, FAILURE_ACTIONS, PHASES, STAGES } from './declarations.js';
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
@@ -16,6 +17,16 @@ export const budgetSchema = v.strictObject({
   messages_per_second: v.optional(whole(1, 1e9)),
   bytes_per_second: v.optional(whole(1, 1e12)),
   cpu_share: v.optional(v.pipe(v.number(), v.minValue(0.001), v.maxValue(1))),
+  table_entries: v.optional(whole(1, 100_000)),
+  table_bytes: v.optional(whole(1, 16 * 1024 * 1024)),
+});
+
+const table = v.strictObject({
+  // Not a record: that would leave out keys such as "constructor".
+  entries: v.optional(v.custom<Record<string, unknown>>(isEntries, 'expected an object, of keys that are not empty')),
+  file: v.optional(v.string()),
+  bucket: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/))),
+  keys: v.optional(v.pipe(v.string(), v.check(isFilter, 'expected a filter of keys such as "devices.>"'))),
 });
 
 const attachment = v.strictObject({
@@ -34,6 +45,7 @@ const attachment = v.strictObject({
   order: v.optional(v.number()),
   tick_ms: v.optional(whole(10, 86_400_000)),
   config: v.optional(v.unknown()),
+  table: v.optional(table),
   budget: v.optional(budgetSchema),
   grants: v.optional(
     v.strictObject({
@@ -41,12 +53,17 @@ const attachment = v.strictObject({
       log: v.optional(v.boolean()),
       metric: v.optional(v.boolean()),
       state: v.optional(v.boolean()),
+      table: v.optional(v.boolean()),
     }),
   ),
   failure: v.optional(v.record(v.picklist([...FAULT_CAUSES, 'default'] as const), v.picklist(FAILURE_ACTIONS))),
   force: v.optional(v.boolean()),
   replace: v.optional(v.boolean()),
 });
+
+function isEntries(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !Object.hasOwn(value, '');
+}
 
 const CONFIG_BYTES_MAX = 64 * 1024;
 

@@ -25,6 +25,7 @@ export class AttachmentSet {
   /** Whether any attachment is of the stage `deliver`. */
   anyDelivery = false;
   private anyCanary = false;
+  private isChanging = false;
   private readonly found: Ranked[] = [];
   /** The kill switch: while false, no subject has a chain. */
   enabled = true;
@@ -65,6 +66,17 @@ export class AttachmentSet {
   /** To be called when attachments changed otherwise than by `put` and `delete`. */
   refresh(): void {
     this.changed();
+  }
+
+  /** Makes several changes; chains are forgotten once, when all are made. */
+  together(change: () => void): void {
+    this.isChanging = true;
+    try {
+      change();
+    } finally {
+      this.isChanging = false;
+      this.changed();
+    }
   }
 
   setEnabled(enabled: boolean): void {
@@ -153,6 +165,7 @@ export class AttachmentSet {
   }
 
   private changed(): void {
+    if (this.isChanging) return;
     this.index = null;
     this.chains.clear();
     this.deliveryIndex = null;

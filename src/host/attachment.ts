@@ -1,21 +1,24 @@
+import { utf8 } from '../base/bytes.js';
 import type { Clock } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
 import type { Message } from '../message/message.js';
-import type { Budget } from '../sandbox/budget.js';
+import { type Budget, FUEL_FOR_ENTRY, FUEL_FOR_INIT_ON_LOOP } from '../sandbox/budget.js';
 import type { Fault, FaultCause } from '../sandbox/fault.js';
 import type { Image } from '../sandbox/image.js';
 import { FAULT, Instance, type WallTime } from '../sandbox/instance.js';
 import type { Started } from '../sandbox/start.js';
-import { isFilter } from '../subject/subject.js';
+import type { RefusedEntry } from '../sandbox/table.js';
 import { Allowance } from './allowance.js';
+import { checkDeclaration, checkGrants } from './attachment-rules.js';
 import { Breaker } from './breaker.js';
 import { budgetOf, emitsOf } from './budgets.js';
 import { settleConfig } from './config-schema.js';
-import { type AttachmentDeclaration, type FailureAction, PHASES, type Phase, type Stage } from './declarations.js';
+import type { AttachmentDeclaration, FailureAction, Phase, Stage } from './declarations.js';
 import { FailureLog } from './failure-log.js';
+import { GuestTable } from './guest-table.js';
 import { Histogram } from './histogram.js';
-import type { GrantKind } from './manifest-contents.js';
 import type { PluginVersion } from './registry.js';
+import type { TableFeed } from './table-source.js';
 
 /** Calls by verdict, and what they cost. */
 export interface AttachmentCounters {
@@ -104,6 +107,10 @@ export class Attachment {
   shadow: ShadowOf | null = null;
   /** What the plugin saved of itself last: a new instance goes on from there. */
   savedState: Uint8Array | null = null;
+  /** What the plugin looks up; null without a table. */
+  readonly table: GuestTable | null;
+  /** The bucket that its table follows. */
+  feed: TableFeed | null = null;
   /** What a new instance is a copy of; null when it is started anew each time. */
   private image: Image | null = null;
   private readonly clock: Clock;
@@ -126,6 +133,8 @@ export class Attachment {
     this.breaker = new Breaker(clock);
     checkDeclaration(declaration, this.phase);
     if (damage === null) checkGrants(declaration, manifest?.grants ?? []);
+    const hasTable = declaration.table !== undefined && damage === null;
+    this.table = hasTable ? new GuestTable(declaration, manifest?.budget) : null;
   }
 
   /** Runs the plugin on one message: its verdict, or `FAULT` with `fault` set. `now` is what the plugin is told of the time. */
@@ -216,14 +225,36 @@ export class Attachment {
     this.emitsMax = emitsOf(request, asked);
     this.allowance = Allowance.of({ ...asked, ...request });
     this.instance?.setBudget(this.budget);
+    this.table?.setBudget(request, asked);
   }
 
   /** Takes on what starting the plugin in a worker led to, and makes the instance. Throws a `Failure` when the plugin refused. */
   begin(started: Started): void {
     if ('fault' in started) throw this.refusal(started.fault);
+    if (this.table !== null) this.checkRefused(started.refused, this.table);
     this.image = started.image;
     this.beginHere();
   }
+
+  /** What the definition says must be taken; a bucket's entries are not its fault. */
+  private checkRefused(refused: readonly RefusedEntry[], table: GuestTable): void {
+    for (const { key, text } of refused) {
+      if (Object.hasOwn(this.declaration.table?.entries ?? {}, key)) {
+        throw this.refusal({ cause: 'init', text: `the entry ${JSON.stringify(key)} of its table: ${text}` });
+      }
+      table.undo(key, null, text);
+    }
+    table.endImage(true);
+  }
+
+  /** From now on new instances are copies of this one, which knows the table as it was at `beginImage`. */
+  renewImage(started: Started): void {
+    this.table!.endImage('image' in started);
+    if ('fault' in started) return;
+    this.image = started.image;
+    for (const { key, text } of started.refused) this.table!.undo(key, null, text);
+  }
+
 
   /** Starts the plugin here and now, however long that takes. */
   beginHere(): void {
@@ -293,10 +324,55 @@ export class Attachment {
     return made;
   }
 
+  /** Takes on what a bucket says of a key; null is nothing. False when that was refused: the table says why, and stays as it was. */
+  takeEntry(key: string, value: Uint8Array | null): boolean {
+    const table = this.table!;
+    this.work = 0;
+    const present = table.presentOf(key, value);
+    const limit = present === null ? null : table.exceeded(key, present);
+    if (limit !== null) {
+      table.refuse(key, `the table would have ${limit}`);
+      return false;
+    }
+    const before = table.valueOf(key);
+    table.put(key, present);
+    const { instance } = this;
+    if (instance === null || instance.takeEntry(utf8(key), present, FUEL_FOR_ENTRY)) return true;
+    table.undo(key, present === null ? null : before, instance.fault.text);
+    if (instance.poisoned) this.instance = null;
+    this.work = instance.fuelUsed + TRAP_WORK;
+    return false;
+  }
+
+  /** Tells a new instance what its image does not know of the table. */
+  private catchUp(made: Instance, table: GuestTable): boolean {
+    let fuel = FUEL_FOR_INIT_ON_LOOP;
+    for (const [key, value] of table.news(this.image !== null)) {
+      const isTaken = made.takeEntry(utf8(key), value, Math.min(fuel, FUEL_FOR_ENTRY));
+      fuel -= made.fuelUsed;
+      if (isTaken) continue;
+      this.fault = { ...made.fault };
+      // Not the entry's fault: there is an image with it soon.
+      if (fuel <= 0) return false;
+      table.undo(key, null, made.fault.text);
+      if (made.poisoned) return false;
+    }
+    this.work += FUEL_FOR_INIT_ON_LOOP - fuel;
+    return true;
+  }
+
+  /** Lets go of everything: it is not to run again. */
+  retire(): void {
+    this.endTrial();
+    this.release();
+    this.feed?.close();
+    this.feed = null;
+  }
+
   /** Ends what is tried out beside it. */
   endTrial(): void {
-    this.canary?.attachment.release();
-    this.shadow?.candidate.release();
+    this.canary?.attachment.retire();
+    this.shadow?.candidate.retire();
     this.canary = null;
     this.shadow = null;
   }
@@ -345,52 +421,10 @@ export class Attachment {
       this.fault = { cause: 'init', text: `the saved state was refused: ${made.fault.text}` };
       return null;
     }
+    if (this.table !== null && !this.catchUp(made, this.table)) return null;
     this.instance = made;
     return made;
   }
-}
-
-function checkDeclaration(declaration: AttachmentDeclaration, phase: Phase): void {
-  const { name, subject, failure, force, grants } = declaration;
-  const refuse = (text: string) => new Failure('attachment-invalid', `attachment ${JSON.stringify(name)}: ${text}`);
-  if (!isFilter(subject)) throw refuse(`${JSON.stringify(subject)} is not a valid subject filter`);
-  if (/^\$(WEIR|SYS)\./.test(subject))
-    throw refuse(`${JSON.stringify(subject)}: no plugin runs on "$WEIR." and "$SYS."`);
-  for (const filter of grants?.emit ?? []) {
-    if (!isFilter(filter)) throw refuse(`grants.emit: ${JSON.stringify(filter)} is not a valid subject filter`);
-  }
-  if (!PHASES.includes(phase))
-    throw refuse(`the phase is ${JSON.stringify(phase)}, expected one of ${PHASES.join(', ')}`);
-  checkStage(declaration);
-  const passes = Object.values(failure ?? {}).some((action) => action === 'pass' || action === 'bypass-chain');
-  if (passes && !force && (phase === 'authorize' || phase === 'validate')) {
-    throw refuse(
-      `a plugin of the phase ${phase} would let through what it is there to stop; add "force": true to insist`,
-    );
-  }
-}
-
-function checkStage({ name, stage = 'publish', receivers, failure }: AttachmentDeclaration): void {
-  const refuse = (text: string) => new Failure('attachment-invalid', `attachment ${JSON.stringify(name)}: ${text}`);
-  if (stage === 'publish' && receivers !== undefined) {
-    throw refuse('"receivers" is for the stage "deliver"; add "stage": "deliver"');
-  }
-  if (stage === 'deliver' && Object.values(failure ?? {}).includes('reject')) {
-    throw refuse('at the stage "deliver" there is no publisher to reject a message to; expected another action');
-  }
-  const { subscription } = receivers ?? {};
-  if (subscription === undefined || isFilter(subscription)) return;
-  throw refuse(`${JSON.stringify(subscription)} is not a valid subject filter`);
-}
-
-/** A plugin that says what it cannot do without would only fail, message by message. */
-function checkGrants({ name, plugin, grants = {}, force }: AttachmentDeclaration, needed: readonly GrantKind[]): void {
-  const missing = needed.filter((kind) => (kind === 'emit' ? (grants.emit ?? []).length === 0 : !grants[kind]));
-  if (missing.length === 0 || force) return;
-  throw new Failure(
-    'attachment-invalid',
-    `attachment ${JSON.stringify(name)}: plugin ${JSON.stringify(plugin)} needs the grants ${missing.join(', ')}; add them, or "force": true to do without`,
-  );
 }
 
 function noCounters(): AttachmentCounters {

@@ -44,7 +44,7 @@ export class Candidates {
     const share = request.share ?? 0.1;
     const active = this.free(name);
     const candidate = await this.deployments.candidate(name, request);
-    this.check(active);
+    this.check(active, candidate);
     active.canary = { attachment: candidate, share };
     candidate.failures = active.failures;
     this.begin('canary', active, candidate);
@@ -54,7 +54,7 @@ export class Candidates {
   async shadow(name: string, request: TrialRequest): Promise<Attachment> {
     const active = this.free(name);
     const candidate = await this.deployments.candidate(name, request);
-    this.check(active);
+    this.check(active, candidate);
     active.shadow = new Shadow(candidate);
     this.begin('shadow', active, candidate);
     return active;
@@ -79,8 +79,9 @@ export class Candidates {
     );
   }
 
-  private check(active: Attachment): void {
+  private check(active: Attachment, candidate: Attachment): void {
     if (this.attachments.get(active.name) === active && trialOf(active) === null) return;
+    candidate.retire();
     throw new Failure(
       'attachment-changed',
       `attachment ${JSON.stringify(active.name)} was changed by another request meanwhile`,

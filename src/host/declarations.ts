@@ -38,6 +38,21 @@ export interface BudgetRequest {
   bytes_per_second?: number;
   /** Time of the processor, as a share of one: 0.25 is a quarter of each second. */
   cpu_share?: number;
+  /** What its table may hold: entries, and bytes of their keys and values. */
+  table_entries?: number;
+  table_bytes?: number;
+}
+
+/** What a plugin looks up: keys and values that the host hands to it, and keeps up to date. */
+export interface TableDeclaration {
+  /** Values by their keys; they are handed over as JSON text. */
+  entries?: Record<string, unknown>;
+  /** Only in the configuration file: a file that holds the entries, as a JSON object. */
+  file?: string;
+  /** A key-value bucket of the account; what is in it goes before `entries` of the same key. */
+  bucket?: string;
+  /** Which keys of the bucket, as a filter; all of them when left out. */
+  keys?: string;
 }
 
 /** Effects that an attachment may have. */
@@ -48,6 +63,8 @@ export interface Grants {
   metric?: boolean;
   /** Keeps what the plugin saves of itself: over a swap, a new instance, a restart. */
   state?: boolean;
+  /** Has a table. */
+  table?: boolean;
 }
 
 /** An attachment as an operator writes it, in the configuration file or as JSON. */
@@ -68,6 +85,7 @@ export interface AttachmentDeclaration {
   tick_ms?: number;
   /** Handed to the plugin as JSON. */
   config?: unknown;
+  table?: TableDeclaration;
   budget?: BudgetRequest;
   grants?: Grants;
   failure?: FailurePolicy;
@@ -82,5 +100,7 @@ export interface PluginDeclarations {
   attachments: AttachmentDeclaration[];
   /** Public nkeys: modules have to be signed by one of them. */
   trustedKeys?: readonly string[];
+  /** The most worker threads for attachments of the tier `worker`. */
+  workers?: number;
   limits?: Partial<PluginLimits>;
 }

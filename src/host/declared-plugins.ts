@@ -1,3 +1,4 @@
+import { textOf } from '../base/bytes.js';
 import { describe, Failure } from '../base/failure.js';
 import type { Attachment } from './attachment.js';
 import type { AttachmentDeclaration, PluginDeclarations } from './declarations.js';
@@ -9,7 +10,7 @@ export class DeclaredPlugins {
   private modules: readonly string[] = [];
   private attachments: readonly string[] = [];
   /** Attachments that were started and wait to be put to work, by their declaration. */
-  private started: ReadonlyMap<AttachmentDeclaration, Attachment> = new Map();
+  private readonly started = new Map<AttachmentDeclaration, Attachment>();
 
   constructor(host: PluginHost) {
     this.host = host;
@@ -30,15 +31,28 @@ export class DeclaredPlugins {
         throw new Failure('plugin-declared', text, { cause: error });
       }
     }
-    this.started = new Map();
-    const started = new Map<AttachmentDeclaration, Attachment>();
+    this.letGo();
+    const others = this.othersThan(declared).concat(declared.attachments);
     for (const declaration of declared.attachments) {
       // Of a declared module, what its file holds: the registry may have newer versions.
       const version = declaration.version ?? versions.get(declaration.plugin);
-      const exact = version === undefined ? declaration : { ...declaration, version };
-      started.set(declaration, await this.host.deployments.start(exact, true));
+      const exact = await withEntries(version === undefined ? declaration : { ...declaration, version }, readFile);
+      this.started.set(declaration, await this.host.deployments.start(exact, true, others));
     }
-    this.started = started;
+  }
+
+  /** What will be attached besides. */
+  private othersThan(declared: PluginDeclarations): AttachmentDeclaration[] {
+    const mine = new Set([...this.attachments, ...declared.attachments.map(({ name }) => name)]);
+    return this.host.deployments.definitions().filter(({ name }) => !mine.has(name));
+  }
+
+  /** Forgets what was started and not put to work. */
+  private letGo(): void {
+    for (const attachment of this.started.values()) {
+      if (this.host.attachments.get(attachment.name) !== attachment) attachment.retire();
+    }
+    this.started.clear();
   }
 
   /** Attaches what is declared and detaches what no longer is: all of it, or nothing when a `Failure` is thrown. */
@@ -47,13 +61,15 @@ export class DeclaredPlugins {
     const names = declared.attachments.map(({ name }) => name);
     const gone = this.attachments.filter((name) => !names.includes(name));
     const before = new Map([...names, ...gone].map((name) => [name, host.attachments.get(name)] as const));
-    try {
-      for (const declaration of declared.attachments) this.attachOne(declaration);
-    } catch (error) {
-      for (const [name, attachment] of before) this.restore(name, attachment);
-      throw error;
-    }
-    for (const name of gone) host.deployments.withdraw(name);
+    host.attachments.together(() => {
+      try {
+        for (const declaration of declared.attachments) this.attachOne(declaration);
+      } catch (error) {
+        for (const [name, attachment] of before) this.restore(name, attachment);
+        throw error;
+      }
+      for (const name of gone) host.deployments.withdraw(name);
+    });
     host.deployments.takeOver(names);
     host.attachments.setEnabled(declared.enabled);
     this.attachments = names;
@@ -83,5 +99,23 @@ export class DeclaredPlugins {
     this.host
       .remove(name)
       .catch((error) => this.host.events.problem(`cannot remove plugin "${name}": ${describe(error)}`));
+  }
+}
+
+/** A definition with the entries of its table in the place of the file that holds them. */
+async function withEntries(
+  declaration: AttachmentDeclaration,
+  readFile: (path: string) => Promise<Uint8Array>,
+): Promise<AttachmentDeclaration> {
+  const { file, ...table } = declaration.table ?? {};
+  if (file === undefined) return declaration;
+  try {
+    const entries: unknown = JSON.parse(textOf(await readFile(file)));
+    if (typeof entries !== 'object' || entries === null || Array.isArray(entries))
+      throw new Error('it is no JSON object');
+    return { ...declaration, table: { ...table, entries: { ...table.entries, ...entries } } };
+  } catch (error) {
+    const text = `attachment ${JSON.stringify(declaration.name)}: its table in ${JSON.stringify(file)}: ${describe(error)}`;
+    throw new Failure('plugin-declared', text, { cause: error });
   }
 }

@@ -1,9 +1,5 @@
 import type { Clock } from '../base/clock.js';
 import { describe, Failure } from '../base/failure.js';
-import type { Compiler } from '../sandbox/compiler.js';
-import type { Image } from '../sandbox/image.js';
-import type { PreparedModule } from '../sandbox/prepare.js';
-import type { Started } from '../sandbox/start.js';
 import { Attachment } from './attachment.js';
 import type { AttachmentSet } from './attachment-set.js';
 import { circleOf } from './circles.js';
@@ -14,6 +10,7 @@ import type { AttachmentRecord, ResolvedDeclaration } from './ledger-contents.js
 import type { PluginLimits } from './limits.js';
 import { checkName } from './names.js';
 import type { PluginRegistry, PluginVersion } from './registry.js';
+import type { Starter } from './starter.js';
 import { newTrack, type Track } from './track.js';
 
 /** A definition that ran can be gone back to so many times. */
@@ -21,17 +18,13 @@ const PREVIOUS_MAX = 3;
 /** A new version that is quarantined within this time gives way to the one before. */
 const BAKE_MS = 60_000;
 
-/** Images that are kept for others that start with the same, and how large they may be. */
-const STARTS_MAX = 8;
-const START_BYTES_MAX = 1024 * 1024;
-
 interface Parts {
   clock: Clock;
   ledger: Ledger;
   registry: PluginRegistry;
   attachments: AttachmentSet;
   events: PluginEvents;
-  compiler: () => Promise<Compiler>;
+  starter: Starter;
   limits: () => PluginLimits;
   /** Called with an attachment that will see no more messages, before its instance goes. */
   onRetire: (attachment: Attachment) => void;
@@ -50,8 +43,6 @@ export interface SwapRequest {
 export class Deployments {
   private readonly parts: Parts;
   private readonly tracks = new Map<string, Track>();
-  /** Images of guests that started, by module, budget and configuration. */
-  private readonly starts = new Map<string, Promise<Started>>();
   /** Attachments of the configuration file: requests leave them alone. */
   private readonly declared = new Set<string>();
 
@@ -75,14 +66,18 @@ export class Deployments {
 
   /**
    * Makes an attachment whose plugin was started in a worker thread, for `put`; nothing runs yet. The present one when it has the same definition.
-   * Rejects with a `Failure` when the definition or the plugin says no.
+   * Rejects with a `Failure` when the definition or the plugin says no, or what it emits came back to it along `others`.
    */
-  async start(declaration: AttachmentDeclaration, replace = false): Promise<Attachment> {
+  async start(
+    declaration: AttachmentDeclaration,
+    replace = false,
+    others: readonly AttachmentDeclaration[] = this.definitions(),
+  ): Promise<Attachment> {
     const before = this.sameAsBefore(declaration, replace);
     if (before !== null) return before;
-    this.refuseCircle(declaration);
+    refuseCircle(declaration, others);
     const version = this.parts.registry.version(declaration.plugin, declaration.version);
-    const attachment = await this.startOn(declaration, version);
+    const attachment = await this.parts.starter.start(declaration, version);
     if (this.parts.attachments.get(declaration.name) === undefined) await this.bringState(attachment);
     return attachment;
   }
@@ -109,6 +104,7 @@ export class Deployments {
   /** Attaches what a request asks for, durably. */
   async create(declaration: AttachmentDeclaration, replace = false): Promise<Attachment> {
     this.refuseDeclared(declaration.name);
+    this.parts.starter.checkBucket(declaration);
     const attachment = await this.start(declaration, replace);
     return this.commit(attachment, replace);
   }
@@ -124,7 +120,7 @@ export class Deployments {
     if (config === undefined) delete declaration.config;
     if (version === before.version && JSON.stringify(config) === JSON.stringify(before.declaration.config))
       return before;
-    return this.commit(await this.startOn(declaration, version), true);
+    return this.commit(await this.parts.starter.start(declaration, version), true);
   }
 
   /** Another version or configuration of an attachment, started and not put to work: to be tried out. */
@@ -132,7 +128,7 @@ export class Deployments {
     const { declaration } = this.find(name);
     const version = this.parts.registry.version(declaration.plugin, request.version);
     const config = Object.hasOwn(request, 'config') ? request.config : declaration.config;
-    return this.startOn({ ...declaration, config, version: version.number }, version);
+    return this.parts.starter.start({ ...declaration, config, version: version.number }, version);
   }
 
   /** Goes back to the definition before. */
@@ -149,13 +145,14 @@ export class Deployments {
     }
     const { registry } = this.parts;
     const version = registry.version(target.declaration.plugin, target.version);
-    const attachment = await this.startOn(target.declaration, version);
+    const attachment = await this.parts.starter.start(target.declaration, version);
     await this.commitAs(attachment, before, () => {
       const { previous } = this.recordOf(name) ?? { previous: [] };
       return { declaration: target.declaration, version: target.version, previous: previous.slice(1) };
     });
     const track = this.trackOf(name);
     // What was left on purpose is not gone back to by itself.
+    track.previous?.retire();
     track.previous = null;
     track.rollbacks++;
     return attachment;
@@ -192,9 +189,9 @@ export class Deployments {
       const attachment = this.find(name);
       await ledger.save({ attachments: this.without(name) });
       attachments.delete(name);
-      this.tracks.delete(name);
+      this.forget(name);
       this.parts.onRetire(attachment);
-      attachment.release();
+      attachment.retire();
       await ledger.store.writeGuestState(name, null);
       events.tell('detached', attachment, {});
     });
@@ -214,14 +211,19 @@ export class Deployments {
       .catch((error) => events.problem(`attachments of the configuration were not stored: ${describe(error)}`));
   }
 
+  private forget(name: string): void {
+    this.tracks.get(name)?.previous?.retire();
+    this.tracks.delete(name);
+  }
+
   /** Takes an attachment of the configuration file out of the way. */
   withdraw(name: string): void {
     const attachment = this.parts.attachments.get(name);
     if (attachment === undefined) return;
     this.parts.attachments.delete(name);
-    this.tracks.delete(name);
+    this.forget(name);
     this.parts.onRetire(attachment);
-    attachment.release();
+    attachment.retire();
     if (!attachment.keepsState) return;
     const { ledger, events } = this.parts;
     ledger
@@ -231,22 +233,31 @@ export class Deployments {
 
   /** Brings back what requests had attached. One that cannot run is attached all the same: its failure policy holds, and nothing slips by. */
   async restore(onProblem: (text: string) => void): Promise<void> {
-    const { ledger, registry, clock, attachments } = this.parts;
-    for (const { declaration, version: number } of ledger.attachments) {
-      const { name } = declaration;
-      checkName('attachment', name);
-      const version = registry.version(declaration.plugin, number);
-      let attachment: Attachment;
-      try {
-        attachment = await this.startOn(declaration, version);
-        await this.bringState(attachment);
-      } catch (error) {
-        const damage = `the plugin could not be brought back: ${describe(error)}`;
-        attachment = new Attachment(declaration, version, { clock, damage });
-        onProblem(`attachment ${JSON.stringify(name)} cannot run, its failure policy holds: ${describe(error)}`);
-      }
-      attachments.put(attachment);
-      this.watch(attachment);
+    const { ledger, attachments } = this.parts;
+    const restored: Attachment[] = [];
+    for (const record of ledger.attachments) restored.push(await this.restoreOne(record, onProblem));
+    attachments.together(() => {
+      for (const attachment of restored) attachments.put(attachment);
+    });
+    for (const attachment of restored) this.watch(attachment);
+  }
+
+  private async restoreOne(
+    { declaration, version: number }: AttachmentRecord,
+    onProblem: (text: string) => void,
+  ): Promise<Attachment> {
+    const { registry, clock, starter } = this.parts;
+    const { name } = declaration;
+    checkName('attachment', name);
+    const version = registry.version(declaration.plugin, number);
+    try {
+      const attachment = await starter.start(declaration, version);
+      await this.bringState(attachment);
+      return attachment;
+    } catch (error) {
+      const damage = `the plugin could not be brought back: ${describe(error)}`;
+      onProblem(`attachment ${JSON.stringify(name)} cannot run, its failure policy holds: ${describe(error)}`);
+      return new Attachment(declaration, version, { clock, damage });
     }
   }
 
@@ -259,31 +270,6 @@ export class Deployments {
     events.problem(
       `attachment ${JSON.stringify(attachment.name)} begins without its saved state: ${attachment.fault.text}`,
     );
-  }
-
-  private async startOn(declaration: AttachmentDeclaration, version: PluginVersion): Promise<Attachment> {
-    const { registry, clock } = this.parts;
-    const { prepared } = await registry.load(version);
-    const attachment = new Attachment(declaration, version, { clock });
-    attachment.begin(await this.started(prepared, attachment));
-    return attachment;
-  }
-
-  /** A guest computes and nothing else: what starting it led to is the same for all that start with the same. */
-  private started(prepared: PreparedModule, { budget, config }: Attachment): Promise<Started> {
-    const key = `${prepared.sha256} ${JSON.stringify(budget)} ${config}`;
-    const known = this.starts.get(key);
-    if (known !== undefined) return known;
-    const start = this.parts.compiler().then((compiler) => compiler.start(prepared, budget, config));
-    this.starts.set(key, start);
-    const [oldest] = this.starts.keys();
-    if (this.starts.size > STARTS_MAX) this.starts.delete(oldest);
-    // What went wrong may go well the next time.
-    const forget = () => {
-      if (this.starts.get(key) === start) this.starts.delete(key);
-    };
-    start.then((result) => ('fault' in result || isLarge(result.image)) && forget(), forget);
-    return start;
   }
 
   /** The same declaration again is the attachment there is; another one of the same name needs `replace`. */
@@ -318,14 +304,14 @@ export class Deployments {
   }
 
   /** Stores, then switches; when the switch fails, what was stored before is stored again. */
-  private commitAs(
+  private async commitAs(
     attachment: Attachment,
     before: Attachment | undefined,
     recordAs: () => AttachmentRecord,
   ): Promise<Attachment> {
     const { ledger, attachments } = this.parts;
     const { name } = attachment;
-    return ledger.exclusive(async () => {
+    const change = async () => {
       const present = attachments.get(name);
       if (present === attachment) return attachment;
       if (present !== before) {
@@ -344,7 +330,13 @@ export class Deployments {
         throw error;
       }
       return attachment;
-    });
+    };
+    try {
+      return await ledger.exclusive(change);
+    } catch (error) {
+      if (attachment !== before && attachments.get(name) !== attachment) attachment.retire();
+      throw error;
+    }
   }
 
   /** Its plugin may have been removed, and its version may have made room for others, while it started. */
@@ -369,6 +361,7 @@ export class Deployments {
       return;
     }
     const track = this.trackOf(attachment.name);
+    track.previous?.retire();
     track.previous = before;
     track.swappedMs = clock.nowMs();
     track.swaps++;
@@ -400,8 +393,7 @@ export class Deployments {
     previous.failures = attachment.failures;
     if (attachment.savedState !== null) previous.savedState = attachment.savedState;
     attachments.put(previous);
-    attachment.endTrial();
-    attachment.release();
+    attachment.retire();
     const { cause, text } = attachment.fault;
     events.tell('rolled-back', previous, { from_version: attachment.version.number, cause, text });
     const record = this.recordOf(name);
@@ -423,27 +415,17 @@ export class Deployments {
     throw new Failure('attachment-not-found', `there is no attachment ${JSON.stringify(name)}`);
   }
 
+  /** What is attached, as it was defined. */
+  definitions(): AttachmentDeclaration[] {
+    return this.parts.attachments.all().map(({ declaration }) => declaration);
+  }
+
   private recordOf(name: string): AttachmentRecord | undefined {
     return this.parts.ledger.attachments.find(({ declaration }) => declaration.name === name);
   }
 
   private without(name: string): AttachmentRecord[] {
     return this.parts.ledger.attachments.filter(({ declaration }) => declaration.name !== name);
-  }
-
-  /** Hops end what goes round; what can be seen to do so is hardly meant. */
-  private refuseCircle(declaration: AttachmentDeclaration): void {
-    if (declaration.force) return;
-    const circle = circleOf(
-      declaration,
-      this.parts.attachments.all().map((each) => each.declaration),
-    );
-    if (circle === null) return;
-    const way = circle.map((name) => JSON.stringify(name)).join(' → ');
-    throw new Failure(
-      'attachment-circle',
-      `attachment ${JSON.stringify(declaration.name)}: what it emits comes back to it (${way}); emit to other subjects, or add "force": true: a message is emitted at most 4 times in a row`,
-    );
   }
 
   private refuseDeclared(name: string): void {
@@ -453,10 +435,6 @@ export class Deployments {
       `attachment ${JSON.stringify(name)} is declared in the configuration file: change it there and reload`,
     );
   }
-}
-
-function isLarge(image: Image | null): boolean {
-  return (image?.changes ?? []).reduce((sum, { bytes }) => sum + bytes.length, 0) > START_BYTES_MAX;
 }
 
 /** Gives the state of one instance to another; false when there is none to give. Throws a `Failure` when the other refuses it. */
@@ -472,6 +450,18 @@ function handOver(from: Attachment, to: Attachment): boolean {
 
 function resolved({ declaration, version }: AttachmentRecord): ResolvedDeclaration {
   return { declaration, version };
+}
+
+/** Hops end what goes round; what can be seen to do so is hardly meant. */
+function refuseCircle(declaration: AttachmentDeclaration, others: readonly AttachmentDeclaration[]): void {
+  if (declaration.force) return;
+  const circle = circleOf(declaration, others);
+  if (circle === null) return;
+  const way = circle.map((name) => JSON.stringify(name)).join(' → ');
+  throw new Failure(
+    'attachment-circle',
+    `attachment ${JSON.stringify(declaration.name)}: what it emits comes back to it (${way}); emit to other subjects, or add "force": true: a message is emitted at most 4 times in a row`,
+  );
 }
 
 function existsAlready(name: string): Failure {

@@ -12,7 +12,8 @@ export type EventKind =
   | 'quarantined'
   | 'recovered'
   | 'canary'
-  | 'shadow';
+  | 'shadow'
+  | 'entry-refused';
 
 /** What happens to attachments, told on `$WEIR.EVENT.<kind>.<attachment>`, and in the server's log when it concerns the operator. */
 export class PluginEvents {

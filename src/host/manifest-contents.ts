@@ -2,7 +2,7 @@ import type { SelfTest } from '../sandbox/self-test.js';
 import type { BudgetRequest } from './declarations.js';
 
 /** Effects that need a grant. */
-export const GRANT_KINDS = ['emit', 'log', 'metric', 'state'] as const;
+export const GRANT_KINDS = ['emit', 'log', 'metric', 'state', 'table'] as const;
 export type GrantKind = (typeof GRANT_KINDS)[number];
 
 /** What a plugin says about itself, in the section `weir.manifest` of its module. */

@@ -14,7 +14,9 @@ import { Ledger } from './ledger.js';
 import { DEFAULT_PLUGIN_LIMITS, type PluginLimits } from './limits.js';
 import { LazyPluginStore, MemoryPluginStore, type PluginStore } from './plugin-store.js';
 import { PluginRegistry, type PluginVersion } from './registry.js';
+import { Starter } from './starter.js';
 import { StateKeeper } from './state-keeper.js';
+import type { TableSource } from './table-source.js';
 import { Ticker } from './ticker.js';
 import { PluginTurn } from './turn.js';
 import { Uploads } from './uploads.js';
@@ -41,6 +43,7 @@ export class PluginHost {
   limits: PluginLimits;
   private readonly clock: Clock;
   private readonly ledger = new Ledger(new MemoryPluginStore());
+  private readonly starter: Starter;
   private readonly ticker: Ticker;
   private readonly keeper: StateKeeper;
   private compiler: Promise<Compiler> | null = null;
@@ -59,8 +62,9 @@ export class PluginHost {
     this.ticker = new Ticker({ clock, attachments, effects, turn });
     this.keeper = new StateKeeper({ clock, attachments, ledger, events });
     this.uploads = new Uploads(clock);
+    this.starter = new Starter({ clock, registry: this.registry, events, turn, compiler });
     this.deployments = new Deployments({
-      ...{ clock, ledger, registry: this.registry, attachments, events, compiler },
+      ...{ clock, ledger, registry: this.registry, attachments, events, starter: this.starter },
       limits: () => this.limits,
       onRetire: (attachment) => this.ticker.drain(attachment),
     });
@@ -82,6 +86,11 @@ export class PluginHost {
     this.registry.restore(new Set(this.ledger.attachments.map(({ declaration }) => declaration.plugin)));
     await this.deployments.restore((text) => this.events.problem(text));
     await this.ledger.tidy();
+  }
+
+  /** From now on tables may follow buckets. Resolves when those of the present attachments hold what is in theirs. */
+  feedTables(source: TableSource | null): Promise<void> {
+    return this.starter.feed(source, this.attachments.all());
   }
 
   /** Opens a store, which is empty, when there is something to store. */
@@ -121,6 +130,7 @@ export class PluginHost {
   private async end(): Promise<void> {
     this.ticker.close();
     this.uploads.close();
+    for (const attachment of this.attachments.all()) attachment.feed?.close();
     for (const attachment of this.attachments.all()) if (!attachment.keepsState) this.ticker.drain(attachment);
     await this.keeper.close();
     // What is being stored is stored to its end.

@@ -17,7 +17,13 @@ export function readAttachment(
   name: string,
   payload: Uint8Array,
 ): { declaration: AttachmentDeclaration; replace: boolean } {
-  return checkAttachment(name, parse(`attachment ${JSON.stringify(name)}`, payload));
+  const read = checkAttachment(name, parse(`attachment ${JSON.stringify(name)}`, payload));
+  if (read.declaration.table?.file === undefined) return read;
+  // The server's files are not for whoever may send requests.
+  throw new Failure(
+    'request-invalid',
+    `attachment ${JSON.stringify(name)}: "table.file" is for the configuration file; expected the "entries" themselves`,
+  );
 }
 
 /** Reads what is to be changed by a swap; nothing at all is the newest version. */

@@ -70,8 +70,20 @@ export interface AttachmentSnapshot {
   /** Messages that can be delivered again, and those that were given up for later ones. */
   dead_letters: number;
   dead_letters_lost: number;
+  /** What the plugin looks up; null without a table. */
+  table: TableSnapshot | null;
   /** What is tried out beside it. */
   trial: TrialSnapshot | null;
+}
+
+export interface TableSnapshot {
+  entries: number;
+  bytes: number;
+  refused: number;
+  last_refusal: { key: string; text: string } | null;
+  bucket: string | null;
+  /** Whether the bucket is there. */
+  following: boolean;
 }
 
 export interface Quantiles {
@@ -119,7 +131,16 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     fuel: quantilesOf(attachment.fuelPerCall),
     dead_letters: attachment.failures.letterCount,
     dead_letters_lost: attachment.failures.lettersLost,
+    table: tableOf(attachment),
     trial: trialOf(attachment),
+  };
+}
+
+function tableOf({ table, feed, declaration }: Attachment): TableSnapshot | null {
+  if (table === null) return null;
+  return {
+    ...{ entries: table.size, bytes: table.bytes, refused: table.refused, last_refusal: table.lastRefusal },
+    ...{ bucket: declaration.table?.bucket ?? null, following: feed?.following ?? false },
   };
 }
 

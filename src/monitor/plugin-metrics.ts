@@ -32,6 +32,9 @@ const GAUGES: Record<string, [help: string, value: (attachment: Attachment) => n
   quarantined: ['whether it is at rest after faults', ({ quarantined }) => (quarantined ? 1 : 0)],
   memory_bytes: ['memory of its instance', ({ memory_bytes }) => memory_bytes],
   dead_letters: ['messages that can be delivered again', ({ dead_letters }) => dead_letters],
+  table_entries: ['entries of its table', ({ table }) => table?.entries ?? 0],
+  table_bytes: ['bytes of keys and values in its table', ({ table }) => table?.bytes ?? 0],
+  table_refused: ['entries that its table did not take', ({ table }) => table?.refused ?? 0],
   trial_different: ['messages that its shadow judges differently', ({ trial }) => trial?.different ?? 0],
 };
 

@@ -32,5 +32,8 @@ export const RecordKind = {
   state: 9,
 } as const;
 
+/** The length that `weir_table` is told of the value of an entry that is not there any more. */
+export const ENTRY_REMOVED = -1;
+
 /** Bytes of a record's head: kind and length. */
 export const RECORD_HEAD_BYTES = 8;

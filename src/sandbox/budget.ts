@@ -29,6 +29,9 @@ export const STATE_BYTES_MAX = 1024 * 1024;
 /** Fuel for saving or taking on a state, on the event loop. */
 export const FUEL_FOR_STATE = FUEL_FOR_INIT_ON_LOOP;
 
+/** Fuel for taking on one entry of a table. */
+export const FUEL_FOR_ENTRY = 1_000_000;
+
 /** What a message of so many bytes may lead to. */
 export function outputAllowance(inputBytes: number): number {
   return 4 * inputBytes + 64 * 1024;

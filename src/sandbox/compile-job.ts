@@ -4,12 +4,12 @@ import { frameOf } from './frame.js';
 import { Instance } from './instance.js';
 import { type PreparedModule, prepareModule } from './prepare.js';
 import { runSelfTests, type SelfTest } from './self-test.js';
-import { type Started, startGuest } from './start.js';
+import { type Started, type StartSettings, startGuest } from './start.js';
 
 /** What can be asked for: to prepare a module, to start a guest, to run a plugin's own tests. */
 export type CompileWork =
-  | { wasm: Uint8Array }
-  | { prepared: PreparedModule; budget: Budget; config: string }
+  | { wasm: Uint8Array; metered: boolean }
+  | ({ prepared: PreparedModule } & StartSettings)
   | { prepared: PreparedModule; budget: Budget; tests: readonly SelfTest[] };
 export type CompileRequest = CompileWork & { id: number };
 
@@ -32,9 +32,10 @@ export function answerTo(request: CompileRequest): CompileAnswer {
   const { id } = request;
   try {
     if ('tests' in request) return { id, difference: runSelfTests(request.prepared, request.budget, request.tests) };
-    if ('budget' in request) return { id, started: startGuest(request.prepared, request.budget, request.config) };
-    const prepared = prepareModule(request.wasm);
-    warmUp(prepared);
+    if ('config' in request) return { id, started: startGuest(request.prepared, request) };
+    const prepared = prepareModule(request.wasm, request.metered);
+    // Without charges it may never come back.
+    if (request.metered) warmUp(prepared);
     return { id, prepared };
   } catch (error) {
     return { id, code: error instanceof Failure ? error.code : 'module-invalid', text: describe(error) };

@@ -4,7 +4,7 @@ import type { Budget } from './budget.js';
 import type { CompileAnswer, CompileRequest, CompileResult, CompileWork } from './compile-job.js';
 import type { PreparedModule } from './prepare.js';
 import type { SelfTest } from './self-test.js';
-import type { Started } from './start.js';
+import type { Started, StartSettings } from './start.js';
 
 interface Job {
   request: CompileRequest;
@@ -34,14 +34,14 @@ export class Compiler {
   }
 
   /** Rejects with a `Failure`, code `module-…`, that says what is wrong with the module. */
-  async prepare(wasm: Uint8Array): Promise<PreparedModule> {
-    const result = await this.enqueue({ wasm });
+  async prepare(wasm: Uint8Array, metered = true): Promise<PreparedModule> {
+    const result = await this.enqueue({ wasm, metered });
     return (result as { prepared: PreparedModule }).prepared;
   }
 
   /** Starts a guest and answers its image, or why it cannot run. */
-  async start(prepared: PreparedModule, budget: Budget, config: string): Promise<Started> {
-    const result = await this.enqueue({ prepared, budget, config });
+  async start(prepared: PreparedModule, start: StartSettings): Promise<Started> {
+    const result = await this.enqueue({ prepared, ...start });
     return (result as { started: Started }).started;
   }
 

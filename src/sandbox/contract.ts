@@ -23,6 +23,7 @@ export const CORE_CONTRACT: Contract = new Map([
   ['weir_drain', { params: [], results: [I32], needed: false }],
   ['weir_save', { params: [], results: [I32], needed: false }],
   ['weir_restore', { params: [I32], results: [I32], needed: false }],
+  ['weir_table', { params: [I32, I32], results: [I32], needed: false }],
 ]);
 
 /** Whether a valid module exports what the contract says; throws a `Failure` that says what it does not. */

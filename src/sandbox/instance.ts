@@ -53,8 +53,8 @@ interface GuestExports {
   [HostExport.message]: MessageFunction;
   [HostExport.refuel](fuel: number): void;
   [HostExport.fuel](): number;
-  [HostExport.start]?(): void;
   [HostExport.control]?(): number;
+  [HostExport.start]?(): void;
 }
 
 function globalOf(exports: GuestExports, name: string): WebAssembly.Global {
@@ -124,9 +124,9 @@ export class Instance {
     prepared.stateGlobals?.forEach((name, i) => {
       globalOf(made.exports, name).value = image.globals[i];
     });
-    return made;
     made.renewViews();
     for (const { at, bytes } of image.changes) made.memory.bytes.set(bytes, at);
+    return made;
   }
 
   private static make(prepared: PreparedModule, budget: Budget, memoryBytes: number): Instance | Fault {
@@ -430,8 +430,19 @@ export class Instance {
   /** `memory.grow` detaches every view of the memory. */
   private renewViews(): void {
     const { buffer } = this.exports.memory;
+    if (this.prepared.isComponent && this.controlAt !== 0) this.followBoxes(buffer);
     this.memory = new GuestMemory(buffer);
     this.control = new Int32Array(buffer, this.controlAt, CONTROL_BYTES / 4);
+  }
+
+  /** A component's boxes lie behind its memory, and move when that grows. */
+  private followBoxes(buffer: ArrayBuffer): void {
+    const control = this.exports[HostExport.control]!() >>> 0;
+    const moved = control - this.controlAt;
+    if (moved === 0 || control > buffer.byteLength - CONTROL_BYTES) return;
+    this.controlAt = control;
+    this.inboxAt += moved;
+    this.outboxAt += moved;
   }
 
   private trapped(error: unknown, what: string): number {
@@ -445,21 +456,10 @@ export class Instance {
 
   /** The innermost guest functions of a trap, by name. */
   private whereIn(error: unknown): string {
-    if (this.prepared.isComponent && this.controlAt !== 0) this.followBoxes(buffer);
     const stack = error instanceof Error ? (error.stack ?? '') : '';
     const frames = [...stack.matchAll(/wasm-function\[(\d+)\]/g)].slice(0, 4);
     if (frames.length === 0) return '';
     const names = frames.map(([, index]) => this.prepared.functionNames.get(Number(index)) ?? `function ${index}`);
-  /** A component's boxes lie behind its memory, and move when that grows. */
-  private followBoxes(buffer: ArrayBuffer): void {
-    const control = this.exports[HostExport.control]!() >>> 0;
-    const moved = control - this.controlAt;
-    if (moved === 0 || control > buffer.byteLength - CONTROL_BYTES) return;
-    this.controlAt = control;
-    this.inboxAt += moved;
-    this.outboxAt += moved;
-  }
-
     return `, in ${names.join(' < ')}`;
   }
 

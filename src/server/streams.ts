@@ -6,10 +6,12 @@ import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import { describe } from '../base/failure.js';
 import type { Account } from '../broker/account.js';
 import { type AccountJetStream, UNLIMITED } from '../config/accounts-jetstream.js';
+import type { TableSource } from '../host/table-source.js';
 import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
 import { nodeDisk } from '../storage/node-disk.js';
 import { Store } from '../storage/store.js';
 import { StreamApi } from '../stream/api.js';
+import { BucketFeed, bucketStream } from '../stream/bucket-feed.js';
 import { restoreConsumer } from '../stream/consumers.js';
 import { type FileHouse, FileStreamStore, folderName } from '../stream/file-store.js';
 import { MemoryStreamStore } from '../stream/memory-store.js';
@@ -125,6 +127,17 @@ export class JetStream {
     });
     await this.restore(streams, folder, house);
     this.accounts.push({ streams, api: new StreamApi(streams, strict) });
+  }
+
+  /** The key-value buckets of an account; null when it has no streams. */
+  tablesOf(account: string): TableSource | null {
+    const found = this.accounts.find(({ streams }) => streams.broker.name === account);
+    if (found === undefined) return null;
+    const { streams } = found;
+    return {
+      has: (bucket) => streams.find(bucketStream(bucket)) !== undefined,
+      follow: (bucket, keys, take) => new BucketFeed(streams, { bucket, keys, take }),
+    };
   }
 
   /** For monitoring. */

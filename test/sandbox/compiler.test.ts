@@ -51,7 +51,7 @@ test('on this thread, the same comes out, and a mistake is a refusal', async () 
   let here = true;
   const own = new Compiler(() => here);
   const prepared = await own.prepare(await guest({ init: 'i32.const 0' }));
-  expect(await own.start(prepared, budget, '{}')).toHaveProperty('image.boxes');
+  expect(await own.start(prepared, { budget, config: '{}', table: null })).toHaveProperty('image.boxes');
   await expect(own.prepare(Uint8Array.of(1))).rejects.toMatchObject({ code: 'module-malformed' });
   here = false;
   expect(await own.prepare(await guest())).toMatchObject({ hasInit: false });
@@ -61,7 +61,7 @@ test('on this thread, the same comes out, and a mistake is a refusal', async () 
 describe('a guest', () => {
   test('is started once, and copies of its image run', async () => {
     const prepared = await compiler.prepare(await guest({ init: 'i32.const 0' }));
-    const started = await compiler.start(prepared, budget, '{"a": 1}');
+    const started = await compiler.start(prepared, { budget, config: '{"a": 1}', table: null });
     if (!('image' in started) || started.image === null) throw new Error(`no image: ${JSON.stringify(started)}`);
     expect(Instance.restore(prepared, budget, started.image)).toBeInstanceOf(Instance);
   });
@@ -74,7 +74,7 @@ describe('a guest', () => {
     ['has no room', { open: 'i32.const 0' }, 'memory', 'answered 0'],
   ])('that %s is a fault', async (_what, parts, cause, text) => {
     const prepared = await compiler.prepare(await guest(parts));
-    const started = await compiler.start(prepared, budget, '{}');
+    const started = await compiler.start(prepared, { budget, config: '{}', table: null });
     expect(started).toMatchObject({ fault: { cause, text: expect.stringContaining(text) } });
   });
 
