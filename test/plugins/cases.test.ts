@@ -1,26 +1,39 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runCases } from '../../src/cli/plugin-cases.js';
-import { prepareModule } from '../../src/sandbox/prepare.js';
+import { bundled, bundledModule } from './bundled.js';
+import { root } from './guest.js';
 
-const root = join(import.meta.dirname, '..', '..');
-const plugins = readdirSync(join(root, 'plugins')).filter((name) =>
-  existsSync(join(root, 'dist', 'plugins', `${name}.wasm`)),
-);
+interface Description {
+  name: string;
+  description: string;
+  config: { properties: Record<string, unknown> };
+}
 
-test('the bundled plugins are built', () => {
-  expect(plugins).toEqual(expect.arrayContaining(['convert', 'enrich', 'pick', 'threshold']));
+test('what comes with Weir', () => {
+  const expected =
+    'aggregate convert deadband dedupe enrich geofence pick redact rename route schema smooth split threshold throttle';
+  expect([...bundled].sort()).toEqual(expected.split(' '));
 });
 
-describe.each(plugins)('%s', (plugin) => {
-  const prepared = prepareModule(readFileSync(join(root, 'dist', 'plugins', `${plugin}.wasm`)));
-  const tests = join(root, 'plugins', plugin, 'tests');
+describe.each(bundled)('%s', (plugin) => {
+  const folder = join(root, 'plugins', plugin);
+  const tests = join(folder, 'tests');
   for (const file of readdirSync(tests)) {
     describe(file, () => {
-      for (const { name, difference } of runCases(prepared, join(tests, file))) {
+      for (const { name, difference } of runCases(bundledModule(plugin), join(tests, file))) {
         test(name, () => expect(difference).toBeNull());
       }
     });
   }
+
+  test('says what it is, and its README names all that can be configured', () => {
+    const { name, description, config } = JSON.parse(readFileSync(join(folder, 'plugin.json'), 'utf8')) as Description;
+    expect(name).toBe(plugin);
+    expect(description).toMatch(/\.$/);
+    const readme = readFileSync(join(folder, 'README.md'), 'utf8');
+    const keys = Object.keys(config.properties);
+    expect(keys.filter((key) => !readme.includes(`\`${key}\``))).toEqual([]);
+  });
 });

@@ -1,45 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Verdict } from '../../src/sandbox/abi.js';
-import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
-import { frameOf } from '../../src/sandbox/frame.js';
-import { FAULT, Instance } from '../../src/sandbox/instance.js';
-import { prepareModule } from '../../src/sandbox/prepare.js';
-
-const folder = join(import.meta.dirname, '..', '..', 'dist', 'plugins');
-const budget = { ...DEFAULT_BUDGET, fuelPerMessage: 100_000_000 };
-
-function open(plugin: string, config: object): Instance {
-  const made = Instance.create(
-    prepareModule(readFileSync(join(folder, `${plugin}.wasm`))),
-    budget,
-    JSON.stringify(config),
-  );
-  if (!(made instanceof Instance)) throw new Error(made.text);
-  return made;
-}
-
-/** The verdict for a payload. */
-function call(instance: Instance, payload: string | Uint8Array): number {
-  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-  const none = Buffer.alloc(0);
-  return instance.call(frameOf(Buffer.from('s'), none, none, Buffer.from(bytes)), { wallMs: 0 });
-}
-
-function payloadOf({ outbox }: Instance): string {
-  const range = outbox.payload;
-  return range === null ? '' : Buffer.from(outbox.bytes.subarray(range.start, range.end)).toString();
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+import { FAULT } from '../../src/sandbox/instance.js';
+import { call, open, parse, payloadOf } from './bundled.js';
 
 /** White space in the places where JSON allows it, and other spellings of the same texts. */
 const spelling = fc.record({ spaces: fc.constantFrom(0, 1, 2), escaped: fc.boolean() });
@@ -167,6 +130,18 @@ describe('bundled plugins against JSON.parse', () => {
       open('pick', { fields: ['a', '*.b'], remove: ['c'] }),
       open('convert', { field: 'a', scale: 2 }),
       open('enrich', { key: 'a', table: { b: { c: 1 } } }),
+      open('deadband', { field: 'a', band: 1, key: 'b' }),
+      open('smooth', { field: 'a', samples: 2 }),
+      open('aggregate', { field: 'a', to: 'x.{#key}', key: 'b' }),
+      open('throttle', { messages: 1, key: 'a.b' }),
+      open('dedupe', { field: 'a' }),
+      open('dedupe', {}),
+      open('redact', { fields: ['a', '*.b'], keep_last: 1 }),
+      open('rename', { fields: { a: 'b', '*.a': 'c' } }),
+      open('route', { field: 'a', routes: { b: 'c.{d}' }, to: '{#}.{a}' }),
+      open('geofence', { fences: { a: { center: [0, 0], radius_m: 1 } }, latitude: 'a', longitude: 'b' }),
+      open('schema', { schema: { properties: { a: { type: 'integer' } }, items: { maxLength: 1 } } }),
+      open('split', { to: 'x.{a}', with: ['a'] }),
     ];
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
