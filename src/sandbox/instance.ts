@@ -1,5 +1,5 @@
 import { describe } from '../base/failure.js';
-import { ABI_VERSION, CONTROL_BYTES, ControlWord, RECORD_HEAD_BYTES, Verdict } from './abi.js';
+import { ABI_VERSION, CONTROL_BYTES, ControlWord, ENTRY_REMOVED, RECORD_HEAD_BYTES, Verdict } from './abi.js';
 import { type Budget, DEFAULT_BUDGET, FUEL_FOR_STATE, FUEL_MAX, outputAllowance, STATE_BYTES_MAX } from './budget.js';
 import type { Fault, FaultCause } from './fault.js';
 import type { Frame } from './frame.js';
@@ -50,6 +50,7 @@ interface GuestExports {
   weir_drain?(): number;
   weir_save?(): number;
   weir_restore?(bytes: number): number;
+  weir_table?(keyBytes: number, valueBytes: number): number;
   [HostExport.message]: MessageFunction;
   [HostExport.refuel](fuel: number): void;
   [HostExport.fuel](): number;
@@ -267,6 +268,20 @@ export class Instance {
     if (state.length > this.inboxCapacity && !this.enlarge(state.length)) return false;
     this.memory.bytes.set(state, this.inboxAt);
     return this.hook('weir_restore', FUEL_FOR_STATE, () => this.exports.weir_restore!(state.length));
+  }
+
+  /** Hands over an entry of the attachment's table; a value of null takes it out. False when the guest refused it, or failed: `fault` says why. */
+  takeEntry(key: Uint8Array, value: Uint8Array | null, fuel: number): boolean {
+    const bytes = key.length + (value?.length ?? 0);
+    this.initFuel = Math.min(fuel, FUEL_MAX);
+    if (bytes > this.inboxCapacity && !this.enlarge(bytes)) return false;
+    this.memory.bytes.set(key, this.inboxAt);
+    if (value !== null) this.memory.bytes.set(value, this.inboxAt + key.length);
+    const valueBytes = value?.length ?? ENTRY_REMOVED;
+    if (!this.hook('weir_table', fuel, () => this.exports.weir_table!(key.length, valueBytes))) return false;
+    if (this.hookAnswer === 0) return true;
+    this.fail('guest-error', `weir_table answered ${this.hookAnswer}; 0 is taken, negative is refused`);
+    return false;
   }
 
   /** A call that is not a message. Answers that are negative are the guest's errors. */

@@ -25,6 +25,8 @@ export interface PreparedModule {
   readonly hasDrain: boolean;
   /** Whether it can hand its state over: `weir_save` and `weir_restore`. */
   readonly hasState: boolean;
+  /** Whether it takes entries of a table: `weir_table`. */
+  readonly hasTable: boolean;
   readonly hasStart: boolean;
   /** What the module says about itself, as JSON text that nobody has looked at; null when it says nothing. */
   readonly manifest: string | null;
@@ -51,6 +53,7 @@ export function prepareModule(wasm: Uint8Array): PreparedModule {
     hasTick: exports.has('weir_tick'),
     hasDrain: exports.has('weir_drain'),
     hasState: exports.has('weir_save') && exports.has('weir_restore'),
+    hasTable: exports.has('weir_table'),
     hasStart: decoded.start !== null,
     manifest: decoded.manifest,
     needs: needsOf(decoded.manifest),
