@@ -260,7 +260,7 @@ describe('a table of a bucket', () => {
     expect(attachment).toMatchObject({ quarantined: false });
   });
 
-  test('costs no more of the event loop than a turn when much changes at once, and a new instance knows all of it', async () => {
+  test('changes a thousand times, and a new instance knows all of it', async () => {
     const stage = await stageWith(streams());
     const bucket = await bucketOf(stage);
     await stage.bring('look', await guest(LOOK_UP), { ...GRANTED, table: { bucket: 'devices' } });
@@ -270,5 +270,72 @@ describe('a table of a bucket', () => {
     await ask(stage, 'look', '*');
     await becomes(stage, ['look', 'z'], 'value 999');
     expect(await tableOf(stage, 'look')).toMatchObject({ entries: 1_001, refused: 0 });
+  });
+});
+
+describe('a hostile plugin', () => {
+  const entry = (body: string): GuestParts => ({
+    extra: `(func (export "weir_table") (param i32 i32) (result i32) ${body})`,
+  });
+
+  test.each([
+    ['never ends', entry('(loop (br 0)) i32.const 0'), 'weir_table used up its fuel'],
+    ['traps', entry('unreachable'), 'weir_table trapped: unreachable'],
+    ['answers what it may not', entry('i32.const 7'), 'weir_table answered 7'],
+    [
+      'says it wrote what it did not',
+      entry('(i32.store (i32.const 32) (i32.const 0x7fffff00)) i32.const 0'),
+      'the outbox holds 2147483392 bytes',
+    ],
+    ['calls itself for ever', entry('(call 0 (local.get 0) (local.get 1))'), 'weir_table'],
+  ])('that %s at an entry is not attached, and with a bucket has no entries and works', async (_, parts, text) => {
+    const stage = await stageWith(streams());
+    const bucket = await bucketOf(stage);
+    for (let i = 0; i < 5; i++) await bucket.put(`k${i}`, 'v');
+    await stage.done('PLUGIN.INSTALL.bad', await guest(parts));
+    const definition = { plugin: 'bad', subject: 'bad.in', ...GRANTED };
+    const declared = await stage.api('ATTACHMENT.CREATE.bad', { ...definition, table: { entries: { a: 1 } } });
+    expect(declared.error).toMatchObject({ err_code: 20033, description: expect.stringContaining(text) });
+    await stage.done('ATTACHMENT.CREATE.bad', { ...definition, table: { bucket: 'devices' } });
+    expect(await tableOf(stage, 'bad')).toMatchObject({ entries: 0, refused: 5 });
+    expect((await tableOf(stage, 'bad')).last_refusal?.text).toContain(text);
+    await bucket.put('later', 'v');
+    const endsMs = Date.now() + 15_000;
+    while ((await tableOf(stage, 'bad')).refused < 6 && Date.now() < endsMs);
+    expect(await tableOf(stage, 'bad')).toMatchObject({ entries: 0, refused: 6 });
+    expect(await ask(stage, 'bad', 'x')).toBe('x');
+  });
+
+  test('that traps at more entries than a few is not attached', async () => {
+    const stage = await stageWith();
+    await stage.done('PLUGIN.INSTALL.bad', await guest(entry('unreachable')));
+    const entries = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, i]));
+    const definition = { plugin: 'bad', subject: 'bad.in', ...GRANTED, table: { entries } };
+    const { error } = await stage.api('ATTACHMENT.CREATE.bad', definition);
+    expect(error).toMatchObject({ err_code: 20033, description: expect.stringContaining('more than 8 entries') });
+  });
+
+  test('that has no room for an entry does without it', async () => {
+    const stage = await stageWith();
+    await stage.done(
+      'PLUGIN.INSTALL.bad',
+      await guest({
+        ...LOOK_UP,
+        open: '(if (result i32) (i32.gt_u (local.get 0) (i32.const 65536)) (then (i32.const 0)) (else (i32.const 16)))',
+      }),
+    );
+    const definition = { plugin: 'bad', subject: 'bad.in', ...GRANTED, table: { entries: { a: 'x'.repeat(100_000) } } };
+    const { error } = await stage.api('ATTACHMENT.CREATE.bad', definition);
+    expect(error?.description).toContain('the guest has no room for them');
+  });
+
+  test('exports a "weir_table" of another type', async () => {
+    const stage = await stageWith();
+    const wasm = await guest({ extra: '(func (export "weir_table") (param i32) (result i32) i32.const 0)' });
+    const { error } = await stage.api('PLUGIN.INSTALL.bad', wasm);
+    expect(error).toMatchObject({
+      err_code: 20010,
+      description: expect.stringContaining('expected (i32, i32) -> (i32)'),
+    });
   });
 });
