@@ -1,3 +1,4 @@
+import { parseJson } from '../base/json.js';
 import { type Fields, fieldsOf, isFields, numberOf, textOf, textsOf } from './json-fields.js';
 import { isKey, type KeyKind, verifyKey } from './nkey.js';
 
@@ -91,7 +92,7 @@ function versionOf(header: Fields): number {
 function parse(chunk: string, what: string): Fields {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(chunk, 'base64url').toString('utf8'));
+    value = parseJson(Buffer.from(chunk, 'base64url').toString('utf8'));
   } catch {
     throw new JwtMistake(`the ${what} are not JSON`);
   }

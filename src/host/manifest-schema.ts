@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { describe, Failure } from '../base/failure.js';
 import { issueText } from '../base/issues.js';
+import { parseJson } from '../base/json.js';
 import { budgetSchema } from './attachment-schema.js';
 import { checkSchema } from './config-schema.js';
 import { GRANT_KINDS, type Manifest } from './manifest-contents.js';
@@ -45,7 +46,7 @@ export function parseManifest(text: string): Manifest {
   const refused = (why: string) => new Failure('module-manifest', `the module's manifest cannot be used: ${why}`);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
     throw refused(`it is not JSON: ${describe(error)}`);
   }

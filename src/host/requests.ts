@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { textOf } from '../base/bytes.js';
 import { describe, Failure } from '../base/failure.js';
 import { issueText } from '../base/issues.js';
+import { parseJson } from '../base/json.js';
 import { budgetSchema, checkAttachment } from './attachment-schema.js';
 import type { TrialRequest } from './candidates.js';
 import type { AttachmentDeclaration, BudgetRequest } from './declarations.js';
@@ -58,7 +59,7 @@ function read<Schema extends v.GenericSchema>(
 function parse(what: string, payload: Uint8Array): unknown {
   if (payload.length === 0) return {};
   try {
-    return JSON.parse(textOf(payload));
+    return parseJson(textOf(payload));
   } catch (error) {
     throw new Failure('request-invalid', `${what}: the request is not JSON: ${describe(error)}`);
   }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { describe } from '../base/failure.js';
+import { parseJson } from '../base/json.js';
 import { accountDetail } from './accounts.js';
 import { ENDPOINTS } from './endpoints.js';
 import { health } from './health.js';
@@ -67,6 +68,9 @@ export function statsJson(source: MonitorSource): object {
   };
 }
 
+/** There are about thirty that mean something. */
+const FIELDS_MAX = 100;
+
 /** A mistake of who asks, or of ours, for the answer. */
 export interface AnswerError {
   code: number;
@@ -79,7 +83,7 @@ export type Answer = { data: unknown } | { error: AnswerError };
 export function answerFor(name: string, payload: string, source: MonitorSource, account: string | null): Answer | null {
   let wish: Wish = {};
   try {
-    if (payload.trim() !== '') wish = JSON.parse(payload) as Wish;
+    if (payload.trim() !== '') wish = readWish(payload);
   } catch (error) {
     return { error: { code: 400, description: describe(error) } };
   }
@@ -90,6 +94,15 @@ export function answerFor(name: string, payload: string, source: MonitorSource, 
     if (error instanceof BadQuery) return { error: { code: 500, description: error.message } };
     throw error;
   }
+}
+
+/** Throws an error whose text says what is wrong. */
+function readWish(payload: string): Wish {
+  const wish = parseJson(payload) ?? {};
+  if (typeof wish !== 'object' || Array.isArray(wish)) throw new Error('expected a JSON object');
+  // Each is looked for among those before it.
+  if (Object.keys(wish).length > FIELDS_MAX) throw new Error(`expected at most ${FIELDS_MAX} fields`);
+  return wish as Wish;
 }
 
 /** Requests to all servers may say which of them they mean. */

@@ -4,6 +4,7 @@ import { type Leg, type Publisher, type Subscriber, Subscription } from '../brok
 import type { AuditEntry } from '../host/audit.js';
 import { API_PREFIX, type PluginApi } from '../host/plugin-api.js';
 import { composeMessage, type Message } from '../message/message.js';
+import { requestorOf } from './requestor.js';
 
 /** Requests that may be at work at the same time; further ones are left unanswered. */
 const IN_FLIGHT_MAX = 256;
@@ -46,17 +47,5 @@ export class ApiResponder implements Subscriber {
     const payload = await answer;
     this.inFlight--;
     this.account.publishDirect(composeMessage({ subject: reply, reply: null, headers: null, payload }));
-  }
-}
-
-/** Who asks. What comes from another account says so in a header, which a client of this one could have made up. */
-function requestorOf(publisher: Publisher | null, headers: string): object | null {
-  if (publisher !== null) return publisher.requestInfo?.(true) ?? null;
-  const told = /^Nats-Request-Info: (.*)$/im.exec(headers)?.[1];
-  try {
-    const by: unknown = told === undefined ? null : JSON.parse(told);
-    return typeof by === 'object' ? by : null;
-  } catch {
-    return null;
   }
 }

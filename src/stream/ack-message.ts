@@ -1,4 +1,5 @@
 import { rangesEqual, textOf } from '../base/bytes.js';
+import { parseJson } from '../base/json.js';
 import type { Message } from '../message/message.js';
 import { parseDuration } from './time.js';
 
@@ -77,7 +78,7 @@ function delayOf(said: string): number {
   if (said === '') return 0;
   if (!said.startsWith('{')) return Math.max(0, parseDuration(said) ?? 0);
   try {
-    const { delay } = JSON.parse(said) as { delay?: unknown };
+    const { delay } = parseJson(said) as { delay?: unknown };
     return typeof delay === 'number' && delay > 0 ? delay / 1e6 : 0;
   } catch {
     return 0;

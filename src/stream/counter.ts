@@ -1,4 +1,5 @@
 import { textOf, utf8 } from '../base/bytes.js';
+import { parseJson } from '../base/json.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { type MessageLog, StoredMessage } from '../storage/message-log.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
@@ -53,7 +54,7 @@ function lastValue(log: MessageLog, subject: Uint8Array): { value: bigint; sourc
   const value = readValue(textOf(bytes, payloadStart, payloadEnd));
   if (value === null) return null;
   try {
-    const sources = JSON.parse(readHeaders(found.message)?.get(HEADER.counterSources) ?? '{}') as Sources;
+    const sources = parseJson(readHeaders(found.message)?.get(HEADER.counterSources) ?? '{}') as Sources;
     return { value, sources };
   } catch {
     return null;
@@ -62,7 +63,7 @@ function lastValue(log: MessageLog, subject: Uint8Array): { value: bigint; sourc
 
 function readValue(payload: string): bigint | null {
   try {
-    const { val } = JSON.parse(payload) as { val?: unknown };
+    const { val } = parseJson(payload) as { val?: unknown };
     return typeof val === 'string' && isInteger(val) ? BigInt(val) : null;
   } catch {
     return null;

@@ -1,5 +1,6 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import { describe } from '../base/failure.js';
+import { parseJson } from '../base/json.js';
 import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { REFUSED } from '../storage/message-log.js';
@@ -76,7 +77,7 @@ export class RestoreReceiver implements Subscriber {
     const name = textOf(entry.name);
     if (this.stream === null) {
       if (name !== 'state.json') throw new ArchiveMistake('expected state.json first');
-      const { first_seq = 1, last_seq = 0 } = JSON.parse(textOf(entry.payload)) as Record<string, number>;
+      const { first_seq = 1, last_seq = 0 } = parseJson(textOf(entry.payload)) as Record<string, number>;
       this.stream = await this.streams.beginRestore(this.request);
       if (first_seq > 1) this.stream.log.skipTo(first_seq);
       this.lastSequence = last_seq;
@@ -106,7 +107,7 @@ export class RestoreReceiver implements Subscriber {
     if (stream.log.state.lastSequence < this.lastSequence) stream.log.skipTo(this.lastSequence + 1);
     await stream.log.flush();
     for (const [name, { payload }] of this.consumers) {
-      const { config, state } = JSON.parse(textOf(payload)) as { config: ConsumerConfig; state: object };
+      const { config, state } = parseJson(textOf(payload)) as { config: ConsumerConfig; state: object };
       restoreConsumer(stream, { name, config, createdMs: stream.nowMs, state: stateOfArchive(state) });
       const { ledger, createdMs } = stream.consumers.get(name)!;
       await stream.store.saveConsumer({ name, config, createdMs }, () => ledger.state());

@@ -1,3 +1,5 @@
+import { parseJson } from '../base/json.js';
+
 /** A request that is not what it has to be; the text says where and what was expected. */
 export class ShapeMistake extends Error {}
 
@@ -79,7 +81,7 @@ export function readJson<T>(json: string, shape: Shape<T>, strict: boolean): T {
   let value: unknown = {};
   if (json.trim() !== '') {
     try {
-      value = JSON.parse(json);
+      value = parseJson(json);
     } catch (error) {
       throw new ShapeMistake((error as Error).message);
     }
