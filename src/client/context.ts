@@ -40,7 +40,6 @@ export interface ClientContext {
   readonly authRequired: boolean;
   /** Null where clients come without TLS, or with it already. */
   readonly tls: ClientTls | null;
-  slowConsumers: number;
   staleConnections: number;
   /** Whether a client is given something to sign. */
   readonly nonceRequired: boolean;

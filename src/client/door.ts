@@ -43,13 +43,15 @@ export interface Traffic {
   outMessages: number;
   outBytes: number;
   stalls: number;
+  /** Connections that were closed since their clients did not take what was sent. */
+  slowConsumers: number;
 }
 
 function noTraffic(): Traffic {
-  return { inMessages: 0, inBytes: 0, outMessages: 0, outBytes: 0, stalls: 0 };
+  return { inMessages: 0, inBytes: 0, outMessages: 0, outBytes: 0, stalls: 0, slowConsumers: 0 };
 }
 
-function addTraffic(sum: Traffic, more: Traffic): void {
+function addTraffic(sum: Traffic, more: Omit<Traffic, 'slowConsumers'>): void {
   sum.inMessages += more.inMessages;
   sum.inBytes += more.inBytes;
   sum.outMessages += more.outMessages;
@@ -102,7 +104,6 @@ export class ClientDoor implements ClientContext {
   /** How clients come in by WebSocket; null is like all others. */
   websocketEntrance: ClientContext | null = null;
   totalConnections = 0;
-  slowConsumers = 0;
   staleConnections = 0;
   private readonly gone = noTraffic();
   /** The same by account: there are no more entries than accounts. */
@@ -139,6 +140,10 @@ export class ClientDoor implements ClientContext {
       return;
     }
     this.sweepSoon();
+  }
+
+  get slowConsumers(): number {
+    return this.gone.slowConsumers;
   }
 
   get authRequired(): boolean {
@@ -210,6 +215,10 @@ export class ClientDoor implements ClientContext {
     this.goneBy.set(name, goneHere);
     addTraffic(this.gone, session);
     addTraffic(goneHere, session);
+    if (isSlow(session)) {
+      this.gone.slowConsumers++;
+      goneHere.slowConsumers++;
+    }
     this.watcher?.onGone(session);
     this.closedConnections.add(recordOf(session, this.clock.nowMs()));
     session.subscriptions.clear();
@@ -260,10 +269,15 @@ export class ClientDoor implements ClientContext {
     for (const session of this.sessions.values()) {
       const sinceNs = session.outbound.sendingSinceNs;
       if (sinceNs === 0 || sinceNs > deadlineNs) continue;
-      this.slowConsumers++;
       const { writeDeadlineMs } = this.limits;
       this.logger.info(`${session.label} - Slow Consumer Detected: WriteDeadline of ${writeDeadlineMs}ms exceeded`);
       session.close(ClosedReason.slowConsumerWriteDeadline);
     }
   }
+}
+
+function isSlow({ closedReason }: ClientSession): boolean {
+  return (
+    closedReason === ClosedReason.slowConsumerPendingBytes || closedReason === ClosedReason.slowConsumerWriteDeadline
+  );
 }

@@ -455,7 +455,6 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   onOverflow(): void {
     const { pendingBytesMax } = this.context.limits;
     this.context.logger.info(`${this.label} - Slow Consumer Detected: MaxPending of ${pendingBytesMax} Exceeded`);
-    this.context.slowConsumers++;
     this.close(ClosedReason.slowConsumerPendingBytes);
   }
 

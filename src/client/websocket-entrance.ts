@@ -89,14 +89,6 @@ export class WebSocketEntrance implements ClientContext {
   /** The listener has done that. */
   readonly tls = null;
 
-  get slowConsumers(): number {
-    return this.door.slowConsumers;
-  }
-
-  set slowConsumers(count: number) {
-    this.door.slowConsumers = count;
-  }
-
   get staleConnections(): number {
     return this.door.staleConnections;
   }

@@ -62,7 +62,6 @@ export class ServerSource implements MonitorSource {
       connections: door.sessions.size,
       totalConnections: door.totalConnections,
       interest: sumOf(accounts.all().map((one) => one.interestStats())),
-      slowConsumers: door.slowConsumers,
       staleConnections: door.staleConnections,
       ...{ connectionsMax, subscriptionsMax, payloadBytesMax, pendingBytesMax, controlLineBytesMax },
       ...{ pingIntervalMs, pingsOutMax, writeDeadlineMs, authTimeoutMs, tags, metadata, configDigest },
@@ -120,8 +119,7 @@ export class ServerSource implements MonitorSource {
         clients: account.clients,
         updatedMs: startedMs,
         interest: account.interestStats(),
-        slowConsumers: 0,
-        ...{ inMessages: 0, inBytes: 0, outMessages: 0, outBytes: 0 },
+        ...{ inMessages: 0, inBytes: 0, outMessages: 0, outBytes: 0, slowConsumers: 0 },
         ...traffic.get(account.name),
         ...{ exports, imports, mappings },
         claims:

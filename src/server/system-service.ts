@@ -1,10 +1,13 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import { describe } from '../base/failure.js';
+import { parseJson } from '../base/json.js';
 import type { Account } from '../broker/account.js';
+import { countSubscribers } from '../broker/subscribers.js';
 import { type Leg, type Publisher, type Subscriber, Subscription } from '../broker/subscription.js';
 import { composeMessage, type Message } from '../message/message.js';
 import type { MonitorSource } from '../monitor/snapshots.js';
 import { ClaimRequests } from './claim-requests.js';
+import { requestorOf } from './requestor.js';
 import type { ServerParts } from './server-parts.js';
 
 /** What the system account may ask the server to do. */
@@ -18,12 +21,15 @@ export interface SystemActions {
 /** Requests that are answered by what monitoring shows. */
 const MONITOR = 'VARZ SUBSZ CONNZ ROUTEZ GATEWAYZ LEAFZ ACCOUNTZ JSZ HEALTHZ'.split(' ');
 const OF_ACCOUNT = ['SUBSZ', 'CONNZ', 'LEAFZ', 'JSZ', 'INFO', 'STATZ'];
+const SUBSCRIBERS = '$SYS.DEBUG.SUBSCRIBERS';
 /** Requests that may be at work at the same time; further ones are left unanswered. */
 const IN_FLIGHT_MAX = 256;
 
 interface Request {
   subject: string;
   reply: Uint8Array;
+  /** The raw block as text. */
+  headers: string;
   payload: string;
   publisher: Publisher | null;
 }
@@ -59,6 +65,7 @@ export class SystemService {
           '$SYS.REQ.CLAIMS.*',
           '$SYS.REQ.USER.INFO',
           '$SYS.ACCOUNT.*.CLAIMS.UPDATE',
+          SUBSCRIBERS,
         ]
       : [
           '$SYS.REQ.USER.INFO',
@@ -72,6 +79,7 @@ export class SystemService {
 
   private accept(account: Account, isSystem: boolean, request: Request): boolean {
     if (this.inFlight >= IN_FLIGHT_MAX) return false;
+    if (request.subject === SUBSCRIBERS) return this.answerSubscribers(request);
     const answering = isSystem ? this.answerSystem(request) : this.answerMember(account, request);
     if (answering === null) return false;
     this.inFlight++;
@@ -86,6 +94,28 @@ export class SystemService {
     return true;
   }
 
+  /** How many listen in the account of who asks to a subject, perhaps in a queue group: `subject` or `subject group`. */
+  private answerSubscribers({ reply: to, payload, publisher, headers }: Request): boolean {
+    const { accounts, options } = this.parts;
+    // Members of other accounts come by way of an import.
+    const { acc = options.systemAccount } = (requestorOf(publisher, headers) ?? {}) as { acc?: string };
+    const account = accounts.get(acc);
+    if (account === undefined) return false;
+    const [subject, queue = null] = payload.trim().split(/\s+/);
+    reply(accounts.get(options.systemAccount)!, to, String(countSubscribers(account, { subject, queue })));
+    return true;
+  }
+
+  /** The same of any account, as servers ask each other. Nobody answers for an account that has nobody in it here. */
+  private subscribersOf(payload: string): Promise<string[]> | null {
+    const { acc, subject, queue } = fieldsOf(payload);
+    const account = typeof acc === 'string' ? this.parts.accounts.get(acc) : undefined;
+    if (account === undefined || account.clients === 0 || typeof subject !== 'string') return null;
+    // Go writes bytes in base64.
+    const group = typeof queue === 'string' ? Buffer.from(queue, 'base64').toString() : null;
+    return Promise.resolve([String(countSubscribers(account, { subject, queue: group }))]);
+  }
+
   /** What any account may know of itself. */
   private answerMember(account: Account, { subject, payload, publisher }: Request): Promise<string[]> | null {
     if (subject === '$SYS.REQ.USER.INFO') return this.userInfo(publisher);
@@ -97,6 +127,7 @@ export class SystemService {
     const [, , kind, target = '', name = 'STATSZ'] = subject.split('.');
     if (kind === 'USER') return this.userInfo(publisher);
     if (kind === 'SERVER') return this.answerServer(target, name, request);
+    if (subject === '$SYS.REQ.ACCOUNT.NSUBS') return this.subscribersOf(payload);
     if (kind === 'ACCOUNT' && OF_ACCOUNT.includes(name)) {
       const one = target === 'PING' ? null : target;
       return name === 'STATZ' || one !== null ? this.monitored(name, payload, one) : null;
@@ -169,11 +200,12 @@ class AccountListener implements Subscriber {
   }
 
   deliver(_leg: Leg, message: Message, publisher: Publisher | null): boolean {
-    const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, payloadStart, payloadEnd } = message;
+    const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
     if (replyEnd === replyStart) return false;
     return this.accept({
       subject: textOf(bytes, subjectStart, subjectEnd),
       reply: bytes.slice(replyStart, replyEnd),
+      headers: textOf(bytes, headersStart, payloadStart),
       payload: textOf(bytes, payloadStart, payloadEnd),
       publisher,
     });
@@ -185,10 +217,16 @@ function reply(account: Account, subject: Uint8Array, payload: string): void {
 }
 
 function connectionIdOf(payload: string): number | null {
+  const { cid } = fieldsOf(payload);
+  return typeof cid === 'number' ? cid : null;
+}
+
+/** Of JSON; nothing of what is none. */
+function fieldsOf(payload: string): Readonly<Record<string, unknown>> {
   try {
-    const { cid } = JSON.parse(payload) as { cid?: unknown };
-    return typeof cid === 'number' ? cid : null;
+    const parsed: unknown = parseJson(payload);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
   } catch {
-    return null;
+    return {};
   }
 }

@@ -114,6 +114,28 @@ judged('the system account', (start) => {
     await admin.flush();
   });
 
+  it('counts who listens, for whom it lets ask', async () => {
+    const { url } = await start(`accounts {
+      $SYS { users: [{ user: admin, password: p }], exports: [{ service: "$SYS.DEBUG.SUBSCRIBERS" }] }
+      A { users: [{ user: ann, password: p }], imports: [{ service: { account: "$SYS", subject: "$SYS.DEBUG.SUBSCRIBERS" } }] }
+    }`);
+    const [admin, ann] = [await client(url, 'admin'), await client(url, 'ann')];
+    for (const [filter, queue] of [['a.b'], ['a.*'], ['a.>', 'q'], ['c', 'q']])
+      ann.subscribe(filter, { callback: () => {}, ...(queue !== undefined && { queue }) });
+    await ann.flush();
+    const count = (by: NatsConnection, what: string) =>
+      by.request('$SYS.DEBUG.SUBSCRIBERS', what, { timeout: DEADLINE_MS }).then((answer) => answer.string());
+    expect(await count(ann, 'a.b')).toBe('3');
+    expect(await count(ann, 'a.x')).toBe('2');
+    expect(await count(ann, 'a.b q')).toBe('1');
+    expect(await count(ann, 'a.*')).toBe('2');
+    expect(await count(ann, 'nobody')).toBe('0');
+    expect(await count(admin, 'a.b')).toBe('0');
+    expect(await ask(admin, '$SYS.REQ.ACCOUNT.NSUBS', { acc: 'A', subject: 'a.b' })).toBe(3);
+    const queue = Buffer.from('q').toString('base64');
+    expect(await ask(admin, '$SYS.REQ.ACCOUNT.NSUBS', { acc: 'A', subject: '>', queue })).toBe(2);
+  });
+
   it('hears who comes and goes', async () => {
     const { url } = await start(CONFIG);
     const admin = await client(url, 'admin');

@@ -72,6 +72,7 @@ describe('a subscriber that does not keep up', () => {
 
     const blocks = await publishWhile(publisher, () => door.slowConsumers === 0);
     expect(door.slowConsumers).toBe(1);
+    expect(door.trafficByAccount().get('$G')!.slowConsumers).toBe(1);
     expect([...door.closedConnections.entries()].map((record) => record.reason)).toEqual([
       'Slow Consumer (Pending Bytes)',
     ]);
