@@ -40,13 +40,16 @@ function runs({ name, plugin, version }: AttachmentSnapshot): string {
   return `${name} runs ${plugin} version ${version}`;
 }
 
-export async function swap(name: string, options: SwapOptions): Promise<void> {
-  const { to: version, config } = options;
-  const body = {
+/** What becomes otherwise; what is not named stays. */
+function changeOf({ to: version, config }: SwapOptions): object {
+  return {
     ...(version !== undefined && { version }),
     ...(config !== undefined && { config: parseJsonArgument('--config', config) }),
   };
-  const { attachment } = await ask<AttachmentAnswer>('SWAP', name, options, body);
+}
+
+export async function swap(name: string, options: SwapOptions): Promise<void> {
+  const { attachment } = await ask<AttachmentAnswer>('SWAP', name, options, changeOf(options));
   if (options.json) printJson(attachment);
   else printLine(runs(attachment));
 }
@@ -94,12 +97,8 @@ export async function tryOut(kind: 'canary' | 'shadow', name: string, options: T
     else printLine(`ended: ${trialText(trial)}`);
     return;
   }
-  const { to: version, config, share } = options;
-  const body = {
-    ...(version !== undefined && { version }),
-    ...(config !== undefined && { config: parseJsonArgument('--config', config) }),
-    ...(share !== undefined && { share }),
-  };
+  const { share } = options;
+  const body = { ...changeOf(options), ...(share !== undefined && { share }) };
   const { attachment } = await ask<AttachmentAnswer>(kind.toUpperCase(), name, options, body);
   if (options.json) printJson(attachment);
   else printLine(`${runs(attachment)}; ${trialText(attachment.trial!)}`);

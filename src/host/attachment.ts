@@ -108,7 +108,7 @@ export class Attachment {
   /** What the plugin saved of itself last: a new instance goes on from there. */
   savedState: Uint8Array | null = null;
   /** What the plugin looks up; null without a table. */
-  readonly table: GuestTable | null;
+  table: GuestTable | null;
   /** The bucket that its table follows. */
   feed: TableFeed | null = null;
   /** What a new instance is a copy of; null when it is started anew each time. */
@@ -319,6 +319,7 @@ export class Attachment {
     const made = new Attachment(declaration, version, { clock, damage });
     made.budget = budget;
     made.image = image;
+    made.table = this.table;
     if (instance === null) made.savedState = savedState;
     made.work = 2 * RENEWAL_WORK;
     return made;

@@ -5,7 +5,7 @@ import { weir } from '../cli/weir.js';
 import { emit, guest, writingGuest } from '../hostile/guest.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
-import { Stage, verdictGuest } from './stage.js';
+import { optionsOf, Stage, verdictGuest } from './stage.js';
 
 const PASS = 0;
 const DROP = 1;
@@ -129,6 +129,27 @@ describe('circles', () => {
     expect(await create('three', definition('c.>', ['e']))).toBeUndefined();
     expect((await create('four', definition('e', ['b.x'])))?.description).toMatch(/"four" → "two" → "three" → "four"/);
     expect(await create('four', { ...definition('e', ['b.x']), force: true })).toBeUndefined();
+  });
+
+  test('are refused among the attachments that a configuration file declares', async () => {
+    const folder = tempFolder();
+    const module = join(folder.path, 'p.wasm');
+    writeFileSync(module, await verdictGuest(PASS));
+    const declared = (back: string) =>
+      optionsOf(`plugins {
+        modules { p: ${JSON.stringify(module)} }
+        attachments {
+          one { plugin: p, subject: "b.*", grants { emit: [c.x] } }
+          two { plugin: p, subject: "c.>", grants { emit: [${back}] } }
+        }
+      }`);
+    await expect(Stage.open(await declared('b.x'))).rejects.toThrow('("one" → "two" → "one")');
+    const linear = await Stage.open(await declared('d.x'));
+    const round = { ...linear.server.options, ...(await declared('b.x')) };
+    await expect(linear.server.reload(round)).rejects.toThrow('("two" → "one" → "two")');
+    expect(linear.server.host.attachments.size).toBe(2);
+    await linear.close();
+    folder.remove();
   });
 });
 
