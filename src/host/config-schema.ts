@@ -88,7 +88,7 @@ function mistake(schema: Schema, value: unknown, place: string): string | null {
     return `${where} is ${quoted(value)}; expected ${JSON.stringify(schema.const)}`;
   }
   if (typeof value === 'number') return numberMistake(schema, value, where);
-  if (typeof value === 'string') return lengthMistake(schema, [value.length, 'Length', 'characters'], where);
+  if (typeof value === 'string') return lengthMistake(schema, [[...value].length, 'Length', 'characters'], where);
   if (Array.isArray(value)) return arrayMistake(schema, value, place);
   return isObject(value) ? objectMistake(schema, value, place) : null;
 }
