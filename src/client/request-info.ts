@@ -65,7 +65,7 @@ export function userInfoOf(client: Client, nowMs: number): object {
   return {
     user: authorizedUser(client),
     account: account.name,
-    account_name: account.label || undefined,
+    account_name: account.label || account.name,
     user_name: identity?.claims?.name || undefined,
     permissions: identity?.permissions ? permissionsJson(identity.permissions.rules) : undefined,
     expires: expiresMs === null ? undefined : Math.round((expiresMs - nowMs) * 1e6),

@@ -46,6 +46,12 @@ export function jetStreamVarz(jetstream: JetStreamSnapshot | null): object {
   return jetstream === null ? {} : { config: configJson(jetstream), stats: statsJson(jetstream) };
 }
 
+/** The same as told to other servers: where the folder is is nobody's business there. */
+export function jetStreamStats(jetstream: JetStreamSnapshot | null): object | undefined {
+  if (jetstream === null) return undefined;
+  return { config: { ...configJson(jetstream), store_dir: undefined }, stats: statsJson(jetstream) };
+}
+
 function configJson(jetstream: JetStreamSnapshot): object {
   const { memoryBytesMax, storeBytesMax, folder, sync, domain, strict } = jetstream;
   return {

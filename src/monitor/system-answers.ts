@@ -4,6 +4,7 @@ import { parseJson } from '../base/json.js';
 import { accountDetail } from './accounts.js';
 import { ENDPOINTS } from './endpoints.js';
 import { health } from './health.js';
+import { jetStreamStats } from './jsz.js';
 import { BadQuery } from './query.js';
 import type { MonitorSource, ServerSnapshot } from './snapshots.js';
 import { CpuMeter, varz } from './varz.js';
@@ -64,6 +65,7 @@ export function statsJson(source: MonitorSource): object {
     stale_connection_stats: stalled(server.staleConnections),
     stalled_clients: server.stalls || undefined,
     active_servers: 1,
+    jetstream: server.jetstreamWanted ? jetStreamStats(source.jetstream()) : undefined,
     gomaxprocs: 1,
   };
 }
@@ -122,7 +124,12 @@ function dataOf(name: string, asked: { wish: Wish; source: MonitorSource; accoun
   if (name === 'INFO') return accountDetail(source.accounts(), account ?? '');
   const query = queryOf(wish);
   if (account !== null) query.set('acc', account);
-  if (name === 'HEALTHZ') return health(source, query).body;
+  if (name === 'HEALTHZ') {
+    const { status, body } = health(source, query);
+    return { ...body, status_code: status };
+  }
+  // Of servers in clusters.
+  if (name === 'RAFTZ' || name === 'IPQUEUESZ') return {};
   if (name === 'STATZ') return ENDPOINTS['/accstatz'](source, query, nowMs);
   if (name === 'SUBSZ' && account !== null) query.set('subs', '1');
   return ENDPOINTS[`/${name.toLowerCase()}`](source, query, nowMs);

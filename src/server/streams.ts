@@ -99,7 +99,7 @@ export class JetStream {
     for (const broker of accounts.all()) {
       const own = options.accounts.find(({ name }) => name === broker.name)?.jetstream ?? null;
       if (own !== null || (alone && broker.name === GLOBAL_ACCOUNT)) await this.open(broker, own ?? UNLIMITED);
-      else if (broker.name !== systemAccount) new NotEnabledApi(broker);
+      else new NotEnabledApi(broker);
     }
   }
 

@@ -19,7 +19,7 @@ export interface SystemActions {
 }
 
 /** Requests that are answered by what monitoring shows. */
-const MONITOR = 'VARZ SUBSZ CONNZ ROUTEZ GATEWAYZ LEAFZ ACCOUNTZ JSZ HEALTHZ'.split(' ');
+const MONITOR = 'VARZ SUBSZ CONNZ ROUTEZ GATEWAYZ LEAFZ ACCOUNTZ JSZ HEALTHZ RAFTZ IPQUEUESZ'.split(' ');
 const OF_ACCOUNT = ['SUBSZ', 'CONNZ', 'LEAFZ', 'JSZ', 'INFO', 'STATZ'];
 const SUBSCRIBERS = '$SYS.DEBUG.SUBSCRIBERS';
 /** Requests that may be at work at the same time; further ones are left unanswered. */
