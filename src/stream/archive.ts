@@ -1,4 +1,5 @@
 import { textOf, utf8 } from '../base/bytes.js';
+import { RECORD_BYTES_MAX } from '../storage/record.js';
 
 /**
  * The archive of a stream, as nats-server 2.14 and later write it: entries one behind the other, first `state.json`, then
@@ -11,7 +12,6 @@ import { textOf, utf8 } from '../base/bytes.js';
  */
 const MAGIC = utf8('NATSARC1');
 const NAME_BYTES_MAX = 1 << 20;
-const ENTRY_BYTES_MAX = 128 * 1024 * 1024;
 
 export class ArchiveMistake extends Error {}
 
@@ -50,21 +50,29 @@ export function isEnd({ name, sequence, headers, payload }: ArchiveEntry): boole
 /** Takes an archive in pieces, gives its entries. */
 export class ArchiveReader {
   private rest: Buffer = Buffer.alloc(0);
+  /** What came behind `rest`, and is joined with it once an entry is complete: not again for each piece of a long one. */
+  private pieces: Uint8Array[] = [];
+  private bytes = 0;
+  /** Bytes without which there is nothing to read. */
+  private wanted = MAGIC.length;
   private begun = false;
 
-  /** Throws an `ArchiveMistake`. */
-  push(piece: Uint8Array): ArchiveEntry[] {
-    this.rest = this.rest.length === 0 ? Buffer.from(piece) : Buffer.concat([this.rest, piece]);
+  /** Gives one entry after the other: a megabyte holds hundreds of thousands of small ones. Throws an `ArchiveMistake`. */
+  *push(piece: Uint8Array): Generator<ArchiveEntry> {
+    this.pieces.push(piece);
+    this.bytes += piece.length;
+    if (this.bytes < this.wanted) return;
+    this.rest = Buffer.concat([this.rest, ...this.pieces]);
+    this.pieces = [];
     if (!this.begun) {
-      if (this.rest.length < MAGIC.length) return [];
       if (textOf(this.rest, 0, MAGIC.length) !== textOf(MAGIC))
         throw new ArchiveMistake(`an archive of streams begins with ${textOf(MAGIC)}: this is another format`);
       this.begun = true;
       this.rest = this.rest.subarray(MAGIC.length);
     }
-    const entries: ArchiveEntry[] = [];
-    for (let entry = this.next(); entry !== null; entry = this.next()) entries.push(entry);
-    return entries;
+    this.wanted = 0;
+    for (let entry = this.next(); entry !== null; entry = this.next()) yield entry;
+    this.bytes = this.rest.length;
   }
 
   private next(): ArchiveEntry | null {
@@ -82,12 +90,15 @@ export class ArchiveReader {
       numbers.push(value);
     }
     const [nameBytes, time, sequence, headersBytes, payloadBytes] = numbers;
-    if (nameBytes > NAME_BYTES_MAX || headersBytes + payloadBytes > ENTRY_BYTES_MAX)
+    if (nameBytes > NAME_BYTES_MAX || headersBytes + payloadBytes > RECORD_BYTES_MAX)
       throw new ArchiveMistake('an entry is too long');
     const nameEnd = at + Number(nameBytes);
     const headersEnd = nameEnd + Number(headersBytes);
     const end = headersEnd + Number(payloadBytes);
-    if (end > this.rest.length) return null;
+    if (end > this.rest.length) {
+      this.wanted = end;
+      return null;
+    }
     const entry: ArchiveEntry = {
       name: this.rest.subarray(at, nameEnd),
       timeMs: Number(time / 2n / 1_000_000n),

@@ -18,6 +18,16 @@ import type { Streams } from './streams.js';
 
 /** A transfer that nothing comes for is given up. */
 const PATIENCE_MS = 5_000;
+/** Chunks that may wait to be worked on. Who waits for answers, as it is meant, has a few of them under way. */
+const WAITING_BYTES_MAX = 32 * 1024 * 1024;
+/** What is worked on until others get their turn: what comes is compressed, and a little may be very much. */
+const TURN_NS = 5_000_000;
+/** Restores of one account at a time: each may hold what one record may. */
+const RESTORES_MAX = 8;
+/** Of their configurations and states, with about what an object costs for each. */
+const CONSUMERS_BYTES_MAX = 64 * 1024 * 1024;
+const CONSUMER_BYTES = 512;
+const underWay = new WeakMap<Streams, number>();
 const TYPE = 'io.nats.jetstream.api.v1.stream_create_response';
 
 /** Takes a stream's archive in chunks, and makes the stream of it. */
@@ -31,12 +41,21 @@ export class RestoreReceiver implements Subscriber {
   private readonly archive = new ArchiveReader();
   private readonly consumers: [string, ArchiveEntry][] = [];
   private working: Promise<void> = Promise.resolve();
+  private waitingBytes = 0;
   private stream: Stream | null = null;
   private lastSequence = 0;
+  private consumersBytes = 0;
   private complete = false;
+  /** Too much came at once: it is about to end. */
+  private overrun = false;
+  private turnNs = 0;
   private ended = false;
 
+  /** Throws an `ApiError` when others are at it already. */
   constructor(streams: Streams, request: StreamRequest) {
+    const others = underWay.get(streams) ?? 0;
+    if (others >= RESTORES_MAX) throw apiError('insufficientResources');
+    underWay.set(streams, others + 1);
     this.streams = streams;
     this.request = request;
     this.deliverSubject = `$JS.SNAPSHOT.RESTORE.${request.name}.${streams.newId(22)}`;
@@ -47,16 +66,24 @@ export class RestoreReceiver implements Subscriber {
   }
 
   deliver(_leg: Leg, { bytes, replyStart, replyEnd, payloadStart, payloadEnd }: Message): boolean {
-    if (this.ended || replyEnd === replyStart) return false;
+    if (this.ended || this.overrun || replyEnd === replyStart) return false;
     const reply = bytes.slice(replyStart, replyEnd);
-    const chunk = bytes.slice(payloadStart, payloadEnd);
     this.alarm.cancel();
+    this.waitingBytes += payloadEnd - payloadStart;
+    if (this.waitingBytes > WAITING_BYTES_MAX) {
+      const mistake = new ArchiveMistake('too many chunks were sent without waiting for answers');
+      this.working = this.working.then(() => this.end(reply, this.errorOf(mistake)));
+      this.overrun = true;
+      return true;
+    }
+    const chunk = bytes.slice(payloadStart, payloadEnd);
     this.working = this.working.then(() => this.take(chunk, reply));
     return true;
   }
 
   private async take(chunk: Uint8Array, reply: Uint8Array): Promise<void> {
-    if (this.ended) return;
+    this.waitingBytes -= chunk.length;
+    if (this.ended || this.overrun) return;
     // What came is worked on: patience is for what does not come.
     this.alarm.cancel();
     try {
@@ -64,7 +91,14 @@ export class RestoreReceiver implements Subscriber {
         await this.finish(reply);
         return;
       }
-      for (const entry of this.archive.push(this.unpack.push(chunk))) await this.takeEntry(entry);
+      for (const part of this.unpack.push(chunk)) {
+        for (const entry of this.archive.push(part)) {
+          await this.takeEntry(entry);
+          await this.rest();
+        }
+        this.checkRoom();
+        await this.rest();
+      }
       this.say(reply, new Uint8Array(0));
       this.alarm.set(this.streams.clock.nowMs() + PATIENCE_MS);
     } catch (error) {
@@ -72,8 +106,31 @@ export class RestoreReceiver implements Subscriber {
     }
   }
 
+  /** What is compressed may be much more than what came: it counts as any other message does. */
+  private checkRoom(): void {
+    if (this.stream === null) return;
+    const { config, log } = this.stream;
+    const { memoryBytes, storeBytes } = this.streams.usage();
+    const { memoryBytesMax, storeBytesMax } = this.streams.limits;
+    const [used, max] = config.storage === 'memory' ? [memoryBytes, memoryBytesMax] : [storeBytes, storeBytesMax];
+    if (max >= 0 && used + log.state.bytes > max)
+      throw apiError(config.storage === 'memory' ? 'memoryResourcesExceeded' : 'storageResourcesExceeded');
+  }
+
+  /** Others get their turn when this one had its share. */
+  private rest(): Promise<void> | undefined {
+    const nowNs = this.streams.clock.monotonicNs();
+    if (nowNs - this.turnNs < TURN_NS) return;
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.turnNs = this.streams.clock.monotonicNs();
+        resolve();
+      });
+    });
+  }
+
   private async takeEntry(entry: ArchiveEntry): Promise<void> {
-    if (this.complete) return;
+    if (this.complete) throw new ArchiveMistake('there is more behind the end');
     const name = textOf(entry.name);
     if (this.stream === null) {
       if (name !== 'state.json') throw new ArchiveMistake('expected state.json first');
@@ -83,9 +140,16 @@ export class RestoreReceiver implements Subscriber {
       this.lastSequence = last_seq;
     } else if (entry.sequence === 0) {
       if (isEnd(entry)) this.complete = true;
-      else if (name.startsWith('consumers/')) this.consumers.push([name.slice('consumers/'.length), entry]);
+      else if (name.startsWith('consumers/')) this.keepConsumer(name.slice('consumers/'.length), entry);
       else throw new ArchiveMistake('expected message sequence');
     } else await this.takeMessage(this.stream, entry);
+  }
+
+  /** They are made when all messages are there. */
+  private keepConsumer(name: string, entry: ArchiveEntry): void {
+    this.consumersBytes += CONSUMER_BYTES + entry.payload.length;
+    if (this.consumersBytes > CONSUMERS_BYTES_MAX) throw new ArchiveMistake('there are too many consumers');
+    this.consumers.push([name, entry]);
   }
 
   private async takeMessage({ log }: Stream, entry: ArchiveEntry): Promise<void> {
@@ -135,6 +199,7 @@ export class RestoreReceiver implements Subscriber {
 
   private stop(): void {
     this.ended = true;
+    underWay.set(this.streams, underWay.get(this.streams)! - 1);
     this.alarm.cancel();
     this.streams.broker.unsubscribe(this.subscription);
   }

@@ -38,21 +38,19 @@ export class S2Reader {
   private rest: Buffer = Buffer.alloc(0);
   private begun = false;
 
-  /** Throws an `S2Mistake`. */
-  push(piece: Uint8Array): Uint8Array {
+  /** Gives one chunk after the other: a few bytes of each may be 4 MB. Throws an `S2Mistake`. */
+  *push(piece: Uint8Array): Generator<Uint8Array> {
     let bytes = this.rest.length === 0 ? Buffer.from(piece) : Buffer.concat([this.rest, piece]);
-    const found: Uint8Array[] = [];
     while (bytes.length >= 4) {
       const kind = bytes[0];
       const length = bytes.readUIntLE(1, 3);
       if (length > CHUNK_BYTES_MAX + 1024) throw new S2Mistake(`a chunk of ${length} bytes is too long`);
       if (bytes.length < 4 + length) break;
       const data = this.chunk(kind, bytes.subarray(0, 4 + length));
-      if (data !== null) found.push(data);
+      if (data !== null) yield data;
       bytes = bytes.subarray(4 + length);
     }
     this.rest = Buffer.from(bytes);
-    return Buffer.concat(found);
   }
 
   private chunk(kind: number, chunk: Buffer): Uint8Array | null {

@@ -22,7 +22,7 @@ describe('S2 streams', () => {
       fc.property(fc.uint8Array({ maxLength: 200_000 }), cuts, (bytes, places) => {
         const reader = new S2Reader();
         const stream = Buffer.concat([s2Head(), s2Chunks(bytes)]);
-        const out = Buffer.concat(pieces(stream, places).map((piece) => reader.push(piece)));
+        const out = Buffer.concat(pieces(stream, places).flatMap((piece) => [...reader.push(piece)]));
         expect(out.equals(Buffer.from(bytes))).toBe(true);
       }),
       { numRuns: 60 },
@@ -36,18 +36,18 @@ describe('S2 streams', () => {
     const stored = s2Chunks(Buffer.from(text));
     const crc = stored.subarray(4, 8);
     const chunk = Buffer.concat([Buffer.from([0, block.length + 4, 0, 0]), crc, block]);
-    expect(Buffer.from(new S2Reader().push(Buffer.concat([s2Head(), chunk]))).toString()).toBe(text);
+    expect(Buffer.concat([...new S2Reader().push(Buffer.concat([s2Head(), chunk]))]).toString()).toBe(text);
   });
 
   it('refuses what is none, and never does anything worse', () => {
-    expect(() => new S2Reader().push(Buffer.from('nothing of the kind'))).toThrow(S2Mistake);
+    expect(() => [...new S2Reader().push(Buffer.from('nothing of the kind'))]).toThrow(S2Mistake);
     const good = Buffer.concat([s2Head(), s2Chunks(Buffer.from('hello, hello'))]);
     fc.assert(
       fc.property(fc.nat(good.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
         const bad = Buffer.from(good);
         bad[at] ^= flip;
         try {
-          new S2Reader().push(bad);
+          for (const part of new S2Reader().push(bad)) expect(part.length).toBeLessThan(100);
         } catch (error) {
           expect(error).toBeInstanceOf(S2Mistake);
         }
@@ -71,14 +71,14 @@ describe('archives', () => {
       fc.property(fc.array(entry, { maxLength: 5 }), cuts, (entries, places) => {
         const reader = new ArchiveReader();
         const bytes = Buffer.concat([archiveHead(), ...entries.map(archiveEntry)]);
-        const out = pieces(bytes, places).flatMap((piece) => reader.push(piece).map((found) => plain(found)));
+        const out = pieces(bytes, places).flatMap((piece) => [...reader.push(piece)].map(plain));
         expect(out).toEqual(entries.map(plain));
       }),
     );
   });
 
   it('refuses other formats', () => {
-    expect(() => new ArchiveReader().push(Buffer.from('ustar tar tar tar'))).toThrow(ArchiveMistake);
+    expect(() => [...new ArchiveReader().push(Buffer.from('ustar tar tar tar'))]).toThrow(ArchiveMistake);
   });
 
   function plain<T extends object>(found: T): object {
