@@ -42,7 +42,8 @@ function given<T extends object>(values: T): T | undefined {
   return entries.length === 0 ? undefined : (Object.fromEntries(entries) as T);
 }
 
-function parsePlugin(text: string): { plugin: string; version: number | undefined } {
+/** `name` or `name@version`. */
+export function parsePlugin(text: string): { plugin: string; version: number | undefined } {
   const [plugin = '', version] = text.split('@');
   if (version === undefined) return { plugin, version: undefined };
   if (/^[1-9]\d*$/.test(version)) return { plugin, version: Number(version) };

@@ -1,21 +1,38 @@
 import { readFileSync } from 'node:fs';
 import { describe, Failure } from '../base/failure.js';
+import { Backtest, BacktestSide } from '../host/backtest.js';
+import type { BacktestAnswer } from '../host/backtests.js';
 import { budgetOf } from '../host/budgets.js';
 import { settleConfig } from '../host/config-schema.js';
 import { readManifest } from '../host/manifest.js';
-import type { Budget } from '../sandbox/budget.js';
+import { type Frame, frameOf } from '../sandbox/frame.js';
 import { Instance } from '../sandbox/instance.js';
-import { type PreparedModule, prepareModule } from '../sandbox/prepare.js';
-import { type Outcome, outcomeOn, type SelfTest } from '../sandbox/self-test.js';
+import { prepareModule } from '../sandbox/prepare.js';
+import { TEST_TIME_MS } from '../sandbox/self-test.js';
+import { callApi } from './api-client.js';
+import { type ConnectionOptions, withOpenConnection } from './connection.js';
 import { parseJsonArgument } from './payload.js';
+import { parsePlugin } from './plugin-attach.js';
 import { moduleFile } from './plugin-module.js';
+import { checkTypedName } from './plugin-name.js';
 import { printJson, printLine } from './print.js';
+import { UsageFailure } from './usage-failure.js';
 
-export interface BacktestOptions {
+export interface BacktestOptions extends ConnectionOptions {
   against?: string;
   config?: string;
+  stream?: string;
+  last?: number;
+  since?: string;
+  filter?: string;
+  attachment?: string;
   json?: boolean;
 }
+
+/** What is shown. */
+type Found = Pick<BacktestAnswer, 'messages' | 'module' | 'against' | 'different' | 'differences' | 'complete'>;
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A message as `weir sub --json` prints it. */
 interface Recorded {
@@ -26,55 +43,16 @@ interface Recorded {
   data_base64?: string;
 }
 
-interface Difference {
-  line: number;
-  subject: string;
-  module: Outcome;
-  against: Outcome;
-}
-
-/** Differences that are shown. */
-const SHOWN_MAX = 20;
-
 /** A module that sees one message after the other, as it would at work. */
-class Runner {
-  readonly counts: Record<string, number> = {};
-  fuel = 0;
-  private readonly prepared: PreparedModule;
-  private readonly budget: Budget;
-  private readonly config: string;
-  private instance: Instance | null = null;
-
-  private constructor(prepared: PreparedModule, budget: Budget, config: string) {
-    this.prepared = prepared;
-    this.budget = budget;
-    this.config = config;
-  }
-
-  static async open(source: string, config: unknown): Promise<Runner> {
-    const prepared = prepareModule(readFileSync(moduleFile(source)));
-    const manifest = await readManifest(prepared.manifest);
-    const settled = settleConfig(source, manifest?.config ?? null, config);
-    return new Runner(prepared, budgetOf({}, manifest?.budget), JSON.stringify(settled));
-  }
-
-  run(message: SelfTest['message']): Outcome {
-    this.instance ??= this.create();
-    const outcome = outcomeOn(this.instance, message);
-    this.fuel += this.instance.fuelUsed;
-    this.counts[outcome.verdict] = (this.counts[outcome.verdict] ?? 0) + 1;
-    if (outcome.verdict === 'error' && this.instance.poisoned) this.instance = null;
-    return outcome;
-  }
-
-  private create(): Instance {
-    const made = Instance.create(this.prepared, this.budget, this.config);
-    if (made instanceof Instance) return made;
-    throw new Failure('module', `the module does not start: ${made.text}`);
-  }
+async function openSide(source: string, config: unknown): Promise<BacktestSide> {
+  const prepared = prepareModule(readFileSync(moduleFile(source)));
+  const manifest = await readManifest(prepared.manifest);
+  const settled = JSON.stringify(settleConfig(source, manifest?.config ?? null, config));
+  const budget = budgetOf({}, manifest?.budget);
+  return new BacktestSide(() => Instance.create(prepared, budget, settled));
 }
 
-function readMessages(file: string): SelfTest['message'][] {
+function readMessages(file: string): Frame[] {
   try {
     return readFileSync(file, 'utf8')
       .split('\n')
@@ -88,7 +66,7 @@ function readMessages(file: string): SelfTest['message'][] {
   }
 }
 
-function parseLine(line: string, number: number): SelfTest['message'] {
+function parseLine(line: string, number: number): Frame {
   let read: Recorded;
   try {
     read = JSON.parse(line);
@@ -99,46 +77,74 @@ function parseLine(line: string, number: number): SelfTest['message'] {
   const lines = Object.entries(read.headers ?? {}).flatMap(([name, values]) =>
     values.map((value) => `${name}: ${value}\r\n`),
   );
-  return {
-    subject: read.subject,
-    ...(read.reply !== undefined && { reply: read.reply }),
-    ...(lines.length > 0 && { headers: `NATS/1.0\r\n${lines.join('')}\r\n` }),
-    payload: read.data_base64 === undefined ? (read.data ?? '') : `base64:${read.data_base64}`,
-  };
+  const headers = lines.length === 0 ? '' : `NATS/1.0\r\n${lines.join('')}\r\n`;
+  const payload =
+    read.data_base64 === undefined ? Buffer.from(read.data ?? '') : Buffer.from(read.data_base64, 'base64');
+  return frameOf(Buffer.from(read.subject), Buffer.from(read.reply ?? ''), Buffer.from(headers), payload);
 }
 
-/** Calls one module, or two, on recorded messages. */
-export async function backtest(source: string, file: string, options: BacktestOptions): Promise<void> {
-  const config = options.config === undefined ? {} : parseJsonArgument('--config', options.config);
-  const runner = await Runner.open(source, config);
-  const other = options.against === undefined ? null : await Runner.open(options.against, config);
-  const messages = readMessages(file);
-  const differences: Difference[] = [];
-  for (const [i, message] of messages.entries()) {
-    const module = runner.run(message);
-    const against = other?.run(message) ?? module;
-    if (JSON.stringify(module) !== JSON.stringify(against)) {
-      differences.push({ line: i + 1, subject: message.subject, module, against });
-    }
+/** Calls one module, or two, on messages: of a file on this machine, of a stream in the server. */
+export async function backtest(source: string, file: string | undefined, options: BacktestOptions): Promise<void> {
+  if ((file === undefined) === (options.stream === undefined)) {
+    throw new UsageFailure('backtest', 'expected either a file of messages, or --stream with the name of a stream');
   }
-  const fuel = messages.length === 0 ? 0 : Math.round(runner.fuel / messages.length);
-  const result = { messages: messages.length, verdicts: runner.counts, fuel_per_message: fuel };
-  if (options.json)
-    printJson({ ...result, different: differences.length, differences: differences.slice(0, SHOWN_MAX) });
-  else show(result, other === null ? null : differences);
+  const found = file === undefined ? await overStream(source, options) : await overFile(source, file, options);
+  if (options.json) printJson(found);
+  else show(found, file === undefined ? 'sequence' : 'line');
 }
 
-function show(
-  result: { messages: number; verdicts: Record<string, number>; fuel_per_message: number },
-  differences: readonly Difference[] | null,
-): void {
-  const verdicts = Object.entries(result.verdicts).map(([verdict, count]) => `${count} ${verdict}`);
-  printLine(`${result.messages} messages: ${verdicts.join(', ') || 'none'}; ${result.fuel_per_message} fuel for each`);
-  if (differences === null) return;
-  printLine(`${differences.length} come out otherwise`);
-  for (const { line, subject, module, against } of differences.slice(0, SHOWN_MAX)) {
-    printLine(`line ${line} ${subject}`);
-    printLine(`  module  ${JSON.stringify(module)}`);
-    printLine(`  against ${JSON.stringify(against)}`);
+async function overFile(source: string, file: string, options: BacktestOptions): Promise<Found> {
+  const config = options.config === undefined ? {} : parseJsonArgument('--config', options.config);
+  const { against } = options;
+  const module = await openSide(source, config);
+  const run = new Backtest(module, against === undefined ? null : await openSide(against, config));
+  for (const [i, frame] of readMessages(file).entries()) run.run(frame, { wallMs: TEST_TIME_MS }, i + 1);
+  const { messages, different, differences } = run;
+  const sides = { module: module.summary(), against: run.against?.summary() ?? null };
+  return { messages, ...sides, different, differences, complete: true };
+}
+
+async function overStream(source: string, options: BacktestOptions): Promise<Found> {
+  const { attachment, stream, last, filter, config } = options;
+  const { plugin, version } = parsePlugin(source);
+  checkTypedName('plugin', plugin);
+  const request = {
+    ...{ stream, last, filter, version, since: options.since === undefined ? undefined : sinceText(options.since) },
+    ...(config !== undefined && { config: parseJsonArgument('--config', config) }),
+    ...(options.against !== undefined && { against: versionOf(options.against) }),
+  };
+  const operation = attachment === undefined ? `PLUGIN.BACKTEST.${plugin}` : `ATTACHMENT.BACKTEST.${attachment}`;
+  const found = await withOpenConnection(options, (connection) =>
+    callApi<BacktestAnswer>(connection, operation, JSON.stringify(request)),
+  );
+  if (found.plugin === plugin) return found;
+  throw new UsageFailure('backtest', `attachment "${attachment}" runs plugin "${found.plugin}", not "${plugin}"`);
+}
+
+/** A number, or `name@number`. */
+function versionOf(text: string): number {
+  const version = /^(?:[\w-]+@)?([1-9]\d*)$/.exec(text)?.[1];
+  if (version !== undefined) return Number(version);
+  throw new UsageFailure('backtest', `invalid version "${text}" to compare with: expected a number such as 3`);
+}
+
+/** A moment, or how long ago it was. */
+function sinceText(text: string): string {
+  const [, count, unit] = /^(\d+)(s|m|h|d)$/.exec(text) ?? [];
+  const ms = count === undefined ? Date.parse(text) : Date.now() - Number(count) * UNIT_MS[unit];
+  if (!Number.isNaN(ms)) return new Date(ms).toISOString();
+  throw new UsageFailure('backtest', `invalid --since "${text}": expected such as 15m, 2h, 1d or 2026-05-01T12:00:00Z`);
+}
+
+function show({ messages, module, against, different, differences, complete }: Found, placeName: string): void {
+  const verdicts = Object.entries(module.verdicts).map(([verdict, count]) => `${count} ${verdict}`);
+  printLine(`${messages} messages: ${verdicts.join(', ') || 'none'}; ${module.fuel_per_message} fuel for each`);
+  if (!complete) printLine('there are more: this took as long as it may');
+  if (against === null) return;
+  printLine(`${different} come out otherwise`);
+  for (const difference of differences) {
+    printLine(`${placeName} ${difference.place} ${difference.subject}`);
+    printLine(`  module  ${JSON.stringify(difference.module)}`);
+    printLine(`  against ${JSON.stringify(difference.against)}`);
   }
 }

@@ -59,17 +59,35 @@ function addTrials(plugin: Command): void {
   );
   examples(shadow, 'weir plugin shadow noise --to 4', 'weir plugin shadow noise --stop');
 
-  const backtest = plugin
-    .command('backtest')
-    .argument('<module>', '.wasm file, plugin folder or bundled plugin')
-    .argument('<messages>', 'file of messages, as weir sub --json prints them')
-    .description('call a module on recorded messages, and show what comes out otherwise than with another one')
-    .option('--against <module>', 'the module to compare with; without it, verdicts are counted')
+  const backtest = withConnection(
+    plugin
+      .command('backtest')
+      .argument(
+        '<module>',
+        '.wasm file, plugin folder or bundled plugin; with --stream an installed plugin, such as noise@4',
+      )
+      .argument('[messages]', 'file of messages, as weir sub --json prints them'),
+  )
+    .description('call a plugin on messages that were kept, and show what comes out otherwise than with another one')
+    .option(
+      '--against <module>',
+      'the module (with --stream the version) to compare with; without it, verdicts are counted',
+    )
+    .option('--stream <name>', 'a stream of the server, which calls the plugin itself')
+    .option(
+      '--attachment <name>',
+      "compare with an attachment's version, with its configuration, budget, table and subject",
+    )
+    .option('--last <n>', 'only so many of the last messages (default: 1000, or all with --since)', whole(1))
+    .option('--since <when>', 'only messages since then: 15m, 2h, 1d, or a time')
+    .option('--filter <subject>', 'only messages of these subjects')
     .option('--config <json>', 'configuration of both: JSON, or @file')
     .option('--json', 'print JSON')
     .action(async (module, file, options) => (await import('./plugin-backtest.js')).backtest(module, file, options));
   examples(
     backtest,
+    'weir plugin backtest noise --stream SENSORS --attachment noise',
+    "weir plugin backtest noise@4 --against 3 --stream SENSORS --since 2h --filter 'sensors.attic.>'",
     "weir sub 'sensors.>' --json --count 10000 > sensors.ndjson",
     'weir plugin backtest ./noise sensors.ndjson --against noise.old.wasm --config @config.json',
   );

@@ -402,6 +402,11 @@ export class Attachment {
     return false;
   }
 
+  /** Another instance, as after a trap; or why there is none. */
+  another(): Instance | Fault {
+    return this.renew() ?? this.fault;
+  }
+
   private renew(): Instance | null {
     const { version, budget, config, image } = this;
     const { prepared } = version;

@@ -1,3 +1,4 @@
+import { Failure } from '../base/failure.js';
 import { filterCovers } from '../subject/subject.js';
 import type { AttachmentDeclaration } from './declarations.js';
 
@@ -7,7 +8,7 @@ function leadsTo(from: AttachmentDeclaration, to: AttachmentDeclaration): boolea
 }
 
 /** The names of attachments along which what this one emits comes back to it, or null. */
-export function circleOf(start: AttachmentDeclaration, others: readonly AttachmentDeclaration[]): string[] | null {
+function circleOf(start: AttachmentDeclaration, others: readonly AttachmentDeclaration[]): string[] | null {
   const all = [start, ...others.filter(({ name }) => name !== start.name)];
   const seen = new Set<string>();
   const walk = (from: AttachmentDeclaration, trail: string[]): string[] | null => {
@@ -22,4 +23,16 @@ export function circleOf(start: AttachmentDeclaration, others: readonly Attachme
     return null;
   };
   return walk(start, [start.name]);
+}
+
+/** Hops end what goes round; what can be seen to do so is hardly meant. Throws a `Failure` that names the way. */
+export function refuseCircle(declaration: AttachmentDeclaration, others: readonly AttachmentDeclaration[]): void {
+  if (declaration.force) return;
+  const circle = circleOf(declaration, others);
+  if (circle === null) return;
+  const way = circle.map((name) => JSON.stringify(name)).join(' → ');
+  throw new Failure(
+    'attachment-circle',
+    `attachment ${JSON.stringify(declaration.name)}: what it emits comes back to it (${way}); emit to other subjects, or add "force": true: a message is emitted at most 4 times in a row`,
+  );
 }

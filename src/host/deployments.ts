@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { describe, Failure } from '../base/failure.js';
 import { Attachment } from './attachment.js';
 import type { AttachmentSet } from './attachment-set.js';
-import { circleOf } from './circles.js';
+import { refuseCircle } from './circles.js';
 import type { AttachmentDeclaration, BudgetRequest } from './declarations.js';
 import type { PluginEvents } from './events.js';
 import type { Ledger } from './ledger.js';
@@ -450,18 +450,6 @@ function handOver(from: Attachment, to: Attachment): boolean {
 
 function resolved({ declaration, version }: AttachmentRecord): ResolvedDeclaration {
   return { declaration, version };
-}
-
-/** Hops end what goes round; what can be seen to do so is hardly meant. */
-function refuseCircle(declaration: AttachmentDeclaration, others: readonly AttachmentDeclaration[]): void {
-  if (declaration.force) return;
-  const circle = circleOf(declaration, others);
-  if (circle === null) return;
-  const way = circle.map((name) => JSON.stringify(name)).join(' → ');
-  throw new Failure(
-    'attachment-circle',
-    `attachment ${JSON.stringify(declaration.name)}: what it emits comes back to it (${way}); emit to other subjects, or add "force": true: a message is emitted at most 4 times in a row`,
-  );
 }
 
 function existsAlready(name: string): Failure {

@@ -23,6 +23,8 @@ export const ERRORS = {
   'attachment-circle': { code: 409, number: 20040 },
   'trial-exists': { code: 409, number: 20041 },
   'trial-not-found': { code: 404, number: 20042 },
+  'stream-not-found': { code: 404, number: 20050 },
+  'backtest-busy': { code: 409, number: 20051 },
   'plugin-store': { code: 500, number: 20090 },
   internal: { code: 500, number: 20099 },
 } as const;

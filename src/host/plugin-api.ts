@@ -34,11 +34,13 @@ const OPERATIONS: Record<string, { named: string; run: Operation }> = {
   'PLUGIN.LIST': { named: '', run: listPlugins },
   'PLUGIN.INFO': { named: 'plugin', run: (host, name) => ({ plugin: snapshotOfPlugin(host, name) }) },
   'PLUGIN.DELETE': { named: 'plugin', run: deletePlugin },
+  'PLUGIN.BACKTEST': { named: 'plugin', run: backtestPlugin },
   'ATTACHMENT.CREATE': { named: 'attachment', run: createAttachment },
   'ATTACHMENT.SWAP': { named: 'attachment', run: swapAttachment },
   'ATTACHMENT.ROLLBACK': { named: 'attachment', run: rollBackAttachment },
   'ATTACHMENT.CANARY': { named: 'attachment', run: canary },
   'ATTACHMENT.SHADOW': { named: 'attachment', run: shadow },
+  'ATTACHMENT.BACKTEST': { named: 'attachment', run: backtestAttachment },
   'ATTACHMENT.STOP': { named: 'attachment', run: stopTrial },
   'ATTACHMENT.BUDGET': { named: 'attachment', run: setBudget },
   'ATTACHMENT.CAPSULE': { named: 'attachment', run: capsule },
@@ -169,6 +171,16 @@ async function canary(host: PluginHost, name: string, { payload }: ApiRequest): 
 async function shadow(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
   const { readTrial } = await import('./requests.js');
   return answerOf(host, await host.candidates.shadow(name, readTrial(name, payload)));
+}
+
+async function backtestPlugin(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
+  const { readBacktest } = await import('./requests.js');
+  return host.backtests.ofPlugin(name, readBacktest(`plugin ${JSON.stringify(name)}`, payload));
+}
+
+async function backtestAttachment(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
+  const { readBacktest } = await import('./requests.js');
+  return host.backtests.ofAttachment(name, readBacktest(`attachment ${JSON.stringify(name)}`, payload));
 }
 
 function stopTrial(host: PluginHost, name: string): object {

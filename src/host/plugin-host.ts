@@ -3,6 +3,7 @@ import { Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
 import type { Attachment } from './attachment.js';
 import { AttachmentSet } from './attachment-set.js';
+import { Backtests } from './backtests.js';
 import { Candidates } from './candidates.js';
 import { Chain } from './chain.js';
 import type { AttachmentDeclaration, PluginDeclarations } from './declarations.js';
@@ -13,10 +14,10 @@ import { PluginEvents } from './events.js';
 import { Ledger } from './ledger.js';
 import { DEFAULT_PLUGIN_LIMITS, type PluginLimits } from './limits.js';
 import { LazyPluginStore, MemoryPluginStore, type PluginStore } from './plugin-store.js';
+import type { PluginStreams } from './plugin-streams.js';
 import { PluginRegistry, type PluginVersion } from './registry.js';
 import { Starter } from './starter.js';
 import { StateKeeper } from './state-keeper.js';
-import type { TableSource } from './table-source.js';
 import { Ticker } from './ticker.js';
 import { PluginTurn } from './turn.js';
 import { Uploads } from './uploads.js';
@@ -36,6 +37,7 @@ export class PluginHost {
   readonly attachments: AttachmentSet;
   readonly deployments: Deployments;
   readonly candidates: Candidates;
+  readonly backtests: Backtests;
   readonly uploads: Uploads;
   readonly emits = new EmitQueue();
   readonly events: PluginEvents;
@@ -69,6 +71,8 @@ export class PluginHost {
       onRetire: (attachment) => this.ticker.drain(attachment),
     });
     this.candidates = new Candidates({ deployments: this.deployments, attachments, events });
+    const { registry, deployments, starter } = this;
+    this.backtests = new Backtests({ clock, turn, registry, deployments, starter });
   }
 
   /** Takes on what the configuration file says about plugins besides which there are. */
@@ -88,9 +92,10 @@ export class PluginHost {
     await this.ledger.tidy();
   }
 
-  /** From now on tables may follow buckets. Resolves when those of the present attachments hold what is in theirs. */
-  feedTables(source: TableSource | null): Promise<void> {
-    return this.starter.feed(source, this.attachments.all());
+  /** From now on plugins may use the account's streams. Resolves when tables of the present attachments hold what is in their buckets. */
+  useStreams(streams: PluginStreams | null): Promise<void> {
+    this.backtests.streams = streams;
+    return this.starter.feed(streams, this.attachments.all());
   }
 
   /** Opens a store, which is empty, when there is something to store. */

@@ -3,7 +3,9 @@ import { textOf } from '../base/bytes.js';
 import { describe, Failure } from '../base/failure.js';
 import { issueText } from '../base/issues.js';
 import { parseJson } from '../base/json.js';
+import { isFilter } from '../subject/subject.js';
 import { budgetSchema, checkAttachment } from './attachment-schema.js';
+import type { BacktestRequest } from './backtests.js';
 import type { TrialRequest } from './candidates.js';
 import type { AttachmentDeclaration, BudgetRequest } from './declarations.js';
 import type { SwapRequest } from './deployments.js';
@@ -11,6 +13,14 @@ import type { SwapRequest } from './deployments.js';
 const number = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 31));
 const swap = v.strictObject({ version: v.optional(number), config: v.optional(v.unknown()) });
 const trial = v.strictObject({ ...swap.entries, share: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1))) });
+const backtest = v.strictObject({
+  ...swap.entries,
+  stream: v.string(),
+  last: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000))),
+  since: v.optional(v.pipe(v.string(), v.isoTimestamp())),
+  filter: v.optional(v.pipe(v.string(), v.check(isFilter, 'expected a subject, or a filter with wildcards'))),
+  against: v.optional(number),
+});
 const upload = v.strictObject({ bytes: v.number(), sha256: v.string() });
 
 /** Reads the body of a request that makes an attachment. */
@@ -35,6 +45,11 @@ export function readSwap(name: string, payload: Uint8Array): SwapRequest {
 /** Reads what is to be tried out. */
 export function readTrial(name: string, payload: Uint8Array): TrialRequest {
   return read(trial, `attachment ${JSON.stringify(name)}`, payload) as TrialRequest;
+}
+
+/** Reads what is to be tried on the messages of a stream. */
+export function readBacktest(what: string, payload: Uint8Array): BacktestRequest {
+  return read(backtest, what, payload) as BacktestRequest;
 }
 
 export function readBudget(name: string, payload: Uint8Array): BudgetRequest {

@@ -63,7 +63,11 @@ export function outcomeOn(instance: Instance, message: SelfTest['message']): Out
     bytesOf,
   );
   const verdict = instance.call(frameOf(subject, reply, headers, payload), { wallMs: TEST_TIME_MS });
-  const { outbox } = instance;
+  return outcomeAfter(instance, verdict);
+}
+
+/** What the call came to that just was. */
+export function outcomeAfter({ outbox }: Instance, verdict: number): Outcome {
   const outcome: Outcome = { verdict: VERDICT_NAMES.get(verdict)! };
   // How an engine words a trap is its own affair.
   if (verdict === FAULT) return outcome;

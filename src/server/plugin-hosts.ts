@@ -7,7 +7,7 @@ import type { Options } from '../config/options.js';
 import { PluginApi } from '../host/plugin-api.js';
 import { PluginHost } from '../host/plugin-host.js';
 import type { PluginStore } from '../host/plugin-store.js';
-import type { TableSource } from '../host/table-source.js';
+import type { PluginStreams } from '../host/plugin-streams.js';
 import { PluginTurn } from '../host/turn.js';
 import type { Compiler } from '../sandbox/compiler.js';
 import { ApiResponder, type PluginChangeListener } from './api-responder.js';
@@ -26,7 +26,7 @@ export class PluginHosts {
   /** Whether modules are compiled, and guests started, on this thread: before anybody waits, where a second one would cost too much memory. */
   compilesHere = false;
   onChange: PluginChangeListener = () => {};
-  private sourceOf: (account: string) => TableSource | null = () => null;
+  private streamsOf: (account: string) => PluginStreams | null = () => null;
   private compiler: Promise<Compiler> | null = null;
   /** Set once the server starts: hosts of accounts that come later get a store then. */
   private newStore: ((account: string) => Promise<PluginStore>) | null = null;
@@ -58,10 +58,10 @@ export class PluginHosts {
     });
   }
 
-  /** Streams are there: from now on tables may follow their buckets. Resolves when tables hold what is in theirs. */
-  async feedTables(sourceOf: (account: string) => TableSource | null): Promise<void> {
-    this.sourceOf = sourceOf;
-    await Promise.all(this.all().map(([account, host]) => host.feedTables(sourceOf(account))));
+  /** Streams are there: from now on plugins may use them. Resolves when tables hold what is in their buckets. */
+  async useStreams(streamsOf: (account: string) => PluginStreams | null): Promise<void> {
+    this.streamsOf = streamsOf;
+    await Promise.all(this.all().map(([account, host]) => host.useStreams(streamsOf(account))));
   }
 
   /** Takes on what the configuration file says for all accounts: trusted keys and limits. */
@@ -97,7 +97,7 @@ export class PluginHosts {
     host.events.onProblem = (text) => logger.warn(text);
     host.configure(options().plugins);
     this.hosts.set(account, host);
-    void host.feedTables(this.sourceOf(account));
+    void host.useStreams(this.streamsOf(account));
     const { newStore } = this;
     // Nothing is stored for an account that was not there at the start: its first change opens the store.
     if (newStore !== null) host.storeLater(() => newStore(account));

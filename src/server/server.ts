@@ -189,7 +189,7 @@ export class Server implements ServerParts {
     // Before the first client: no message may pass by a plugin that is declared.
     await this.startPlugins();
     if (options.jetstream) await this.startStreams();
-    await this.hosts.feedTables((account) => this.streams?.tablesOf(account) ?? null);
+    await this.hosts.useStreams((account) => this.streams?.forPlugins(account) ?? null);
     await this.listeners.open();
     this.setAdvertised();
     this.events.start();

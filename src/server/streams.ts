@@ -6,7 +6,7 @@ import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import { describe } from '../base/failure.js';
 import type { Account } from '../broker/account.js';
 import { type AccountJetStream, UNLIMITED } from '../config/accounts-jetstream.js';
-import type { TableSource } from '../host/table-source.js';
+import type { PluginStreams } from '../host/plugin-streams.js';
 import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
 import { nodeDisk } from '../storage/node-disk.js';
 import { Store } from '../storage/store.js';
@@ -16,6 +16,7 @@ import { restoreConsumer } from '../stream/consumers.js';
 import { type FileHouse, FileStreamStore, folderName } from '../stream/file-store.js';
 import { MemoryStreamStore } from '../stream/memory-store.js';
 import { NotEnabledApi } from '../stream/not-enabled.js';
+import { RecordedReader } from '../stream/recorded-messages.js';
 import type { StreamConfig } from '../stream/stream-config.js';
 import { Streams } from '../stream/streams.js';
 import type { ServerParts } from './server-parts.js';
@@ -129,14 +130,18 @@ export class JetStream {
     this.accounts.push({ streams, api: new StreamApi(streams, strict) });
   }
 
-  /** The key-value buckets of an account; null when it has no streams. */
-  tablesOf(account: string): TableSource | null {
+  /** What plugins have of an account's streams; null when it has none. */
+  forPlugins(account: string): PluginStreams | null {
     const found = this.accounts.find(({ streams }) => streams.broker.name === account);
     if (found === undefined) return null;
     const { streams } = found;
     return {
       has: (bucket) => streams.find(bucketStream(bucket)) !== undefined,
       follow: (bucket, keys, take) => new BucketFeed(streams, { bucket, keys, take }),
+      recorded: async (name, range) => {
+        const stream = streams.find(name);
+        return stream === undefined ? null : RecordedReader.open(stream.log, range);
+      },
     };
   }
 

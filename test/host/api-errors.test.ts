@@ -278,6 +278,15 @@ describe('an attachment', () => {
     expect(await refused('trial-exists', 'ATTACHMENT.SHADOW.a', {})).toContain('stop it first');
   });
 
+  test('whose next version is tried on a stream', async () => {
+    await attached();
+    const backtest = { stream: 'S' };
+    const one = ask('ATTACHMENT.BACKTEST.a', backtest);
+    expect(await refused('backtest-busy', 'ATTACHMENT.BACKTEST.a', backtest)).toContain('one runs at a time');
+    await one;
+    expect(await refused('stream-not-found', 'ATTACHMENT.BACKTEST.a', backtest)).toContain('there is no stream "S"');
+  });
+
   test('that never was another', async () => {
     await attached();
     expect(await refused('attachment-first', 'ATTACHMENT.ROLLBACK.a')).toContain(
