@@ -147,6 +147,8 @@ export class ComponentHelpers {
     const [pages, boxes] = [getGlobal(pagesGlobal), getGlobal(boxesGlobal)];
     const wanted = add(pages, get(0));
     const boxBytes = shiftLeft(boxes, i32(16));
+    // They say where they are themselves.
+    const moved = (word: number) => this.setWord(word, add(this.word(word), shiftLeft(get(0), i32(16))));
     const code = [
       ...when(or(more(get(0), i32(pagesMax)), more(wanted, i32(pagesMax))), answer(i32(-1))),
       ...when(not(get(0)), answer(pages)),
@@ -159,6 +161,7 @@ export class ComponentHelpers {
       ...set(2, choose(less(get(0), boxes), get(0), boxes)),
       ...fill(get(1), i32(0), shiftLeft(get(2), i32(16))),
       ...setGlobal(pagesGlobal, wanted),
+      ...when(boxes, [...moved(ControlWord.inbox), ...moved(ControlWord.outbox)]),
       ...subtract(pages, get(0)),
     ];
     return helper([I32], [I32], [I32, I32], code);

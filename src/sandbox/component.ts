@@ -89,10 +89,10 @@ class Opening {
       const section = reader.part(reader.u32());
       plain = this.section(id, section, plain);
     }
-    if (!plain || this.cores.length !== 1) return null;
+    if (!plain) return null;
     const lifts = this.lifts();
     checkLifts(lifts, [...this.exported.keys()]);
-    if (lifts.get('process')!.realloc === null || this.memories !== 1) return null;
+    if (this.cores.length !== 1 || lifts.get('process')!.realloc === null || this.memories !== 1) return null;
     return { core: this.cores[0], lifts, manifest: this.manifest };
   }
 
