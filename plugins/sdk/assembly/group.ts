@@ -15,8 +15,6 @@ export const KEY_BYTES_MAX: usize = 256;
 const KEYS_DEFAULT: i32 = 10_000;
 const TOKEN_MAX: i32 = 255;
 const STATE_BYTES_MAX: usize = 1024 * 1024;
-/** So many can be saved and taken on with the fuel that there is for it. */
-const SAVED_KEYS_MAX: usize = 8_000;
 
 const KEY: Buffer = new Buffer();
 
@@ -100,9 +98,7 @@ export class Groups {
 
 /** For `onSaveBytes`: what can be kept; of more keys, those that came last. */
 export function saveKeys(keys: Keys, to: Buffer): void {
-  const count = <usize>keys.count;
-  const most = count > SAVED_KEYS_MAX ? (STATE_BYTES_MAX / count) * SAVED_KEYS_MAX : STATE_BYTES_MAX;
-  keys.saveTo(to, most - to.length);
+  keys.saveTo(to, STATE_BYTES_MAX - to.length);
 }
 
 /** For `onRestoreBytes`: takes that on, or refuses it. */

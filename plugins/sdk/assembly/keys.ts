@@ -1,30 +1,46 @@
 import { hashOf } from './hash';
-import { Buffer, copyBytes } from './memory';
+import { Buffer } from './memory';
 import { sameBytes } from './text';
 
 const NONE: i32 = -1;
-const SLOTS_FIRST: i32 = 16;
+/** Slots that are made together: none of them is ever moved. */
+const CHUNK_BITS: i32 = 6;
+const CHUNK_MASK: i32 = (1 << CHUNK_BITS) - 1;
+/** Of the 3,000,000 units that there are for a state. */
+const TAKE_ON_FUEL_MAX: u32 = 2_700_000;
 /** At most so many keys in one table. */
 export const KEYS_MAX: i32 = 65_536;
 
-/** One key; its value lies behind. Others are named by their numbers: slots move when there are more of them. */
+/** One key; its value lies behind. Others are named by their numbers. */
 @unmanaged
 class Slot {
+  number: i32;
   hash: u32;
   /** The next key with the same head, or the next free slot. */
   chain: i32;
   older: i32;
   newer: i32;
+  /** The key's address: behind this head, or, of a long one, on the heap. */
   key: usize;
   keyBytes: u32;
+  /** Bytes on the heap. */
   keyRoom: u32;
 }
 
-const HEAD_BYTES: usize = offsetof<Slot>();
+/** Keys up to here are part of the slot: a heap block for each would cost more. */
+const INNER_BYTES: usize = 48;
+const HEAD_BYTES: usize = offsetof<Slot>() + INNER_BYTES;
+
+/** At most so much, as measured: a long key needs a block of the heap. */
+// @ts-ignore: decorator
+@inline
+function fuelToTakeOn(keyBytes: u32): u32 {
+  return 650 + keyBytes * 6 + (keyBytes > <u32>INNER_BYTES ? 900 : 0);
+}
 
 /**
  * What a plugin remembers by key, with a place for so many keys as it is told, and no more: when a further one comes, the one that was not taken for the
- * longest time gives way. A value is `valueBytes` bytes at an address that holds until the next `take`, `remove` or `restoreFrom`; a new one is zeros.
+ * longest time gives way. A value is `valueBytes` bytes at an address that holds until the key is gone; a new one is zeros.
  */
 @unmanaged
 export class Keys {
@@ -33,8 +49,8 @@ export class Keys {
   /** Whether the last `take` made its value. */
   isNew: bool = false;
   private readonly slotBytes: usize;
-  private slots: usize = 0;
-  private room: i32 = 0;
+  /** Addresses of the chunks. */
+  private readonly chunks: usize;
   private used: i32 = 0;
   private free: i32 = NONE;
   private oldestSlot: i32 = NONE;
@@ -52,6 +68,7 @@ export class Keys {
     this.mask = heads - 1;
     this.heads = heap.alloc(<usize>heads << 2);
     memory.fill(this.heads, 0xff, <usize>heads << 2);
+    this.chunks = heap.alloc(((<usize>max >> CHUNK_BITS) + 1) * sizeof<usize>());
   }
 
   get isFull(): bool {
@@ -96,7 +113,7 @@ export class Keys {
   }
 
   remove(value: usize): void {
-    const number = <i32>((value - HEAD_BYTES - this.slots) / this.slotBytes);
+    const number = changetype<Slot>(value - HEAD_BYTES).number;
     this.unlink(number);
     this.unchain(number);
     this.slot(number).chain = this.free;
@@ -104,26 +121,33 @@ export class Keys {
     this.count--;
   }
 
-  /** Appends all keys with their values; when `bytesMax` bytes do not hold them, those that were taken last. */
+  /** Appends all keys with their values; of more than `bytesMax` bytes hold, or than can be taken on with the fuel for that, those that were taken last. */
   saveTo(buffer: Buffer, bytesMax: usize): void {
-    const start = buffer.length;
-    store<u32>(buffer.room(4), <u32>this.valueBytes);
-    buffer.length += 4;
     let first = NONE;
     let bytes: usize = 4;
-    for (let number = this.newestSlot; number != NONE; number = this.slot(number).older) {
-      bytes += this.savedBytes(number);
-      if (bytes > bytesMax) break;
-      first = number;
-    }
-    for (let number = first; number != NONE; number = this.slot(number).newer) {
+    let fuel: u32 = 0;
+    for (let number = this.newestSlot; number != NONE; ) {
       const slot = this.slot(number);
-      store<u32>(buffer.room(4), slot.keyBytes);
-      buffer.length += 4;
-      buffer.append(slot.key, slot.keyBytes);
-      buffer.append(this.valueOf(number), this.valueBytes);
+      const more = 4 + <usize>slot.keyBytes + this.valueBytes;
+      fuel += fuelToTakeOn(slot.keyBytes);
+      if (bytes + more > bytesMax || fuel > TAKE_ON_FUEL_MAX) break;
+      bytes += more;
+      first = number;
+      number = slot.older;
     }
-    assert(buffer.length - start <= max(bytesMax, 4));
+    let at = buffer.room(bytes);
+    buffer.length += bytes;
+    store<u32>(at, <u32>this.valueBytes);
+    at += 4;
+    for (let number = first; number != NONE; ) {
+      const slot = this.slot(number);
+      store<u32>(at, slot.keyBytes);
+      memory.copy(at + 4, slot.key, slot.keyBytes);
+      at += 4 + <usize>slot.keyBytes;
+      memory.copy(at, changetype<usize>(slot) + HEAD_BYTES, this.valueBytes);
+      at += this.valueBytes;
+      number = slot.newer;
+    }
   }
 
   /** Takes on what `saveTo` wrote. False when it is something else. */
@@ -135,26 +159,26 @@ export class Keys {
       const key = <usize>load<u32>(at);
       at += 4;
       if (<u64>key + this.valueBytes > <u64>(end - at)) return false;
-      copyBytes(this.take(at, key), at + key, this.valueBytes);
+      // No key was saved twice.
+      const number = this.make(at, key, hashOf(at, key));
+      this.linkNewest(number);
+      memory.copy(this.valueOf(number), at + key, this.valueBytes);
       at += key + this.valueBytes;
     }
     return true;
   }
 
-  private savedBytes(number: i32): usize {
-    return 4 + <usize>this.slot(number).keyBytes + this.valueBytes;
-  }
-
   // @ts-ignore: decorator
   @inline
   private slot(number: i32): Slot {
-    return changetype<Slot>(this.slots + <usize>number * this.slotBytes);
+    return changetype<Slot>(this.valueOf(number) - HEAD_BYTES);
   }
 
   // @ts-ignore: decorator
   @inline
   private valueOf(number: i32): usize {
-    return this.slots + <usize>number * this.slotBytes + HEAD_BYTES;
+    const chunk = load<usize>(this.chunks + (<usize>number >> CHUNK_BITS) * sizeof<usize>());
+    return chunk + <usize>(number & CHUNK_MASK) * this.slotBytes + HEAD_BYTES;
   }
 
   // @ts-ignore: decorator
@@ -180,17 +204,17 @@ export class Keys {
     if (number != NONE) this.free = this.slot(number).chain;
     else {
       number = this.used++;
-      if (number == this.room) this.enlarge();
-      this.slot(number).keyRoom = 0;
+      if ((number & CHUNK_MASK) == 0) {
+        const chunk = heap.alloc(this.slotBytes << CHUNK_BITS);
+        store<usize>(this.chunks + (<usize>number >> CHUNK_BITS) * sizeof<usize>(), chunk);
+      }
+      const slot = this.slot(number);
+      slot.number = number;
+      slot.keyRoom = 0;
     }
     const slot = this.slot(number);
-    if (bytes > slot.keyRoom) {
-      if (slot.keyRoom > 0) heap.free(slot.key);
-      // Sixteen bytes are compared at once.
-      const room = (bytes + 31) & ~15;
-      slot.key = heap.alloc(room + 16);
-      slot.keyRoom = <u32>room;
-    }
+    if (bytes > INNER_BYTES) this.makeRoom(slot, bytes);
+    else if (slot.keyRoom == 0) slot.key = changetype<usize>(slot) + offsetof<Slot>();
     memory.copy(slot.key, start, bytes);
     slot.keyBytes = <u32>bytes;
     slot.hash = hash;
@@ -201,10 +225,13 @@ export class Keys {
     return number;
   }
 
-  private enlarge(): void {
-    this.room = this.room == 0 ? min(SLOTS_FIRST, this.max) : min(this.room * 2, this.max);
-    const bytes = <usize>this.room * this.slotBytes + 16;
-    this.slots = this.slots == 0 ? heap.alloc(bytes) : heap.realloc(this.slots, bytes);
+  /** Sixteen bytes are compared at once. */
+  private makeRoom(slot: Slot, bytes: usize): void {
+    if (bytes <= slot.keyRoom) return;
+    if (slot.keyRoom > 0) heap.free(slot.key);
+    const room = (bytes + 15) & ~15;
+    slot.key = heap.alloc(room);
+    slot.keyRoom = <u32>room;
   }
 
   private linkNewest(number: i32): void {
