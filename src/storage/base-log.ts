@@ -3,6 +3,7 @@ import type { Message } from '../message/message.js';
 import { Ledger, type LedgerStore, type SizeRule } from './ledger.js';
 import type { LogFilter } from './log-filter.js';
 import {
+  type Cursor,
   type LogDamage,
   type LogListener,
   type LogSnapshot,
@@ -144,12 +145,16 @@ export abstract class BaseLog implements MessageLog {
     return messages;
   }
 
-  trimMessages(messagesMax: number): number {
-    return this.changed(this.trimmer.trimMessages(messagesMax));
+  purgePart(options: PurgeOptions, cursor: Cursor, most?: number): number {
+    return this.changed(this.trimmer.purgePart(options, cursor, most));
   }
 
-  trimBytes(bytesMax: number): number {
-    return this.changed(this.trimmer.trimBytes(bytesMax));
+  trimMessages(messagesMax: number, most?: number): number {
+    return this.changed(this.trimmer.trimMessages(messagesMax, most));
+  }
+
+  trimBytes(bytesMax: number, most?: number): number {
+    return this.changed(this.trimmer.trimBytes(bytesMax, most));
   }
 
   trimOlderThan(time: LogTime, most?: number): number {
@@ -160,8 +165,8 @@ export abstract class BaseLog implements MessageLog {
     return this.changed(this.trimmer.trimSubject(subject, messagesMax));
   }
 
-  trimSubjects(messagesMax: number): number {
-    return this.changed(this.trimmer.trimSubjects(messagesMax));
+  trimSubjectsPart(messagesMax: number, cursor: Cursor): number {
+    return this.changed(this.trimmer.trimSubjectsPart(messagesMax, cursor));
   }
 
   abstract warm(sequence: number): Promise<void> | null;

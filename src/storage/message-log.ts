@@ -71,15 +71,20 @@ export interface MessageLog {
   erase(sequence: number): Promise<boolean>;
   /** Removes messages, by default all; returns how many. After a purge of everything `firstSequence` is `lastSequence + 1`. */
   purge(options?: PurgeOptions): number;
-  /** Removes from the front until at most so many messages, or bytes, are left; returns how many went. */
-  trimMessages(messagesMax: number): number;
-  trimBytes(bytesMax: number): number;
+  /**
+   * A part of a purge, small enough for one turn of the event loop: from `cursor` on, which is moved along; done when `cursor.from` is
+   * beyond the last sequence that is meant, or `most` messages went. `keep` has no say here. Returns how many went.
+   */
+  purgePart(options: PurgeOptions, cursor: Cursor, most?: number): number;
+  /** Removes from the front until at most so many messages, or bytes, are left, but no more than `most`; returns how many went. */
+  trimMessages(messagesMax: number, most?: number): number;
+  trimBytes(bytesMax: number, most?: number): number;
   /** Removes from the front what is older than this, but no more than `most`: a turn is to stay short. Returns how many went. */
   trimOlderThan(time: LogTime, most?: number): number;
   /** Removes a subject's oldest messages until at most so many are left; returns how many went. */
   trimSubject(subject: Uint8Array, messagesMax: number): number;
-  /** The same for every subject: after the limit was lowered. */
-  trimSubjects(messagesMax: number): number;
+  /** The same for every subject, a part at a time as `purgePart`: after the limit was lowered. */
+  trimSubjectsPart(messagesMax: number, cursor: Cursor): number;
 
   /** Resolves when everything done before is durable; with the failure if the disk refuses it (it is kept and tried again). */
   flush(): Promise<Failure | null>;
@@ -156,6 +161,11 @@ export interface PurgeOptions {
   before?: number;
   /** Leave so many of the last ones (of all that match, taken together). */
   keep?: number;
+}
+
+/** Where something that is done in parts goes on; it begins at 0. */
+export interface Cursor {
+  from: number;
 }
 
 /** A range of a file that could not be read, and the messages lost with it (an empty range when none is known to be). */

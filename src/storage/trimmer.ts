@@ -1,7 +1,11 @@
 import type { Ledger } from './ledger.js';
 import type { LogFilter } from './log-filter.js';
-import { type LogTime, type PurgeOptions, StoredMessage } from './message-log.js';
+import { type Cursor, type LogTime, type PurgeOptions, StoredMessage } from './message-log.js';
 import type { Search } from './search.js';
+import { NO_SUBJECT, type Segment } from './segment.js';
+
+/** What goes in one part of a removal: some 3 ms. */
+const PART_MESSAGES = 1000;
 
 /** Removes messages of a ledger, by limits and by purge. */
 export class Trimmer {
@@ -18,17 +22,17 @@ export class Trimmer {
     return this.ledger.remove(sequence, this.into);
   }
 
-  trimMessages(messagesMax: number): number {
+  trimMessages(messagesMax: number, most = Number.MAX_SAFE_INTEGER): number {
     const { state } = this.ledger;
     let gone = 0;
-    while (state.messages > messagesMax && this.removeFirst()) gone++;
+    while (gone < most && state.messages > messagesMax && this.removeFirst()) gone++;
     return gone;
   }
 
-  trimBytes(bytesMax: number): number {
+  trimBytes(bytesMax: number, most = Number.MAX_SAFE_INTEGER): number {
     const { state } = this.ledger;
     let gone = 0;
-    while (state.bytes > bytesMax && this.removeFirst()) gone++;
+    while (gone < most && state.bytes > bytesMax && this.removeFirst()) gone++;
     return gone;
   }
 
@@ -59,13 +63,51 @@ export class Trimmer {
     }
   }
 
-  trimSubjects(messagesMax: number): number {
-    const large: Uint8Array[] = [];
-    this.search.forEachSubject(null, (number) => {
-      if (this.ledger.subjects.count(number) > messagesMax) large.push(this.ledger.subjects.name(number).slice());
-      return true;
-    });
-    return large.reduce((gone, subject) => gone + this.trimSubject(subject, messagesMax), 0);
+  /** Looks at one segment at most: making its catalogue may take reading it. */
+  trimSubjectsPart(messagesMax: number, cursor: Cursor): number {
+    const { subjects } = this.ledger;
+    const segment = this.segmentAt(cursor);
+    if (segment === null) return 0;
+    const catalogue = this.ledger.catalogueOf(segment);
+    let gone = 0;
+    for (let at = cursor.from - segment.base; at < catalogue.length; at++) {
+      const number = catalogue[at];
+      if (number === NO_SUBJECT || subjects.count(number) <= messagesMax) continue;
+      if (this.remove(segment.base + at)) gone++;
+      if (gone < PART_MESSAGES) continue;
+      cursor.from = segment.base + at + 1;
+      return gone;
+    }
+    cursor.from = Math.max(cursor.from, segment.last + 1);
+    return gone;
+  }
+
+  /** The same for what matches. */
+  purgePart(
+    { filter = null, before = Number.MAX_SAFE_INTEGER }: PurgeOptions,
+    cursor: Cursor,
+    most = PART_MESSAGES,
+  ): number {
+    const segment = this.segmentAt(cursor);
+    const last = Math.min(before - 1, segment?.last ?? 0);
+    let gone = 0;
+    while (gone < Math.min(most, PART_MESSAGES)) {
+      const sequence = segment === null ? -1 : this.search.find(cursor.from, last, filter);
+      if (sequence < 0) {
+        cursor.from = Math.max(cursor.from, (segment?.last ?? this.ledger.state.lastSequence) + 1);
+        return gone;
+      }
+      if (this.remove(sequence)) gone++;
+      cursor.from = sequence + 1;
+    }
+    return gone;
+  }
+
+  /** The segment of the next message at or after the cursor, which is moved there; null when there is none. */
+  private segmentAt(cursor: Cursor): Segment | null {
+    const sequence = this.ledger.nextLive(cursor.from);
+    cursor.from = sequence < 0 ? Math.max(cursor.from, this.ledger.state.lastSequence + 1) : sequence;
+    return sequence < 0 ? null : this.ledger.segments[this.ledger.segmentIndex(sequence)];
   }
 
   /** Removes from the front, or what matches; not for a purge of everything. */

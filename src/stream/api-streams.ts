@@ -77,14 +77,14 @@ function list(request: ApiRequest): object {
   return { ...place, streams: part.map((stream) => streamInfo(stream)) };
 }
 
-function purge(request: ApiRequest): object {
+async function purge(request: ApiRequest): Promise<object> {
   const { seq = 0, filter = '', keep = 0 } = isEmpty(request) ? {} : jsonOf(request, purgeShape);
   if (seq > 0 && keep > 0) throw apiError('badRequest');
   const stream = streamOf(request);
   if (stream.config.sealed) throw apiError('streamSealed');
   if (stream.config.deny_purge) throw apiError('streamPurgeFailed', { err: 'stream purge not permitted' });
   if (filter !== '' && !isFilter(filter)) throw apiError('badRequest');
-  const purged = stream.purge({
+  const purged = await stream.purgeInTurns({
     filter: filter === '' || filter === '>' ? null : LogFilter.of([filter]),
     ...(seq > 0 ? { before: seq } : {}),
     ...(keep > 0 ? { keep } : {}),

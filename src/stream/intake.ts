@@ -20,6 +20,7 @@ import type { Schedules } from './schedules.js';
 import type { StreamConfig } from './stream-config.js';
 import { whyFull } from './stream-limits.js';
 import type { Surroundings } from './surroundings.js';
+import { trim } from './sweep.js';
 import { readTtl } from './ttl.js';
 
 /** The stream, as its intake sees it. */
@@ -32,8 +33,13 @@ export interface IntakeOwner {
   readonly schedules: Schedules;
   readonly consumers: ReadonlyMap<string, Consumer>;
   readonly followers: ReadonlySet<unknown>;
+  /** Much is being removed on account of lower limits: what comes in meanwhile leaves it to that. */
+  readonly sweeping: boolean;
   purge(options: PurgeOptions): number;
 }
+
+/** With each message that comes in while much is being removed. */
+const MOST_MEANWHILE = 16;
 
 /** A message that was found to be as it should be. */
 export interface Admitted {
@@ -253,10 +259,10 @@ export class Intake {
   }
 
   private applyLimits({ bytes, subjectStart, subjectEnd }: Message): void {
-    const { log, config } = this.owner;
+    const { log, config, sweeping } = this.owner;
     const { max_msgs_per_subject: perSubject } = config;
     if (perSubject > 0) log.trimSubject(bytes.subarray(subjectStart, subjectEnd), perSubject);
-    trim(log, config);
+    trim(log, config, sweeping ? MOST_MEANWHILE : undefined);
   }
 
   /** A message that nobody waits for takes a sequence and no room. */
@@ -330,11 +336,4 @@ function withSubject(message: Message, subject: Uint8Array, headers?: Uint8Array
     headers: headers ?? bytes.subarray(headersStart, payloadStart),
     payload: bytes.subarray(payloadStart, payloadEnd),
   });
-}
-
-/** Removes the oldest messages beyond the limits. */
-export function trim(log: MessageLog, { max_msgs, max_bytes }: Readonly<StreamConfig>): void {
-  const { state } = log;
-  if (max_msgs > 0 && state.messages > max_msgs) log.trimMessages(max_msgs);
-  if (max_bytes > 0 && state.bytes > max_bytes) log.trimBytes(max_bytes);
 }

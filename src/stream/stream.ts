@@ -6,6 +6,7 @@ import type { TracedDelivery } from '../broker/traced-publish.js';
 import type { Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
 import {
+  type Cursor,
   type LogDamage,
   type LogListener,
   type MessageLog,
@@ -18,13 +19,14 @@ import { DedupeWindow } from './dedupe.js';
 import { Expiry } from './expiry.js';
 import { HEADER, readHeaders } from './headers.js';
 import type { Inflow, Origin, Taken, Taker } from './inflow.js';
-import { Intake, trim } from './intake.js';
+import { Intake } from './intake.js';
 import { Mirror } from './mirror.js';
 import { Schedules } from './schedules.js';
 import { Sources } from './sources.js';
 import type { StreamConfig } from './stream-config.js';
 import type { StreamStore } from './stream-store.js';
 import type { Surroundings } from './surroundings.js';
+import { PART_MESSAGES, sweep, sweepLimits } from './sweep.js';
 import { takeTraced } from './traced-intake.js';
 
 /** What a stream is made with. */
@@ -63,6 +65,10 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   readonly expiry: Expiry;
   readonly schedules: Schedules;
   private readonly intake: Intake;
+  /** Limits were changed, and messages beyond them go, a part in each turn of the event loop. */
+  private sweeps = 0;
+  /** Where it is looked for messages that nobody waits for any more. */
+  private unneeded: Cursor | null = null;
   private inflowConfig = '';
   private subscriptions: Subscription[] = [];
 
@@ -106,16 +112,22 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     this.subscriptions = [];
   }
 
-  /** Goes on with another configuration, which was checked. */
-  configure(config: StreamConfig): void {
+  /** Goes on with another configuration, which was checked. Resolves when what is beyond its limits is gone. */
+  async configure(config: StreamConfig): Promise<void> {
+    const before = this.config;
     this.config = config;
     this.deafen();
     this.listen();
     this.dedupe.setWindow((config.duplicate_window ?? 0) / 1e6, this.nowMs);
     this.applyConfig();
-    if (config.max_msgs_per_subject > 0) this.log.trimSubjects(config.max_msgs_per_subject);
-    trim(this.log, config);
-    if (config.retention !== 'limits') this.dropUnneeded();
+    this.dropUnneeded();
+    this.sweeps++;
+    await sweepLimits(this, before.max_msgs_per_subject);
+    this.sweeps--;
+  }
+
+  get sweeping(): boolean {
+    return this.sweeps > 0;
   }
 
   private applyConfig(): void {
@@ -262,19 +274,46 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   /** With interest as what keeps messages: removes those that no consumer is to get. */
   dropUnneeded(): void {
     if (this.config.retention !== 'interest') return;
+    const isUnderWay = this.unneeded !== null;
+    this.unneeded = { from: this.log.state.firstSequence };
+    if (!isUnderWay) this.dropSome();
+  }
+
+  private dropSome(): void {
     const found = new StoredMessage();
-    for (let from = this.log.state.firstSequence; this.log.next(from, null, found); from = found.sequence + 1)
+    const cursor = this.unneeded;
+    for (let looked = 0; looked < PART_MESSAGES; looked++) {
+      if (cursor === null || this.closed || !this.log.next(cursor.from, null, found)) {
+        this.unneeded = null;
+        return;
+      }
+      cursor.from = found.sequence + 1;
       if (!this.isNeeded(found.sequence, '')) this.log.remove(found.sequence);
+    }
+    setImmediate(() => this.dropSome());
   }
 
   // ---- what requests want ----
 
-  /** Removes messages; returns how many. */
+  /** The same as `purge`, a part in each turn of the event loop; what is stored meanwhile stays. */
+  async purgeInTurns(options: PurgeOptions): Promise<number> {
+    const { filter = null, keep = 0, before = Number.MAX_SAFE_INTEGER } = options;
+    const isAll = filter === null && keep === 0 && before > this.log.state.lastSequence;
+    if (isAll) return this.purge({});
+    const purged = await sweep(this, options);
+    if (filter === null) this.tellPurged();
+    return purged;
+  }
+
+  /** Removes messages, few of them or all; returns how many. */
   purge(options: PurgeOptions): number {
     const purged = this.log.purge(options);
-    if (options.filter === undefined || options.filter === null)
-      for (const consumer of this.consumers.values()) consumer.onPurged();
+    if (options.filter === undefined || options.filter === null) this.tellPurged();
     return purged;
+  }
+
+  private tellPurged(): void {
+    for (const consumer of this.consumers.values()) consumer.onPurged();
   }
 
   addConsumer(consumer: Consumer): void {

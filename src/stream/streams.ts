@@ -199,8 +199,9 @@ export class Streams implements Surroundings {
     config.metadata = storedStreamMetadata(config);
     const ordered = inOrder(config);
     await stream.store.saveConfig(ordered, stream.createdMs);
-    stream.configure(ordered);
+    const swept = stream.configure(ordered);
     this.lookAgain();
+    await swept;
     this.adviseStream(stream, 'UPDATED', 'modify');
     return stream;
   }
