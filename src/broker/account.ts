@@ -170,6 +170,11 @@ export class Account {
     return this.deliverPlain(this.routeOf(message), message, null);
   }
 
+  /** The same for an answer, on a reply subject that was made for it. */
+  answer(message: Message): number {
+    return this.deliverPlain(this.routes.lookupOnce(message), message, null);
+  }
+
   /**
    * Delivers to whoever listens on the subject of `address`, and shows them the message under its own subject: how a stream hands out
    * what it stored. Answers how many took it. The message's bytes are its maker's as ever; `address` may be kept and used again.

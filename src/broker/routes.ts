@@ -23,8 +23,7 @@ export class Routes {
   readonly interest = new SubjectTrie<Subscription>();
   private readonly attachments: AttachmentSet | null;
   private readonly random: () => number;
-  private readonly passing = new Route(null, 0);
-  private readonly passingLegs: Leg[] = [];
+  private readonly passing: Passing[] = [newPassing()];
   private readonly found: Subscription[] = [];
   private mappings: Mappings | null = null;
   /** Subjects that had to be matched with every subscription. */
@@ -39,6 +38,11 @@ export class Routes {
   /** The route of the message's subject. One that is not kept is valid until the next look-up, or until its delivery ends. */
   lookup(message: Message): Route {
     return this.cache.lookup(message) ?? this.make(message);
+  }
+
+  /** The same for a subject that will hardly come again: its route is not kept, if that can be helped. */
+  lookupOnce(message: Message): Route {
+    return this.cache.lookup(message) ?? this.make(message, 0);
   }
 
   add(subscription: Subscription): void {
@@ -73,12 +77,13 @@ export class Routes {
     return this.match(bytes, 0, bytes.length).length > 0;
   }
 
-  private make(message: Message): Route {
+  private make(message: Message, keptShare = KEPT_SHARE): Route {
     this.walks++;
     const { bytes, subjectStart, subjectEnd } = message;
-    const keep = this.passing.busy || this.random() < KEPT_SHARE;
-    const route = keep ? new Route(bytes.slice(subjectStart, subjectEnd), message.subjectHash) : this.passing;
-    this.addLegs(route, this.match(bytes, subjectStart, subjectEnd));
+    const passing = this.freePassing();
+    const keep = passing === null || (keptShare > 0 && this.random() < keptShare);
+    const route = keep ? new Route(bytes.slice(subjectStart, subjectEnd), message.subjectHash) : passing.route;
+    this.addLegs(route, this.match(bytes, subjectStart, subjectEnd), keep ? null : passing.legs);
     route.chain = this.attachments?.chainFor(bytes, subjectStart, subjectEnd) ?? null;
     route.filtered = this.attachments?.anyDelivery === true && this.addDeliveryChains(route, message);
     route.reserved = hasAnyPrefix(bytes, subjectStart, subjectEnd, RESERVED);
@@ -96,12 +101,22 @@ export class Routes {
     return found;
   }
 
-  private addLegs(route: Route, found: Subscription[]): void {
+  /** A route that may be used until its delivery ends; null in the depth of deliveries that lead to others. */
+  private freePassing(): Passing | null {
+    const { passing } = this;
+    for (let i = 0; i < passing.length; i++) if (!passing[i].route.busy) return passing[i];
+    if (passing.length === PASSING_MAX) return null;
+    passing.push(newPassing());
+    return passing[passing.length - 1];
+  }
+
+  /** `passing`: legs to be used again, of a route that is not kept. */
+  private addLegs(route: Route, found: Subscription[], passing: Leg[] | null): void {
     const { legs, groups } = route;
     empty(legs);
     empty(groups);
     for (let i = 0; i < found.length; i++) {
-      const leg = route.kept ? new Leg(found[i]) : this.passingLeg(i, found[i]);
+      const leg = passing === null ? new Leg(found[i]) : passingLeg(passing, i, found[i]);
       if (leg.subscription.queue === null) legs.push(leg);
       else addToGroup(groups, leg);
     }
@@ -125,17 +140,6 @@ export class Routes {
     return this.attachments.deliveryChainFor(bytes, [subjectStart, subjectEnd], { filter, queue, user });
   }
 
-  private passingLeg(index: number, subscription: Subscription): Leg {
-    const leg = this.passingLegs[index];
-    if (leg !== undefined) {
-      leg.subscription = subscription;
-      return leg;
-    }
-    const made = new Leg(subscription);
-    if (index < PASSING_LEGS_MAX) this.passingLegs[index] = made;
-    return made;
-  }
-
   private interestChanged(subscription: Subscription): void {
     const { cache } = this;
     if (!hasWildcard(subscription.filter)) {
@@ -149,8 +153,31 @@ export class Routes {
   }
 }
 
+/** A route that is not kept, and its legs. */
+interface Passing {
+  route: Route;
+  legs: Leg[];
+}
+
+/** A message, the answer to it, and what that may lead to. */
+const PASSING_MAX = 3;
 /** Legs that are kept for routes that are not. */
 const PASSING_LEGS_MAX = 64;
+
+function newPassing(): Passing {
+  return { route: new Route(null, 0), legs: [] };
+}
+
+function passingLeg(legs: Leg[], index: number, subscription: Subscription): Leg {
+  const leg = legs[index];
+  if (leg !== undefined) {
+    leg.subscription = subscription;
+    return leg;
+  }
+  const made = new Leg(subscription);
+  if (index < PASSING_LEGS_MAX) legs[index] = made;
+  return made;
+}
 
 /** What `length = 0` does, ten times as fast for the few that there are. */
 function empty(list: unknown[]): void {

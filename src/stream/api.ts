@@ -11,9 +11,11 @@ import { SNAPSHOT_OPERATIONS } from './api-snapshots.js';
 import { STREAM_OPERATIONS } from './api-streams.js';
 import { DirectGet } from './direct-get.js';
 import { HEADER, type Headers, readHeaders, status } from './headers.js';
+import { KeyGet } from './key-get.js';
 import type { Streams } from './streams.js';
 
 const PREFIX = '$JS.API.';
+const API_FILTER = '$JS.API.>';
 const OPERATIONS = [...STREAM_OPERATIONS, ...MESSAGE_OPERATIONS, ...CONSUMER_OPERATIONS, ...SNAPSHOT_OPERATIONS];
 const TYPE = (name: string) => `io.nats.jetstream.api.v1.${name}_response`;
 
@@ -22,6 +24,7 @@ export class StreamApi implements Subscriber {
   readonly stats: ApiStats = { total: 0, errors: 0, inFlight: 0 };
   private readonly streams: Streams;
   private readonly strict: boolean;
+  private readonly keyGet: KeyGet;
   private readonly subscriptions: Subscription[] = [];
   /** Where the API's own part of a subject begins, by the first token behind `$JS`. */
   private readonly domainPrefix: string;
@@ -29,8 +32,9 @@ export class StreamApi implements Subscriber {
   constructor(streams: Streams, strict: boolean) {
     this.streams = streams;
     this.strict = strict;
+    this.keyGet = new KeyGet(streams);
     this.domainPrefix = streams.domain === '' ? '' : `$JS.${streams.domain}.API.`;
-    const filters = [`${PREFIX}>`, '$JS.ACK.>', '$JS.FC.>'];
+    const filters = [API_FILTER, '$JS.ACK.>', '$JS.FC.>'];
     if (this.domainPrefix !== '') filters.push(`${this.domainPrefix}>`);
     for (const filter of filters) {
       const subscription = new Subscription(this, utf8(filter), null, utf8('js'));
@@ -46,9 +50,10 @@ export class StreamApi implements Subscriber {
   deliver(leg: Leg, message: Message): boolean {
     const { filter } = leg.subscription;
     if (filter === '$JS.ACK.>') return this.onAck(message);
+    const prefix = filter === API_FILTER ? PREFIX : this.domainPrefix;
+    if (filter !== '$JS.FC.>' && this.keyGet.answer(message, message.subjectStart + prefix.length)) return true;
     const subject = textOf(message.bytes, message.subjectStart, message.subjectEnd);
     if (filter === '$JS.FC.>') return this.onFlow(subject, message);
-    const prefix = filter === `${PREFIX}>` ? PREFIX : this.domainPrefix;
     return this.onRequest(subject.slice(prefix.length), message);
   }
 

@@ -99,7 +99,7 @@ export class PubAcks {
     line[at++] = LF;
     theAck.tailEnd = at;
     theAck.tail = null;
-    this.broker.publishDirect(theAck);
+    this.broker.answer(theAck);
   }
 }
 
