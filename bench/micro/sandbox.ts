@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import wabtModule from 'wabt';
 import { wordsOf } from '../../src/base/bytes.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
-import { decodeModule } from '../../src/sandbox/decode.js';
 import { type Frame, frameOf } from '../../src/sandbox/frame.js';
 import { GuestMemory } from '../../src/sandbox/guest-memory.js';
 import { FAULT, Instance, type WallTime } from '../../src/sandbox/instance.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
-import { HOST_MEMORY, HostExport, rewriteModule } from '../../src/sandbox/rewrite.js';
+import { bareGuest, type Call, meteredGuest } from '../guest-calls.js';
 import type { MicroFigure } from '../micro.js';
 import { CONFIGS, READING, SUBJECT } from '../readings.js';
 import { kept, nsPerStep } from '../timing.js';
@@ -101,14 +100,12 @@ function nsPerCall(instances: Instance[], message: Frame): number {
   return nsPerStep(CALLS, () => run(instances, message, { wallMs: 0 }, kept));
 }
 
-type Call = () => number;
-
 /** A bundled plugin as it was compiled, and metered; the message is in its inbox already. */
 function metering(plugin: string): MicroFigure[] {
   const wasm = readFileSync(join('dist', 'plugins', `${plugin}.wasm`));
   const config = JSON.stringify(CONFIGS[plugin]);
-  const bare = nsOf(bareGuest(wasm, config));
-  const metered = nsOf(meteredGuest(wasm, config));
+  const bare = nsOf(bareGuest(wasm, config, frame(READING)));
+  const metered = nsOf(meteredGuest(wasm, config, frame(READING)));
   return [
     { name: `${plugin} without meter`, ns: bare },
     { name: `${plugin} metered`, ns: metered, note: `${(metered / bare).toFixed(2)}×` },
@@ -119,43 +116,4 @@ function nsOf(call: Call): number {
   return nsPerStep(CALLS, () => {
     for (let i = 0; i < CALLS; i++) kept.value += call();
   });
-}
-
-type Exports = Record<string, (...args: number[]) => number>;
-
-function bareGuest(wasm: Uint8Array, config: string): Call {
-  const exports = new WebAssembly.Instance(new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>)).exports;
-  const { weir_message } = exports as Exports;
-  const { inbox, answers } = opened(exports, config);
-  const payload = inbox + SUBJECT.length;
-  return () => {
-    answers[0] = 0;
-    return weir_message(inbox, SUBJECT.length, inbox, 0, inbox, 0, payload, READING.length, 0, 0);
-  };
-}
-
-function meteredGuest(wasm: Uint8Array, config: string): Call {
-  const decoded = decodeModule(wasm);
-  const module = new WebAssembly.Module(rewriteModule(decoded).bytes as Uint8Array<ArrayBuffer>);
-  const memory = new WebAssembly.Memory({ initial: decoded.memory.min, maximum: 256 });
-  const { exports } = new WebAssembly.Instance(module, { [HOST_MEMORY.module]: { [HOST_MEMORY.name]: memory } });
-  const { [HostExport.message]: message, [HostExport.refuel]: refuel } = exports as Exports;
-  refuel(DEFAULT_BUDGET.fuelForInit);
-  (exports as Exports)[HostExport.start]?.();
-  const { inbox, control } = opened({ ...exports, memory }, config);
-  const fuel = DEFAULT_BUDGET.fuelPerMessage;
-  const payload = inbox + SUBJECT.length;
-  return () => message(fuel, control, inbox, SUBJECT.length, inbox, 0, inbox, 0, payload, READING.length, 0, 0);
-}
-
-function opened(exports: WebAssembly.Exports, config: string): { inbox: number; control: number; answers: Int32Array } {
-  const { weir_open, weir_init } = exports as Exports;
-  const memory = exports.memory as WebAssembly.Memory;
-  const control = weir_open(SPAN, SPAN);
-  const inbox = new Int32Array(memory.buffer)[control / 4];
-  const bytes = Buffer.from(config);
-  new Uint8Array(memory.buffer).set(bytes, inbox);
-  if (weir_init(bytes.length) !== 0) throw new Error('the configuration was refused');
-  new Uint8Array(memory.buffer).set(Buffer.concat([Buffer.from(SUBJECT), READING]), inbox);
-  return { inbox, control, answers: new Int32Array(memory.buffer, control + 16, 1) };
 }
