@@ -19,6 +19,11 @@ export class Fifo<T> {
     return this.items[this.taken];
   }
 
+  /** The one behind `index` others. */
+  at(index: number): T | undefined {
+    return this.items[this.taken + index];
+  }
+
   /** All that are there, in order. */
   list(): readonly T[] {
     return this.taken === 0 ? this.items : this.items.slice(this.taken);

@@ -1,11 +1,15 @@
 import { rangesEqual, textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
 import { type Chain, ChainOutcome } from '../host/chain.js';
+import { ChainRun } from '../host/chain-run.js';
 import type { Delivery } from '../host/delivery-chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
+import { keepMessage } from '../message/kept.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { type AccountLimits, type AccountSettings, NO_LIMITS } from './account-settings.js';
+import { HeldMessage, laneOf, type Origin } from './held-message.js';
+import { Lane } from './lane.js';
 import { Mappings } from './mappings.js';
 import type { Route } from './route.js';
 import { Routes } from './routes.js';
@@ -47,6 +51,8 @@ export class Account {
   private readonly plugins: AccountPlugins | null;
   readonly random: () => number;
   private draining = false;
+  /** Of the house's own messages: what plugins emitted, what comes from other accounts. */
+  private ownLane: Lane | null = null;
   /** Messages that went through plugins of receivers, and how many of them are on their way. */
   private deliveries = 0;
   private underWay = 0;
@@ -146,6 +152,11 @@ export class Account {
     return this.deliver(route, message, publisher);
   }
 
+  /** Publishes behind the messages in the publisher's lane. What comes of it is told by `onSettled`. */
+  publishBehind(route: Route, message: Message, publisher: Publisher): number {
+    return this.hold(route, message, { publisher, imported: false });
+  }
+
   /** As `publishOn`, a step at a time: the trace is told each of them. */
   publishTraced(message: Message, delivery: TracedDelivery): number {
     return new TracedPublish(this, delivery).run(message);
@@ -230,6 +241,9 @@ export class Account {
   /** Delivers what comes from another account, through the plugins here; its publisher there hears nothing of what they decide. */
   deliverImported(message: Message, publisher: Publisher | null): number {
     const route = this.routeOf(message);
+    if (route.chain?.beside || publisher?.lane?.hasImports) {
+      return this.hold(route, message, { publisher, imported: true });
+    }
     if (route.chain === null) return this.deliver(route, message, publisher);
     return this.publishThroughChain(route, message, null);
   }
@@ -340,6 +354,7 @@ export class Account {
 
   private publishThroughChain(route: Route, message: Message, publisher: Publisher | null): number {
     const chain = route.chain!;
+    if (chain.beside) return this.hold(route, message, { publisher, imported: false });
     let delivered = PUBLISH_CONSUMED;
     switch (chain.run(message)) {
       case ChainOutcome.pass:
@@ -363,6 +378,42 @@ export class Account {
     const { replaced } = chain;
     const delivered = this.deliverIfPermitted(message, replaced, publisher);
     chain.release(replaced);
+    return delivered;
+  }
+
+  /** Keeps a message until its plugins beside the event loop have answered, and those of the same publisher before it are on their way. */
+  private hold({ chain }: Route, message: Message, origin: Origin): number {
+    const { publisher } = origin;
+    const lane = publisher === null ? this.laneOfItsOwn() : laneOf(publisher);
+    if (chain?.beside && lane.isOverfull) return this.settleHeld(message, origin, ChainRun.refused(chain, message));
+    lane.add(new HeldMessage(this, keepMessage(message), origin));
+    return PUBLISH_CONSUMED;
+  }
+
+  private laneOfItsOwn(): Lane {
+    this.ownLane ??= new Lane(() => {
+      this.ownLane = null;
+      this.drainEmits();
+    });
+    return this.ownLane;
+  }
+
+  /** It is a held message's turn: `run` is what its plugins came to, null when those that it has are not beside the event loop. */
+  settleHeld(message: Message, { publisher, imported }: Origin, run: ChainRun | null): number {
+    const route = this.routeOf(message);
+    const sender = imported ? null : publisher;
+    if (run === null) {
+      return route.chain === null
+        ? this.deliver(route, message, publisher)
+        : this.publishThroughChain(route, message, sender);
+    }
+    let delivered = PUBLISH_CONSUMED;
+    if (run.outcome === ChainOutcome.pass) delivered = this.deliver(route, message, sender);
+    else if (run.outcome === ChainOutcome.replace) delivered = this.deliverIfPermitted(message, run.frame, sender);
+    else if (run.outcome === ChainOutcome.reject) this.reject(message, sender, run.rejectCode, run.rejectText);
+    else delivered = 0;
+    run.release();
+    this.drainEmits();
     return delivered;
   }
 
@@ -397,7 +448,10 @@ export class Account {
         const entry = emits.shift();
         if (entry === undefined) return;
         if (entry.direct) this.publishDirect(entry.message);
-        else this.publish(entry.message);
+        else if (this.ownLane === null) this.publish(entry.message);
+        else this.hold(this.routeOf(entry.message), entry.message, { publisher: null, imported: false });
+        // What waits for a worker goes first; the rest goes on behind it.
+        if (this.ownLane?.isFull) return;
       }
       this.nextTurn(() => this.drainEmits());
     } finally {

@@ -3,6 +3,7 @@ import { textOf } from '../base/bytes.js';
 import type { DeliveryChain } from '../host/delivery-chain.js';
 import type { Message } from '../message/message.js';
 import type { TrieValue } from '../subject/trie.js';
+import type { Lane } from './lane.js';
 import type { TracedDelivery } from './traced-publish.js';
 
 /** Whoever takes messages: a client session, a system listener; later a stream, a peer. */
@@ -30,6 +31,10 @@ export interface Publisher {
   mayRespond(message: Message): boolean;
   /** A plugin refused its message. Only called within `publish`, when the message had no reply subject to answer to. */
   onRejected(message: Message, code: number, text: string): void;
+  /** Its messages that wait for plugins beside the event loop, and those behind them; null when none do. */
+  lane?: Lane | null;
+  /** What became of a message that had to wait: how many receivers took it, or `PUBLISH_CONSUMED`. */
+  onSettled?(message: Message, receivers: number): void;
   /** Who it is, as another account is told: all of it, or (not `detailed`) only its account. */
   requestInfo?(detailed: boolean): object;
   /** What it may do, as it is told itself. */

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import type { Publisher } from '../broker/subscription.js';
 import type { ClosedReason } from './closed-reason.js';
 import { PauseReason } from './pause-reason.js';
+import type { Reading } from './reading.js';
 
 /** A publisher is held back no longer than this for so many bytes that it sent, however slow its receivers: some six megabytes a second. */
 const STALL_MS_MAX = 10;
@@ -12,8 +13,7 @@ interface Party extends Publisher {
   readonly closedReason: ClosedReason | null;
   /** How often it was held back. */
   stalls: number;
-  pause(reason: PauseReason): void;
-  resume(reason: PauseReason): void;
+  readonly reading: Reading;
 }
 
 /**
@@ -47,7 +47,7 @@ export class Congestion {
     this.receiver = null;
     if (receiver === null || publisher.closedReason !== null || !this.enabled() || this.stalled.has(publisher)) return;
     publisher.stalls++;
-    publisher.pause(PauseReason.congestion);
+    publisher.reading.pause(PauseReason.congestion);
     const stallMs = STALL_MS_MAX * Math.ceil(chunkBytes / STALL_BYTES);
     const timer = this.clock.after(stallMs, () => this.resume(publisher));
     this.stalled.set(publisher, { receiver, timer });
@@ -61,6 +61,6 @@ export class Congestion {
   private resume(publisher: Party): void {
     this.stalled.get(publisher)?.timer.cancel();
     this.stalled.delete(publisher);
-    publisher.resume(PauseReason.congestion);
+    publisher.reading.resume(PauseReason.congestion);
   }
 }

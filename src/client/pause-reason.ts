@@ -6,5 +6,7 @@ export const PauseReason = {
   rest: 2,
   /** A receiver of its messages is behind. */
   congestion: 4,
+  /** Messages of its wait for plugins in worker threads. */
+  workers: 8,
 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];

@@ -3,6 +3,7 @@ import type { Identity } from '../auth/identity.js';
 import type { Permissions } from '../auth/permissions.js';
 import { textOf } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
+import type { Lane } from '../broker/lane.js';
 import type { Mapping } from '../broker/mappings.js';
 import type { Route } from '../broker/route.js';
 import { withSubject } from '../broker/stream-import.js';
@@ -17,6 +18,7 @@ import { errorLine, infoLine, OK_LINE, PONG_LINE } from '../wire/nats/encoder.js
 import { ErrorText, publishViolation, quoteGo, replyViolation } from '../wire/nats/errors.js';
 import { type Operations, Violation } from '../wire/nats/operations.js';
 import { Parser } from '../wire/nats/parser.js';
+import { goBehind, publishBehind, subscribeBehind } from './behind-lane.js';
 import { ClosedReason } from './closed-reason.js';
 import { type ConnectOptions, DEFAULT_CONNECT } from './connect-options.js';
 import type { ClientContext } from './context.js';
@@ -28,8 +30,10 @@ import { answerNoResponders } from './no-responders.js';
 import { Opening } from './opening.js';
 import { PauseReason } from './pause-reason.js';
 import { ProtocolTrace } from './protocol-trace.js';
+import { Reading } from './reading.js';
 import { requestInfoOf, userInfoOf, userLabelOf } from './request-info.js';
 import { ResponsePermits } from './response-permits.js';
+import { rest, restAfterChunk } from './rest.js';
 import { ClientSubscriptions } from './subscriptions.js';
 import { deliverTraced, publishTraced } from './traced-publish.js';
 import { isReservedReply, VIOLATIONS } from './violations.js';
@@ -81,8 +85,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   private gone = false;
   /** Whether plugins saw a message of the chunk at hand. */
   feedsPlugins = false;
-  /** `PauseReason` bits. */
-  private pauses = 0;
+  readonly reading: Reading;
+  lane: Lane | null = null;
 
   constructor(id: number, transport: Transport, context: ClientContext) {
     this.id = id;
@@ -100,6 +104,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
       // Until CONNECT asks for them.
       headers: false,
     });
+    this.reading = new Reading(this.parser, transport);
     this.keepAlive = new KeepAlive(this, context);
     this.handshake = new Handshake(this, context);
     this.membership = new Membership(this, context);
@@ -131,7 +136,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.transport.receiver = this;
     if (early.length > 0) this.received(early, 0, early.length);
     // What came with the first bytes may have ended it, or may have to be waited for.
-    if (this.closedReason === null && this.pauses === 0) this.transport.resume();
+    if (this.closedReason === null && !this.reading.isPaused) this.transport.resume();
   }
 
   /** `127.0.0.1:4711 - cid:5`: how the log names this connection. */
@@ -148,19 +153,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   received(bytes: Uint8Array, start: number, end: number): void {
     this.lastActivityMs = this.context.clock.nowMs();
     this.parser.parse(bytes, start, end);
-    if (this.feedsPlugins) this.restAfterChunk();
+    if (this.feedsPlugins) restAfterChunk(this);
     if (this.context.congestion.any) this.context.congestion.stall(this, end - start);
-  }
-
-  /** Reads nothing from this client until `resume` was called for every reason. */
-  pause(reason: PauseReason): void {
-    this.pauses |= reason;
-    this.transport.pause();
-  }
-
-  resume(reason: PauseReason): void {
-    this.pauses &= ~reason;
-    if (this.pauses === 0 && this.closedReason === null) this.transport.resume();
   }
 
   closed(error: Error | null): void {
@@ -205,32 +199,20 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     const withReply = message.replyEnd > message.replyStart;
     if ((withReply || this.verbose || this.pedantic) && !this.mayGoOn(message)) return;
     const throughPlugins = route.chain !== null || route.filtered;
+    if (this.lane !== null) {
+      publishBehind(this, route, message);
+      return;
+    }
     const receivers = this.account.publishOn(route, message, this);
     if (receivers === 0 && withReply) answerNoResponders(this, message);
     if (!throughPlugins) return;
     this.feedsPlugins = true;
-    if (this.account.mustRest && (this.pauses & PauseReason.rest) === 0) this.rest();
+    if (this.account.mustRest && !this.reading.has(PauseReason.rest)) rest(this);
   }
 
-  /** Reads no more in this turn when plugins had their share of it. What was read is done: to put it aside would mean to copy it. */
-  private restAfterChunk(): void {
-    this.feedsPlugins = false;
-    if (!this.account.shouldRest || this.pauses !== 0 || this.closedReason !== null) return;
-    this.pause(PauseReason.rest);
-    this.account.nextTurn(() => this.resume(PauseReason.rest));
-  }
-
-  /** The rest of what this client sent waits until others had their turn. */
-  private rest(): void {
-    this.parser.hold();
-    this.pause(PauseReason.rest);
-    this.account.nextTurn(() => {
-      if (this.closedReason !== null) return;
-      this.pauses &= ~PauseReason.rest;
-      this.parser.release();
-      if ((this.pauses & PauseReason.rest) === 0) this.resume(PauseReason.rest);
-      if (this.context.congestion.any) this.context.congestion.stall(this);
-    });
+  onSettled(message: Message, receivers: number): void {
+    if (receivers === 0 && message.replyEnd > message.replyStart && !this.gone) answerNoResponders(this, message);
+    if (this.context.congestion.any) this.context.congestion.stall(this);
   }
 
   /** The checks that a plain publish of a usual client does not need. */
@@ -262,11 +244,16 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   onRejected(message: Message, code: number, text: string): void {
+    if (this.gone) return;
     const subject = message.bytes.subarray(message.subjectStart, message.subjectEnd);
     this.sendError(`${publishViolation(subject)}: rejected with ${code} ${text.replace(/[\r\n']+/g, ' ')}`);
   }
 
   onSubscribe(bytes: Uint8Array, tokens: Int32Array, withQueue: boolean): void {
+    if (this.lane !== null) {
+      subscribeBehind(this, bytes, tokens, withQueue);
+      return;
+    }
     this.trace?.line(`<<- [SUB ${textOf(bytes, tokens[0], tokens[withQueue ? 5 : 3])}]`);
     const refusal = this.subscriptions.add(bytes, tokens, withQueue);
     if (refusal !== null) this.sendError(refusal);
@@ -274,12 +261,21 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   onUnsubscribe(bytes: Uint8Array, sidStart: number, sidEnd: number, max: number): void {
+    if (this.lane !== null) {
+      const sid = bytes.slice(sidStart, sidEnd);
+      goBehind(this, () => this.onUnsubscribe(sid, 0, sid.length, max));
+      return;
+    }
     this.trace?.line(`<<- [UNSUB ${textOf(bytes, sidStart, sidEnd)}${max > 0 ? ` ${max}` : ''}]`);
     this.subscriptions.limit(bytes, sidStart, sidEnd, max);
     if (this.verbose) this.sendOk();
   }
 
   onPing(): void {
+    if (this.lane !== null) {
+      goBehind(this, () => this.onPing());
+      return;
+    }
     this.trace?.line('<<- [PING]');
     this.send(PONG_LINE);
     this.trace?.line('->> [PONG]');
@@ -313,6 +309,11 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   // ---- who it is ----
 
   onConnect(bytes: Uint8Array, start: number, end: number): void {
+    if (this.lane !== null) {
+      const text = bytes.slice(start, end);
+      goBehind(this, () => this.onConnect(text, 0, text.length));
+      return;
+    }
     this.trace?.line('<<- [CONNECT]');
     this.handshake.onConnect(textOf(bytes, start, end));
   }
@@ -321,13 +322,11 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   hold(): void {
     // It has said who it is: the rest of the time is ours.
     this.keepAlive.stop();
-    this.parser.hold();
-    this.pause(PauseReason.handshake);
+    this.reading.hold(PauseReason.handshake);
   }
 
   goOn(): void {
-    this.resume(PauseReason.handshake);
-    this.parser.release();
+    this.reading.resume(PauseReason.handshake);
   }
 
   /** CONNECT was accepted. */
@@ -470,7 +469,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.closedReason = reason;
     if (errorText !== undefined) this.sendError(errorText);
     this.gone = true;
-    this.parser.stop();
+    this.reading.end();
     this.keepAlive.stop();
     this.subscriptions.end();
     const cutOff =

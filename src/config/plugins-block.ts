@@ -37,6 +37,9 @@ const table: KeyTable<Draft> = keys<Draft>({
   trusted_keys: ({ options }, value, key) => {
     options.plugins.trustedKeys = trustedKeys(value, key);
   },
+  workers: ({ options }, value, key) => {
+    options.plugins.workers = whole(1, 256)(value, key);
+  },
   limits: ({ options }, value, key) => {
     options.plugins.limits = readBlock(map(value, key), limits, {});
   },

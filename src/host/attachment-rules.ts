@@ -17,6 +17,7 @@ export function checkDeclaration(declaration: AttachmentDeclaration, phase: Phas
     throw refuse(`the phase is ${JSON.stringify(phase)}, expected one of ${PHASES.join(', ')}`);
   checkStage(declaration);
   checkTable(declaration, refuse);
+  checkTier(declaration, refuse);
   const passes = Object.values(failure ?? {}).some((action) => action === 'pass' || action === 'bypass-chain');
   if (passes && !force && (phase === 'authorize' || phase === 'validate')) {
     throw refuse(
@@ -49,6 +50,20 @@ export function checkGrants(
     'attachment-invalid',
     `attachment ${JSON.stringify(name)}: plugin ${JSON.stringify(plugin)} needs the grants ${missing.join(', ')}; add them, or "force": true to do without`,
   );
+}
+
+function checkTier({ tier, metering, stage, table }: AttachmentDeclaration, refuse: (text: string) => Failure): void {
+  if (tier !== 'worker') {
+    if (metering !== 'off') return;
+    throw refuse('a module without metering would stop the event loop when it does not end; add "tier": "worker"');
+  }
+  if (stage === 'deliver') {
+    throw refuse(
+      'the tier "worker" is for the stage "publish": a receiver\'s message is not kept until a worker has answered',
+    );
+  }
+  if (table?.bucket === undefined) return;
+  throw refuse('in the tier "worker" a table has "entries" only; a bucket is followed by plugins on the event loop');
 }
 
 function checkTable({ name, table, grants }: AttachmentDeclaration, refuse: (text: string) => Failure): void {

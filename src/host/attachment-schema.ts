@@ -3,7 +3,7 @@ import { Failure } from '../base/failure.js';
 import { issueText } from '../base/issues.js';
 import { FAULT_CAUSES } from '../sandbox/fault.js';
 import { isFilter } from '../subject/subject.js';
-import { type AttachmentDeclaration, FAILURE_ACTIONS, PHASES, STAGES } from './declarations.js';
+import { type AttachmentDeclaration, FAILURE_ACTIONS, PHASES, STAGES, TIERS } from './declarations.js';
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 
@@ -13,6 +13,7 @@ export const budgetSchema = v.strictObject({
   fuel_for_init: v.optional(whole(1_000, 200_000_000)),
   memory_bytes: v.optional(whole(65536, 256 * 1024 * 1024)),
   output_bytes: v.optional(whole(0, 64 * 1024 * 1024)),
+  watchdog_ms: v.optional(whole(1, 60_000)),
   emits_per_message: v.optional(whole(0, 1_000)),
   messages_per_second: v.optional(whole(1, 1e9)),
   bytes_per_second: v.optional(whole(1, 1e12)),
@@ -44,6 +45,8 @@ const attachment = v.strictObject({
   phase: v.optional(v.picklist(PHASES)),
   order: v.optional(v.number()),
   tick_ms: v.optional(whole(10, 86_400_000)),
+  tier: v.optional(v.picklist(TIERS)),
+  metering: v.optional(v.picklist(['on', 'off'])),
   config: v.optional(v.unknown()),
   table: v.optional(table),
   budget: v.optional(budgetSchema),

@@ -3,12 +3,15 @@ import type { Clock } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
 import type { Message } from '../message/message.js';
 import { type Budget, FUEL_FOR_ENTRY, FUEL_FOR_INIT_ON_LOOP } from '../sandbox/budget.js';
-import type { Fault, FaultCause } from '../sandbox/fault.js';
+import type { Fault } from '../sandbox/fault.js';
 import type { Image } from '../sandbox/image.js';
 import { FAULT, Instance, type WallTime } from '../sandbox/instance.js';
+import type { Outbox } from '../sandbox/outbox.js';
 import type { Started } from '../sandbox/start.js';
 import type { RefusedEntry } from '../sandbox/table.js';
+import type { Answer, Call } from '../workers/call.js';
 import { Allowance } from './allowance.js';
+import { type AttachmentCounters, noCounters } from './attachment-counters.js';
 import { checkDeclaration, checkGrants } from './attachment-rules.js';
 import { Breaker } from './breaker.js';
 import { budgetOf, emitsOf } from './budgets.js';
@@ -19,29 +22,6 @@ import { GuestTable } from './guest-table.js';
 import { Histogram } from './histogram.js';
 import type { PluginVersion } from './registry.js';
 import type { TableFeed } from './table-source.js';
-
-/** Calls by verdict, and what they cost. */
-export interface AttachmentCounters {
-  calls: number;
-  passed: number;
-  dropped: number;
-  replaced: number;
-  rejected: number;
-  faults: Partial<Record<FaultCause, number>>;
-  /** Fuel units over all calls. */
-  fuel: number;
-  /** Nanoseconds over the calls that were timed, and how many those were. */
-  timedNs: number;
-  timedCalls: number;
-  bytesIn: number;
-  bytesOut: number;
-  emits: number;
-  logs: number;
-  logsDropped: number;
-  renewals: number;
-  ticks: number;
-  metrics: Record<string, number>;
-}
 
 /** One call in so many is timed. */
 const TIMED_EVERY = 64;
@@ -58,6 +38,30 @@ export interface ShadowOf {
   readonly different: number;
   readonly samples: { subject: string; payload: string; active: string; candidate: string }[];
   compare(active: Attachment, message: Message, call: { verdict: number; now: WallTime }): void;
+}
+
+/** Where an attachment works that does not work on the event loop. */
+export interface SeatOf {
+  /** Of the answer at hand. */
+  readonly outbox: Outbox;
+  readonly memoryBytes: number;
+  readonly isFull: boolean;
+  /** Messages that wait for an answer. */
+  readonly depth: number;
+  /** Workers that it took with it. */
+  readonly stuck: number;
+  call(call: Call): void;
+  noteAnswer(answer: Answer): void;
+  setBudget(): void;
+  /** Answers when it was done; what it wrote is in `outbox` while `carryOut` runs. */
+  tick(carryOut: () => void): Promise<void>;
+  drain(carryOut: () => void): Promise<void>;
+  save(): Promise<Uint8Array | null>;
+  restore(state: Uint8Array): Promise<boolean>;
+  /** Messages wait from now on, until `goOn` hands them to the attachment that is to be asked. */
+  hold(): void;
+  goOn(attachment: Attachment): void;
+  release(): void;
 }
 
 interface AttachmentParts {
@@ -83,6 +87,11 @@ export class Attachment {
   failures = new FailureLog();
   /** The instance of the last call: its outbox holds what the call wrote. */
   instance: Instance | null = null;
+  /** Set when it works beside the event loop: it has no instance then. */
+  seat: SeatOf | null = null;
+  /** What took its place, and whether it is not to run again. */
+  successor: Attachment | null = null;
+  private isRetired = false;
   fault: Fault = { cause: 'trap', text: '' };
   /** Fuel of the last call. */
   fuelUsed = 0;
@@ -168,6 +177,42 @@ export class Attachment {
     return this.fail({ ...instance.fault });
   }
 
+  /** What the last call wrote. */
+  get outbox(): Outbox {
+    return this.seat === null ? this.instance!.outbox : this.seat.outbox;
+  }
+
+  /** What runs in its place by now: itself, as a rule; null when nothing does. */
+  current(): Attachment | null {
+    let current: Attachment = this;
+    while (current.successor !== null) current = current.successor;
+    return current.isRetired ? null : current;
+  }
+
+  /** Why it may not be asked now, or null; for one that works beside the event loop. */
+  refusalOf(message: Message, now: WallTime): Fault | null {
+    if (!this.breaker.admits()) {
+      return { cause: 'unavailable', text: 'the attachment is quarantined after repeated faults' };
+    }
+    const limit = this.allowance?.exceeded(message.payloadEnd - message.subjectStart, now.wallMs) ?? null;
+    return limit === null ? null : { cause: 'overload', text: `the attachment may have ${limit}` };
+  }
+
+  /** Takes note of an answer from beside the event loop; returns its verdict, or `FAULT` with `fault` set. */
+  answered(answer: Answer, bytesIn: number): number {
+    const { counters } = this;
+    const { verdict, fuelUsed, ns } = answer;
+    this.seat!.noteAnswer(answer);
+    this.work = 0;
+    this.fuelUsed = fuelUsed;
+    counters.calls++;
+    counters.fuel += fuelUsed;
+    counters.bytesIn += bytesIn;
+    counters.renewals += answer.renewals;
+    if (ns >= 0) this.time(ns, fuelUsed);
+    return verdict === FAULT ? this.fail({ ...answer.fault }) : verdict;
+  }
+
   /** One call stands for those that were not timed. */
   private time(ns: number, fuel: number): void {
     this.counters.timedNs += ns;
@@ -225,6 +270,7 @@ export class Attachment {
     this.emitsMax = emitsOf(request, asked);
     this.allowance = Allowance.of({ ...asked, ...request });
     this.instance?.setBudget(this.budget);
+    this.seat?.setBudget();
     this.table?.setBudget(request, asked);
   }
 
@@ -233,7 +279,8 @@ export class Attachment {
     if ('fault' in started) throw this.refusal(started.fault);
     if (this.table !== null) this.checkRefused(started.refused, this.table);
     this.image = started.image;
-    this.beginHere();
+    // In a worker thread the first message makes it.
+    if (this.declaration.tier !== 'worker') this.beginHere();
   }
 
   /** What the definition says must be taken; a bucket's entries are not its fault. */
@@ -254,7 +301,6 @@ export class Attachment {
     this.image = started.image;
     for (const { key, text } of started.refused) this.table!.undo(key, null, text);
   }
-
 
   /** Starts the plugin here and now, however long that takes. */
   beginHere(): void {
@@ -301,6 +347,11 @@ export class Attachment {
 
   /** Hands the plugin a state that was saved before. False when it refused it: `fault` says why. */
   restore(state: Uint8Array): boolean {
+    if (this.seat !== null) {
+      // The instance that the next message makes takes it on.
+      this.savedState = state;
+      return true;
+    }
     if (!this.keepsState || !this.outsideMessages((instance) => instance.restoreState(state))) return false;
     this.savedState = state;
     return true;
@@ -364,6 +415,7 @@ export class Attachment {
 
   /** Lets go of everything: it is not to run again. */
   retire(): void {
+    this.isRetired = true;
     this.endTrial();
     this.release();
     this.feed?.close();
@@ -372,6 +424,8 @@ export class Attachment {
 
   /** Ends what is tried out beside it. */
   endTrial(): void {
+    // A message that is on its way to it goes to this one.
+    if (this.canary !== null) this.canary.attachment.successor = this;
     this.canary?.attachment.retire();
     this.shadow?.candidate.retire();
     this.canary = null;
@@ -381,6 +435,7 @@ export class Attachment {
   /** Lets go of the instance; the next message would make another one. */
   release(): void {
     this.instance = null;
+    this.seat?.release();
   }
 
   private outsideMessages(run: (instance: Instance) => boolean): boolean {
@@ -414,6 +469,10 @@ export class Attachment {
       this.fault = { cause: 'unavailable', text: this.damage ?? 'the module is not compiled' };
       return null;
     }
+    if (this.seat !== null) {
+      this.fault = { cause: 'unavailable', text: 'the attachment works in the worker tier alone' };
+      return null;
+    }
     const made = image === null ? Instance.create(prepared, budget, config) : Instance.restore(prepared, budget, image);
     this.counters.renewals++;
     this.work += RENEWAL_WORK;
@@ -431,27 +490,4 @@ export class Attachment {
     this.instance = made;
     return made;
   }
-}
-
-function noCounters(): AttachmentCounters {
-  return {
-    calls: 0,
-    passed: 0,
-    dropped: 0,
-    replaced: 0,
-    rejected: 0,
-    faults: {},
-    fuel: 0,
-    timedNs: 0,
-    timedCalls: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    emits: 0,
-    logs: 0,
-    logsDropped: 0,
-    renewals: 0,
-    ticks: 0,
-    // Names are the guest's.
-    metrics: Object.create(null),
-  };
 }

@@ -31,6 +31,15 @@ export function budgetOf(said: BudgetRequest = {}, asked: BudgetRequest = {}): B
   };
 }
 
+const WATCHDOG_MS = 50;
+/** What a manifest may ask for. */
+const WATCHDOG_ASKED_MAX_MS = 1_000;
+
+/** What one call may take in the worker tier. */
+export function watchdogOf(said: BudgetRequest = {}, asked: BudgetRequest = {}): number {
+  return said.watchdog_ms ?? Math.min(asked.watchdog_ms ?? WATCHDOG_MS, WATCHDOG_ASKED_MAX_MS);
+}
+
 const EMITS_PER_MESSAGE = 8;
 /** What a manifest may ask for: each of them may lead to as many again, four times. */
 const EMITS_ASKED_MAX = 64;

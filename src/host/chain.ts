@@ -29,11 +29,14 @@ export class Chain {
   rejectText = '';
   /** Looks at every call while it is set: the message at hand is traced. */
   watch: ChainWatch | null = null;
+  /** Whether any of them works beside the event loop: then it takes a `ChainRun` to run it. */
+  readonly beside: boolean;
   private readonly effects: Effects;
   private readonly turn: PluginTurn;
 
   constructor(attachments: readonly Attachment[], effects: Effects, turn: PluginTurn) {
     this.attachments = attachments;
+    this.beside = attachments.some(({ seat }) => seat !== null);
     this.effects = effects;
     this.turn = turn;
   }
@@ -79,13 +82,32 @@ export class Chain {
     this.turn.add(shadow!.candidate.work);
   }
 
+  /** What plugins are told of the time. */
+  get wallMs(): number {
+    this.turn.open();
+    return this.turn.wallMs;
+  }
+
+  /** Whether so much waits for one of them that whoever sends more is to be held. */
+  get isFull(): boolean {
+    return this.attachments.some(({ seat }) => seat?.isFull === true);
+  }
+
+  /** The outcome for a message that finds no room before those that work beside the event loop. */
+  refuse(message: Message, text: string): number {
+    const attachment = this.attachments.find(({ seat }) => seat !== null)!;
+    attachment.skip({ cause: 'overload', text });
+    const next = this.apply(attachment, message, FAULT);
+    return typeof next === 'number' ? next : ChainOutcome.pass;
+  }
+
   /** Takes `replaced` back after its delivery: its bytes are used for another. One that never comes back is lost to the collector. */
   release(replaced: Message): void {
     releaseReplaced(replaced);
   }
 
-  /** Many plugins that each keep to their budget can still hold everyone up together. */
-  private call(attachment: Attachment, message: Message, work: number): number {
+  /** Calls one of them. Many plugins that each keep to their budget can still hold everyone up together: `work` is what those before it took. */
+  call(attachment: Attachment, message: Message, work: number): number {
     if (work < CHAIN_FUEL_MAX || this.mayUse(work)) {
       return this.watch === null
         ? attachment.call(message, this.turn)
@@ -101,10 +123,10 @@ export class Chain {
     return this.attachments.some((each) => fuel < each.fuelPerMessage);
   }
 
-  /** The message to go on with, or the outcome that ends the run. */
-  private apply(attachment: Attachment, message: Message, verdict: number): Message | number {
+  /** The message to go on with behind the attachment's verdict, or the outcome that ends the run. */
+  apply(attachment: Attachment, message: Message, verdict: number): Message | number {
     if (verdict === FAULT) return this.onFault(attachment, message);
-    const { outbox } = attachment.instance!;
+    const { outbox } = attachment;
     // An observer changes nothing, whatever it answers.
     const decided = attachment.phase === 'observe' ? Verdict.pass : verdict;
     const made = decided === Verdict.replace ? this.compose(attachment, message, outbox) : message;
@@ -126,7 +148,7 @@ export class Chain {
         counters.dropped++;
         return ChainOutcome.drop;
       case Verdict.reject: {
-        const { outbox } = attachment.instance!;
+        const { outbox } = attachment;
         counters.rejected++;
         return this.reject(outbox.code, outbox.error || `rejected by ${attachment.name}`);
       }

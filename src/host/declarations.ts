@@ -13,6 +13,10 @@ export type FailureAction = (typeof FAILURE_ACTIONS)[number];
 export const STAGES = ['publish', 'deliver'] as const;
 export type Stage = (typeof STAGES)[number];
 
+/** Where a plugin runs: on the event loop, or in a worker thread beside it. */
+export const TIERS = ['loop', 'worker'] as const;
+export type Tier = (typeof TIERS)[number];
+
 /** Receivers that an attachment of the stage `deliver` is for; what is left out is all of them. */
 export interface ReceiverSelection {
   /** Covers the subject filter of the subscription. */
@@ -31,6 +35,8 @@ export interface BudgetRequest {
   fuel_for_init?: number;
   memory_bytes?: number;
   output_bytes?: number;
+  /** In the worker tier: what one call may take. */
+  watchdog_ms?: number;
   /** Further messages that one call may publish. */
   emits_per_message?: number;
   /** Messages and bytes beyond these are faults with the cause `overload`. */
@@ -83,6 +89,10 @@ export interface AttachmentDeclaration {
   order?: number;
   /** Milliseconds between ticks, in place of what the plugin's manifest says. */
   tick_ms?: number;
+  /** Where it runs; `loop` when left out. */
+  tier?: Tier;
+  /** Whether its module charges fuel; `on` when left out, and `off` only on the tier `worker`. */
+  metering?: 'on' | 'off';
   /** Handed to the plugin as JSON. */
   config?: unknown;
   table?: TableDeclaration;

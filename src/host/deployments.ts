@@ -5,6 +5,7 @@ import type { AttachmentSet } from './attachment-set.js';
 import { refuseCircle } from './circles.js';
 import type { AttachmentDeclaration, BudgetRequest } from './declarations.js';
 import type { PluginEvents } from './events.js';
+import { handOver, handOverBeside } from './hand-over.js';
 import type { Ledger } from './ledger.js';
 import type { AttachmentRecord, ResolvedDeclaration } from './ledger-contents.js';
 import type { PluginLimits } from './limits.js';
@@ -27,7 +28,7 @@ interface Parts {
   starter: Starter;
   limits: () => PluginLimits;
   /** Called with an attachment that will see no more messages, before its instance goes. */
-  onRetire: (attachment: Attachment) => void;
+  onRetire: (attachment: Attachment) => Promise<void>;
 }
 
 /** A change of what an attachment is: nothing is changed that is not named. */
@@ -78,7 +79,10 @@ export class Deployments {
     refuseCircle(declaration, others);
     const version = this.parts.registry.version(declaration.plugin, declaration.version);
     const attachment = await this.parts.starter.start(declaration, version);
-    if (this.parts.attachments.get(declaration.name) === undefined) await this.bringState(attachment);
+    const present = this.parts.attachments.get(declaration.name);
+    if (present === undefined) await this.bringState(attachment);
+    // Whoever puts it in the place of that one may not be able to wait for a worker.
+    else if (present.seat !== null && present.keepsState) await present.seat.save();
     return attachment;
   }
 
@@ -174,7 +178,7 @@ export class Deployments {
       });
       const memory = attachment.budget.memoryBytesMax;
       attachment.setBudget(declaration.budget);
-      if (attachment.budget.memoryBytesMax !== memory) {
+      if (attachment.budget.memoryBytesMax !== memory && attachment.seat === null) {
         attachment.save();
         attachment.release();
       }
@@ -190,7 +194,7 @@ export class Deployments {
       await ledger.save({ attachments: this.without(name) });
       attachments.delete(name);
       this.forget(name);
-      this.parts.onRetire(attachment);
+      void this.parts.onRetire(attachment);
       attachment.retire();
       await ledger.store.writeGuestState(name, null);
       events.tell('detached', attachment, {});
@@ -222,7 +226,7 @@ export class Deployments {
     if (attachment === undefined) return;
     this.parts.attachments.delete(name);
     this.forget(name);
-    this.parts.onRetire(attachment);
+    void this.parts.onRetire(attachment);
     attachment.retire();
     if (!attachment.keepsState) return;
     const { ledger, events } = this.parts;
@@ -266,7 +270,8 @@ export class Deployments {
     if (!attachment.keepsState) return;
     const { ledger, events } = this.parts;
     const state = await ledger.store.readGuestState(attachment.name);
-    if (state === null || attachment.restore(state)) return;
+    if (state === null) return;
+    if (attachment.seat === null ? attachment.restore(state) : await attachment.seat.restore(state)) return;
     events.problem(
       `attachment ${JSON.stringify(attachment.name)} begins without its saved state: ${attachment.fault.text}`,
     );
@@ -314,17 +319,12 @@ export class Deployments {
     const change = async () => {
       const present = attachments.get(name);
       if (present === attachment) return attachment;
-      if (present !== before) {
-        throw new Failure(
-          'attachment-changed',
-          `attachment ${JSON.stringify(name)} was changed by another request meanwhile`,
-        );
-      }
+      if (present !== before) throw changedMeanwhile(name);
       this.refuseGone(attachment);
       const stored = ledger.attachments;
       await ledger.save({ attachments: [...this.without(name), recordAs()] });
       try {
-        this.switchTo(attachment);
+        await this.change(attachment, before);
       } catch (error) {
         await ledger.save({ attachments: stored });
         throw error;
@@ -348,12 +348,37 @@ export class Deployments {
     );
   }
 
+  /** Puts it in the place of what was there. Where a state lies in a worker thread, messages wait while it moves. */
+  private async change(attachment: Attachment, before: Attachment | undefined): Promise<void> {
+    if (before === undefined || (before.seat === null && attachment.seat === null)) {
+      this.switchTo(attachment);
+      return;
+    }
+    before.seat?.hold();
+    try {
+      const handed = await handOverBeside(before, attachment);
+      if (this.parts.attachments.get(attachment.name) !== before) throw changedMeanwhile(attachment.name);
+      // What an instance on the event loop did while the other one took its state over.
+      const later = handed && before.seat === null ? before.save() : null;
+      attachment.seat?.hold();
+      this.switchTo(attachment, handed);
+      if (later !== null) await attachment.seat?.restore(later);
+    } catch (error) {
+      before.seat?.goOn(before);
+      throw error;
+    }
+    attachment.seat?.goOn(attachment);
+    before.seat?.goOn(attachment);
+  }
+
   /** Between two messages: the state moves over, the new one is in its place, the old one goes. */
-  private switchTo(attachment: Attachment): void {
+  private switchTo(attachment: Attachment, isHanded?: boolean): void {
     const { attachments, events, clock, registry } = this.parts;
     const before = attachments.get(attachment.name);
     if (before !== undefined) attachment.failures = before.failures;
-    const handed = before !== undefined && handOver(before, attachment);
+    const handed = isHanded ?? (before !== undefined && handOver(before, attachment));
+    attachment.successor = null;
+    if (before !== undefined) before.successor = attachment;
     attachments.put(attachment);
     this.watch(attachment);
     if (before === undefined) {
@@ -365,7 +390,7 @@ export class Deployments {
     track.previous = before;
     track.swappedMs = clock.nowMs();
     track.swaps++;
-    if (!handed) this.parts.onRetire(before);
+    if (!handed) void this.parts.onRetire(before);
     before.endTrial();
     before.release();
     events.tell('swapped', attachment, { from_version: before.version.number, from_plugin: before.declaration.plugin });
@@ -392,6 +417,8 @@ export class Deployments {
     track.rollbacks++;
     previous.failures = attachment.failures;
     if (attachment.savedState !== null) previous.savedState = attachment.savedState;
+    previous.successor = null;
+    attachment.successor = previous;
     attachments.put(previous);
     attachment.retire();
     const { cause, text } = attachment.fault;
@@ -437,14 +464,10 @@ export class Deployments {
   }
 }
 
-/** Gives the state of one instance to another; false when there is none to give. Throws a `Failure` when the other refuses it. */
-function handOver(from: Attachment, to: Attachment): boolean {
-  if (!from.keepsState || !to.keepsState) return false;
-  const state = from.save() ?? from.savedState;
-  if (state === null || to.restore(state)) return state !== null;
-  throw new Failure(
-    'state-refused',
-    `version ${to.version.number} of plugin ${JSON.stringify(to.declaration.plugin)} refused the state of version ${from.version.number}: ${to.fault.text}`,
+function changedMeanwhile(name: string): Failure {
+  return new Failure(
+    'attachment-changed',
+    `attachment ${JSON.stringify(name)} was changed by another request meanwhile`,
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
 import type { Compiler } from '../sandbox/compiler.js';
+import type { WorkerTier } from '../workers/tier.js';
 import type { Attachment } from './attachment.js';
 import { AttachmentSet } from './attachment-set.js';
 import { Backtests } from './backtests.js';
@@ -29,7 +30,13 @@ export interface PluginHostSettings {
   /** What several hosts share; each has its own without. */
   turn?: PluginTurn;
   compiler?: () => Promise<Compiler>;
+  tier?: () => Promise<WorkerTier>;
 }
+
+/** Worker threads that plugins may have together. They wait as a rule: more than there are processors keep plugins apart from one another. */
+export const DEFAULT_WORKERS = 4;
+/** Plugins in worker threads have so long to deal with what is before them when the server stops. */
+export const LAST_WORDS_MS = 2_000;
 
 /** Plugins and attachments of one account: control on one side, chains and emits on the other. */
 export class PluginHost {
@@ -49,9 +56,10 @@ export class PluginHost {
   private readonly ticker: Ticker;
   private readonly keeper: StateKeeper;
   private compiler: Promise<Compiler> | null = null;
+  private tier: Promise<WorkerTier> | null = null;
   private closing: Promise<void> | null = null;
 
-  constructor({ clock, payloadBytesMax, limits, turn: shared, compiler: lent }: PluginHostSettings) {
+  constructor({ clock, payloadBytesMax, limits, turn: shared, compiler: lent, tier }: PluginHostSettings) {
     this.clock = clock;
     this.limits = { ...DEFAULT_PLUGIN_LIMITS, ...limits };
     this.turn = shared ?? new PluginTurn(clock);
@@ -64,7 +72,10 @@ export class PluginHost {
     this.ticker = new Ticker({ clock, attachments, effects, turn });
     this.keeper = new StateKeeper({ clock, attachments, ledger, events });
     this.uploads = new Uploads(clock);
-    this.starter = new Starter({ clock, registry: this.registry, events, turn, compiler });
+    this.starter = new Starter({
+      ...{ clock, registry: this.registry, events, turn, compiler },
+      tier: tier ?? (() => this.loadTier()),
+    });
     this.deployments = new Deployments({
       ...{ clock, ledger, registry: this.registry, attachments, events, starter: this.starter },
       limits: () => this.limits,
@@ -136,11 +147,27 @@ export class PluginHost {
     this.ticker.close();
     this.uploads.close();
     for (const attachment of this.attachments.all()) attachment.feed?.close();
-    for (const attachment of this.attachments.all()) if (!attachment.keepsState) this.ticker.drain(attachment);
+    const last = this.clock.after(LAST_WORDS_MS, () => void this.closeTier());
+    const leaving = this.attachments.all().filter(({ keepsState }) => !keepsState);
+    await Promise.all(leaving.map((attachment) => this.ticker.drain(attachment)));
     await this.keeper.close();
+    last.cancel();
+    await this.closeTier();
     // What is being stored is stored to its end.
     await this.ledger.exclusive(() => this.ledger.store.close());
     await (await this.compiler)?.close();
+  }
+
+  private loadTier(): Promise<WorkerTier> {
+    this.tier ??= import('../workers/tier.js').then(
+      (loaded) => new loaded.WorkerTier(this.clock, () => DEFAULT_WORKERS),
+    );
+    return this.tier;
+  }
+
+  /** Only its own: there is none when it was lent one. */
+  private async closeTier(): Promise<void> {
+    await (await this.tier)?.close();
   }
 
   private loadCompiler(): Promise<Compiler> {

@@ -1,4 +1,5 @@
-import type { Attachment, AttachmentCounters } from './attachment.js';
+import type { Attachment } from './attachment.js';
+import type { AttachmentCounters } from './attachment-counters.js';
 import { type TrialSnapshot, trialOf } from './candidates.js';
 import type { Histogram } from './histogram.js';
 import type { PluginHost } from './plugin-host.js';
@@ -56,6 +57,8 @@ export interface AttachmentSnapshot {
   swaps: number;
   rollbacks: number;
   memory_bytes: number;
+  /** Null for one that works on the event loop. */
+  worker: WorkerSnapshot | null;
   counters: CountersSnapshot;
   /** Mean over the calls that were timed; null before the first. */
   ns_per_call: number | null;
@@ -84,6 +87,15 @@ export interface TableSnapshot {
   bucket: string | null;
   /** Whether the bucket is there. */
   following: boolean;
+}
+
+/** Of an attachment in the worker tier. */
+export interface WorkerSnapshot {
+  metering: 'on' | 'off';
+  /** Messages that wait for its answer. */
+  waiting: number;
+  /** Worker threads that had to be replaced because of it. */
+  stuck: number;
 }
 
 export interface Quantiles {
@@ -121,7 +133,8 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     declared: track.declared,
     swaps: track.swaps,
     rollbacks: track.rollbacks,
-    memory_bytes: attachment.instance?.memoryBytes ?? 0,
+    memory_bytes: attachment.instance?.memoryBytes ?? attachment.seat?.memoryBytes ?? 0,
+    worker: workerOf(attachment),
     counters: snapshotOfCounters(counters),
     ns_per_call: timedCalls === 0 ? null : Math.round(timedNs / timedCalls),
     fuel_per_call: calls === 0 ? null : Math.round(fuel / calls),
@@ -142,6 +155,11 @@ function tableOf({ table, feed, declaration }: Attachment): TableSnapshot | null
     ...{ entries: table.size, bytes: table.bytes, refused: table.refused, last_refusal: table.lastRefusal },
     ...{ bucket: declaration.table?.bucket ?? null, following: feed?.following ?? false },
   };
+}
+
+function workerOf({ seat, declaration }: Attachment): WorkerSnapshot | null {
+  if (seat === null) return null;
+  return { metering: declaration.metering ?? 'on', waiting: seat.depth, stuck: seat.stuck };
 }
 
 function snapshotOfCounters(counters: AttachmentCounters): CountersSnapshot {

@@ -5,10 +5,12 @@ import type { Image } from '../sandbox/image.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
 import type { Started } from '../sandbox/start.js';
 import { packEntries } from '../sandbox/table.js';
+import type { WorkerTier } from '../workers/tier.js';
 import { Attachment } from './attachment.js';
 import type { AttachmentDeclaration } from './declarations.js';
 import type { PluginEvents } from './events.js';
 import type { PluginRegistry, PluginVersion } from './registry.js';
+import { Seat } from './seat.js';
 import type { TableSource } from './table-source.js';
 import type { PluginTurn } from './turn.js';
 
@@ -28,6 +30,7 @@ interface Parts {
   events: PluginEvents;
   turn: PluginTurn;
   compiler: () => Promise<Compiler>;
+  tier: () => Promise<WorkerTier>;
 }
 
 /** Starts plugins in a worker thread, each with its configuration and its table, and keeps the tables up to date. */
@@ -53,12 +56,26 @@ export class Starter {
     if (attachment.table !== null && !prepared.hasTable) throw withoutTable(declaration);
     try {
       await this.follow(attachment);
-      attachment.begin(await this.started(prepared, attachment));
+      if (declaration.tier === 'worker') await this.seat(attachment, version);
+      else attachment.begin(await this.started(prepared, attachment));
     } catch (error) {
       attachment.retire();
       throw error;
     }
     return attachment;
+  }
+
+  /** Gives it a place in the worker tier. */
+  private async seat(attachment: Attachment, version: PluginVersion): Promise<void> {
+    const { registry, clock } = this.parts;
+    const { metering } = attachment.declaration;
+    const prepared =
+      metering === 'off' ? await registry.loadUnmetered(version) : (await registry.load(version)).prepared;
+    const started = await this.started(prepared, attachment);
+    attachment.begin(started);
+    const image = 'image' in started ? started.image : null;
+    if (image === null && attachment.table !== null) throw withoutImage(attachment.declaration);
+    attachment.seat = new Seat(attachment, { tier: await this.parts.tier(), clock, prepared, image });
   }
 
   /** Throws a `Failure` when the bucket of a definition is not there. */
@@ -151,6 +168,11 @@ export class Starter {
 
 function isLarge(image: Image | null): boolean {
   return (image?.changes ?? []).reduce((sum, { bytes }) => sum + bytes.length, 0) > START_BYTES_MAX;
+}
+
+function withoutImage({ name, plugin }: AttachmentDeclaration): Failure {
+  const text = `attachment ${JSON.stringify(name)}: plugin ${JSON.stringify(plugin)} cannot be copied, and a table in the tier "worker" is handed over by a copy`;
+  return new Failure('attachment-refused', text);
 }
 
 function withoutTable({ name, plugin }: AttachmentDeclaration): Failure {

@@ -50,7 +50,7 @@ export class StateKeeper {
   private async saveOne(attachment: Attachment): Promise<void> {
     const { calls, ticks } = attachment.counters;
     if (this.savedAt.get(attachment) === calls + ticks || !attachment.breaker.admits()) return;
-    const state = attachment.save();
+    const state = attachment.seat === null ? attachment.save() : await attachment.seat.save();
     if (state === null) return;
     const { name } = attachment;
     await this.ledger

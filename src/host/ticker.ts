@@ -32,8 +32,17 @@ export class Ticker {
   }
 
   /** Lets the plugin say what it still has to say. */
-  drain(attachment: Attachment): void {
+  drain(attachment: Attachment): Promise<void> {
+    if (attachment.seat !== null) return this.drainBeside(attachment);
     if (attachment.drain()) this.carryOut(attachment);
+    this.effects.emits.wake();
+    return Promise.resolve();
+  }
+
+  /** As `drain`, behind the messages that its worker has before it. */
+  private async drainBeside(attachment: Attachment): Promise<void> {
+    if (attachment.version.prepared?.hasDrain !== true) return;
+    await attachment.seat!.drain(() => this.carryOut(attachment));
     this.effects.emits.wake();
   }
 
@@ -65,6 +74,10 @@ export class Ticker {
   private tick(attachment: Attachment): void {
     if (!this.timers.has(attachment) || !attachment.breaker.admits()) return;
     attachment.counters.ticks++;
+    if (attachment.seat !== null) {
+      void attachment.seat.tick(() => this.carryOut(attachment)).then(() => this.effects.emits.wake());
+      return;
+    }
     const done = attachment.tick();
     this.turn.add(attachment.work);
     if (done) this.carryOut(attachment);
@@ -72,7 +85,7 @@ export class Ticker {
   }
 
   private carryOut(attachment: Attachment): void {
-    const fault = this.effects.apply(attachment, NO_MESSAGE, attachment.instance!.outbox);
+    const fault = this.effects.apply(attachment, NO_MESSAGE, attachment.outbox);
     if (fault === null) attachment.succeed();
     else attachment.fail(fault);
   }

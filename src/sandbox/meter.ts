@@ -178,6 +178,8 @@ export interface MeterIndexes {
   memory: MemoryCode | null;
   /** Parameters of the function: its own locals follow them. */
   params: number;
+  /** Whether fuel is charged at all. */
+  charges: boolean;
 }
 
 /** Writes the body `span` of `bytes` again, with its charges, without its length. */
@@ -201,7 +203,8 @@ export function meterBody(writer: ByteWriter, bytes: Uint8Array, span: Span, ind
   let copied = reader.at;
   walk.walk(reader);
   // Where several stand at one place, in this order.
-  const inserts = [...walk.points, ...walk.lengths, ...walk.substitutes].sort((a, b) => a.at - b.at);
+  const charges = indexes.charges ? [...walk.points, ...walk.lengths] : [];
+  const inserts = [...charges, ...walk.substitutes].sort((a, b) => a.at - b.at);
   for (const insert of inserts) {
     writer.raw(bytes.subarray(copied, insert.at));
     copied = insert.at;

@@ -37,11 +37,11 @@ export interface PreparedModule {
 
 /**
  * Validates, meters and compiles. Runs in the compile worker: a module may take long. Throws a `Failure` with a code
- * `module-…` that says what was found, where, and what is allowed.
+ * `module-…` that says what was found, where, and what is allowed. A module that is not metered is all the rest of it, and charges no fuel.
  */
-export function prepareModule(wasm: Uint8Array): PreparedModule {
+export function prepareModule(wasm: Uint8Array, metered = true): PreparedModule {
   const decoded = isComponent(wasm) ? decodeComponent(wasm) : decodeModule(wasm);
-  const { bytes, exports, stateGlobals } = rewriteModule(decoded);
+  const { bytes, exports, stateGlobals } = rewriteModule(decoded, metered);
   return {
     sha256: createHash('sha256').update(wasm).digest('hex'),
     bytes: wasm.length,

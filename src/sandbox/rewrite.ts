@@ -54,7 +54,7 @@ const MESSAGE_PARAMS = [I32, I32, I32, I32, I32, I32, I32, I32, F64, I32];
  * `env.abort` as a function that traps, tables capped, and no custom sections. Its memory is an import, so that the host
  * makes it as large as the attachment's budget allows. Nothing runs when it is instantiated: the start function becomes an export.
  */
-export function rewriteModule(module: DecodedModule): RewrittenModule {
+export function rewriteModule(module: DecodedModule, charges = true): RewrittenModule {
   const adapter = adapterOf(module);
   const writer = new ByteWriter(module.bytes.length + (module.bytes.length >> 1) + 1024);
   writer.raw([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
@@ -67,7 +67,7 @@ export function rewriteModule(module: DecodedModule): RewrittenModule {
   writer.section(7, exportSection(module, functions, adapter));
   copySection(writer, module, 9);
   copySection(writer, module, 12);
-  writer.section(10, codeSection(module, adapter));
+  writer.section(10, codeSection(module, adapter, charges));
   copySection(writer, module, 11);
   const exports = new Set(adapter === null ? module.exports.keys() : adapter.functions.map(({ name }) => name ?? ''));
   return { bytes: writer.bytes(), exports, stateGlobals: stateGlobals(module, adapter) };
@@ -190,7 +190,7 @@ function exportSection(module: DecodedModule, functions: number, adapter: Adapte
   return body;
 }
 
-function codeSection(module: DecodedModule, adapter: Adapter | null): ByteWriter {
+function codeSection(module: DecodedModule, adapter: Adapter | null, charges: boolean): ByteWriter {
   const fuelGlobal = module.globals;
   const imported = module.importedFunctions.length;
   const host = hostFunctions(module, adapter);
@@ -199,7 +199,7 @@ function codeSection(module: DecodedModule, adapter: Adapter | null): ByteWriter
   module.bodies.forEach((span, i) => {
     const params = module.types[typeOfFunction(module, imported + i)!].params.length;
     const metered = new ByteWriter((span.end - span.start) * 2 + 64);
-    meterBody(metered, module.bytes, span, { fuelGlobal, params, memory: adapter?.memory ?? null });
+    meterBody(metered, module.bytes, span, { fuelGlobal, params, memory: adapter?.memory ?? null, charges });
     body.sized(metered.bytes());
   });
   for (const hostFunction of host) body.sized(hostFunction.bytes());

@@ -5,11 +5,12 @@ import type { Logger } from '../base/logger.js';
 import type { Accounts } from '../broker/accounts.js';
 import type { Options } from '../config/options.js';
 import { PluginApi } from '../host/plugin-api.js';
-import { PluginHost } from '../host/plugin-host.js';
+import { DEFAULT_WORKERS, LAST_WORDS_MS, PluginHost } from '../host/plugin-host.js';
 import type { PluginStore } from '../host/plugin-store.js';
 import type { PluginStreams } from '../host/plugin-streams.js';
 import { PluginTurn } from '../host/turn.js';
 import type { Compiler } from '../sandbox/compiler.js';
+import type { ThreadSnapshot, WorkerTier } from '../workers/tier.js';
 import { ApiResponder, type PluginChangeListener } from './api-responder.js';
 
 interface Parts {
@@ -28,6 +29,8 @@ export class PluginHosts {
   onChange: PluginChangeListener = () => {};
   private streamsOf: (account: string) => PluginStreams | null = () => null;
   private compiler: Promise<Compiler> | null = null;
+  private tier: Promise<WorkerTier> | null = null;
+  private openTier: WorkerTier | null = null;
   /** Set once the server starts: hosts of accounts that come later get a store then. */
   private newStore: ((account: string) => Promise<PluginStore>) | null = null;
 
@@ -71,7 +74,10 @@ export class PluginHosts {
   }
 
   async close(): Promise<void> {
+    const last = this.parts.clock.after(LAST_WORDS_MS, () => void this.openTier?.close());
     await Promise.all(this.all().map(([, host]) => host.close()));
+    last.cancel();
+    await (await this.tier)?.close();
     await (await this.compiler)?.close();
   }
 
@@ -92,7 +98,7 @@ export class PluginHosts {
     const host = new PluginHost({
       clock,
       payloadBytesMax: () => options().payloadBytesMax,
-      ...{ turn: this.turn, compiler: () => this.loadCompiler() },
+      ...{ turn: this.turn, compiler: () => this.loadCompiler(), tier: () => this.loadTier() },
     });
     host.events.onProblem = (text) => logger.warn(text);
     host.configure(options().plugins);
@@ -102,6 +108,25 @@ export class PluginHosts {
     // Nothing is stored for an account that was not there at the start: its first change opens the store.
     if (newStore !== null) host.storeLater(() => newStore(account));
     return host;
+  }
+
+  /** Worker threads of the tier; none when no plugin ever needed one. */
+  workers(): ThreadSnapshot[] {
+    return this.openTier?.snapshot() ?? [];
+  }
+
+  /** In the edge profile memory counts for more. */
+  private get workersMax(): number {
+    const { plugins, edge } = this.parts.options();
+    return plugins.workers ?? (edge ? 1 : DEFAULT_WORKERS);
+  }
+
+  private loadTier(): Promise<WorkerTier> {
+    this.tier ??= import('../workers/tier.js').then((loaded) => {
+      this.openTier = new loaded.WorkerTier(this.parts.clock, () => this.workersMax);
+      return this.openTier;
+    });
+    return this.tier;
   }
 
   private loadCompiler(): Promise<Compiler> {

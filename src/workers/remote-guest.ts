@@ -38,7 +38,6 @@ export class RemoteGuest implements Asked {
   private held: Fifo<Call> | null = null;
   private closed = false;
   private readonly place: (guest: RemoteGuest) => TierThread;
-  private waiters: (() => void)[] = [];
 
   /** `place` finds it a thread; it is called when there is the first thing to do. */
   constructor(settings: RemoteSettings, place: (guest: RemoteGuest) => TierThread) {
@@ -56,11 +55,6 @@ export class RemoteGuest implements Asked {
   /** So much waits that whoever sends more has to be held. */
   get isFull(): boolean {
     return this.messages >= MESSAGES_MAX || this.bytes >= BYTES_MAX;
-  }
-
-  /** Calls `run` once when half of what may wait does. */
-  whenRoom(run: () => void): void {
-    this.waiters.push(run);
   }
 
   /** Makes a call, behind those that were made before. */
@@ -117,17 +111,7 @@ export class RemoteGuest implements Asked {
     this.held ??= new Fifo();
   }
 
-  /** Ends `hold`; those that waited go on to `other`, which may be this one. */
-  goOn(other: RemoteGuest): void {
-    const waiting = this.held?.takeAll() ?? [];
-    this.held = null;
-    for (const call of waiting) {
-      this.forget(call);
-      other.call(call);
-    }
-  }
-
-  /** Takes out what waits in `hold`, for one that runs elsewhere. */
+  /** Ends `hold`, and gives out what waited, in order. */
   takeHeld(): Call[] {
     const waiting = this.held?.takeAll() ?? [];
     this.held = null;
@@ -156,13 +140,6 @@ export class RemoteGuest implements Asked {
   settle(call: Call, answer: Answer): void {
     if (call.kind === CallKind.message) this.forget(call);
     call.onAnswer(answer);
-    if (this.waiters.length > 0 && this.messages < MESSAGES_MAX / 2 && this.bytes < BYTES_MAX / 2) this.wakeWaiters();
-  }
-
-  private wakeWaiters(): void {
-    const { waiters } = this;
-    this.waiters = [];
-    for (const run of waiters) run();
   }
 
   private forget(call: Call): void {

@@ -141,7 +141,7 @@ describe('the worker tier', () => {
     await until(() => came.length === 2, 'those before', DEADLINE_MS);
     expect((await one.open()).fault).toBeNull();
     expect(came.length).toBe(2);
-    one.goOn(other);
+    for (const call of one.takeHeld()) other.call(call);
     one.release();
     await until(() => came.length === 4, 'those behind', DEADLINE_MS);
     expect(came.map(({ name, verdict }) => `${name}${verdict}`)).toEqual(['a0', 'b0', 'c1', 'd1']);

@@ -1,0 +1,37 @@
+import type { Route } from '../broker/route.js';
+import type { Message } from '../message/message.js';
+import { PauseReason } from './pause-reason.js';
+import type { ClientSession } from './session.js';
+
+/** Messages before it wait for plugins in worker threads: it waits behind them, and the client with it when they are many. */
+export function publishBehind(session: ClientSession, route: Route, message: Message): void {
+  session.account.publishBehind(route, message, session);
+  const { lane, reading } = session;
+  if (lane === null || !lane.isFull || reading.has(PauseReason.workers)) return;
+  reading.hold(PauseReason.workers);
+  lane.whenRoom(() => reading.resume(PauseReason.workers));
+}
+
+/** Does what comes behind messages that wait when they are on their way, and reads nothing that follows until then. */
+export function goBehind(session: ClientSession, run: () => void): void {
+  const { lane, reading } = session;
+  reading.hold(PauseReason.workers);
+  lane!.whenIdle(() => {
+    if (session.closedReason === null) run();
+    reading.resume(PauseReason.workers);
+  });
+}
+
+/** A subscription counts from its place among the messages of its client. */
+export function subscribeBehind(
+  session: ClientSession,
+  bytes: Uint8Array,
+  tokens: Int32Array,
+  withQueue: boolean,
+): void {
+  const start = tokens[0];
+  const end = tokens[withQueue ? 5 : 3];
+  const line = bytes.slice(start, end);
+  const places = tokens.slice(0, withQueue ? 6 : 4).map((place) => place - start);
+  goBehind(session, () => session.onSubscribe(line, places, withQueue));
+}

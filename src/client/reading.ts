@@ -1,0 +1,55 @@
+import type { Transport } from '../net/transport.js';
+import type { Parser } from '../wire/nats/parser.js';
+import type { PauseReason } from './pause-reason.js';
+
+/** Whether a client's bytes are read, and whether those that were read are parsed: not while there is any reason to wait. */
+export class Reading {
+  private readonly parser: Parser;
+  private readonly transport: Transport;
+  /** `PauseReason` bits: why nothing is read, and of those, why nothing is parsed. */
+  private pauses = 0;
+  private holds = 0;
+  private ended = false;
+
+  constructor(parser: Parser, transport: Transport) {
+    this.parser = parser;
+    this.transport = transport;
+  }
+
+  get isPaused(): boolean {
+    return this.pauses !== 0;
+  }
+
+  has(reason: PauseReason): boolean {
+    return (this.pauses & reason) !== 0;
+  }
+
+  /** Reads nothing until `resume` was called for every reason. */
+  pause(reason: PauseReason): void {
+    this.pauses |= reason;
+    this.transport.pause();
+  }
+
+  /** As `pause`, and keeps what was read already. */
+  hold(reason: PauseReason): void {
+    this.holds |= reason;
+    this.parser.hold();
+    this.pause(reason);
+  }
+
+  /** Ends `pause` or `hold`. */
+  resume(reason: PauseReason): void {
+    this.pauses &= ~reason;
+    if ((this.holds & reason) !== 0) {
+      this.holds &= ~reason;
+      // What was kept may lead to the next reason to wait.
+      if (this.holds === 0) this.parser.release();
+    }
+    if (this.pauses === 0 && !this.ended) this.transport.resume();
+  }
+
+  end(): void {
+    this.ended = true;
+    this.parser.stop();
+  }
+}

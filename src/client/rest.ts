@@ -1,0 +1,21 @@
+import { PauseReason } from './pause-reason.js';
+import type { ClientSession } from './session.js';
+
+/** Reads no more in this turn when plugins had their share of it. What was read is done: to put it aside would mean to copy it. */
+export function restAfterChunk(session: ClientSession): void {
+  session.feedsPlugins = false;
+  if (!session.account.shouldRest || session.reading.isPaused || session.closedReason !== null) return;
+  session.reading.pause(PauseReason.rest);
+  session.account.nextTurn(() => session.reading.resume(PauseReason.rest));
+}
+
+/** The rest of what a client sent waits until others had their turn. */
+export function rest(session: ClientSession): void {
+  session.reading.hold(PauseReason.rest);
+  session.account.nextTurn(() => {
+    if (session.closedReason !== null) return;
+    session.reading.resume(PauseReason.rest);
+    const { congestion } = session.context;
+    if (congestion.any) congestion.stall(session);
+  });
+}

@@ -1,0 +1,139 @@
+import { keepMessage } from '../message/kept.js';
+import type { Message } from '../message/message.js';
+import type { Fault } from '../sandbox/fault.js';
+import { FAULT } from '../sandbox/instance.js';
+import type { Answer, Asked, Call } from '../workers/call.js';
+import { CallKind } from '../workers/protocol.js';
+import type { Attachment } from './attachment.js';
+import { type Chain, ChainOutcome } from './chain.js';
+import { releaseReplaced } from './composer.js';
+
+/**
+ * A chain at work on one message, some of whose plugins work beside the event loop: it stops at each of them, and goes on with the answer. The message's
+ * bytes stay as they are until `onDone`.
+ */
+export class ChainRun implements Call {
+  readonly kind = CallKind.message;
+  readonly data = null;
+  guest!: Asked;
+  /** The message as plugins left it so far. */
+  frame: Message;
+  wallMs = 0;
+  decided = false;
+  /** Whether all plugins were heard. */
+  isDone = false;
+  /** Of `ChainOutcome`; the message after `replace` is `frame`. */
+  outcome: number = ChainOutcome.pass;
+  rejectCode = 0;
+  rejectText = '';
+  private readonly chain: Chain;
+  private readonly message: Message;
+  private readonly onDone: () => void;
+  private index = 0;
+  private work = 0;
+  /** The plugin that is being asked, and why it is not, when it is not. */
+  private attachment: Attachment | null = null;
+  private refusal: Fault | null = null;
+  /** Whether `frame` lies in a sheet of the composer. */
+  private composed = false;
+
+  constructor(chain: Chain, message: Message, onDone: () => void) {
+    this.chain = chain;
+    this.message = message;
+    this.frame = message;
+    this.onDone = onDone;
+  }
+
+  /** One that is done: there is no room for the message before the plugins that work beside the event loop. */
+  static refused(chain: Chain, message: Message): ChainRun {
+    const run = new ChainRun(chain, message, () => {});
+    run.finish(chain.refuse(message, 'too many messages wait for its worker already'));
+    return run;
+  }
+
+  start(): void {
+    this.goOn();
+  }
+
+  onAnswer(answer: Answer): void {
+    const attachment = this.attachment!;
+    const { frame, refusal } = this;
+    let verdict = FAULT;
+    if (this.decided) attachment.skip(refusal!);
+    else verdict = attachment.answered(answer, frame.payloadEnd - frame.subjectStart);
+    if (attachment.shadow !== null) attachment.shadow.compare(attachment, frame, { verdict, now: this });
+    if (this.take(attachment, verdict)) this.goOn();
+  }
+
+  /** Another version took over before the plugin was asked: that one is. */
+  movedTo(attachment: Attachment): void {
+    this.ask(attachment);
+  }
+
+  /** Gives back what the message after `replace` lies in. */
+  release(): void {
+    if (this.composed) releaseReplaced(this.frame);
+    this.composed = false;
+  }
+
+  private goOn(): void {
+    const { attachments } = this.chain;
+    while (this.index < attachments.length) {
+      const attachment = attachments[this.index++].current();
+      if (attachment === null) continue;
+      if (attachment.seat !== null) {
+        this.ask(attachment);
+        return;
+      }
+      const verdict = this.chain.call(attachment, this.frame, this.work);
+      this.work += attachment.work;
+      if (!this.take(attachment, verdict)) return;
+    }
+    this.finish(this.frame === this.message ? ChainOutcome.pass : ChainOutcome.replace);
+  }
+
+  private ask(attachment: Attachment): void {
+    this.attachment = attachment;
+    this.wallMs = this.chain.wallMs;
+    this.refusal = attachment.refusalOf(this.frame, this);
+    this.decided = this.refusal !== null;
+    // Sheets are few, and this may take a while.
+    if (this.composed) {
+      const sheet = this.frame;
+      this.frame = keepMessage(sheet);
+      releaseReplaced(sheet);
+      this.composed = false;
+    }
+    attachment.seat!.call(this);
+  }
+
+  /** Does what a verdict comes to; false when that is the end. */
+  private take(attachment: Attachment, verdict: number): boolean {
+    const before = this.frame;
+    const next = this.chain.apply(attachment, before, verdict);
+    // bypass-chain: the message goes on past the rest.
+    if (next === ChainOutcome.pass) {
+      this.finish(before === this.message ? ChainOutcome.pass : ChainOutcome.replace);
+      return false;
+    }
+    if (typeof next === 'number') {
+      this.release();
+      this.finish(next);
+      return false;
+    }
+    if (next !== before) {
+      this.release();
+      this.frame = next;
+      this.composed = true;
+    }
+    return true;
+  }
+
+  private finish(outcome: number): void {
+    this.outcome = outcome;
+    this.rejectCode = this.chain.rejectCode;
+    this.rejectText = this.chain.rejectText;
+    this.isDone = true;
+    this.onDone();
+  }
+}
