@@ -5,20 +5,29 @@ import { allowKeys, answer, escapeKey, policy } from 'weir/policy';
 const TOKEN_MAX: f64 = 255;
 
 /** One field that a row adds. */
+@unmanaged
 class Field {
-  constructor(
-    readonly path: Path,
-    /** Its value as JSON. */
-    readonly value: string,
-    /** `"key":value`. */
-    readonly member: Buffer,
-  ) {}
+  next: Field | null = null;
+  /** Its value as JSON. */
+  readonly value: Buffer = new Buffer();
+  /** `"key":value`. */
+  readonly member: Buffer = new Buffer();
+
+  constructor(readonly path: Path) {}
 }
 
-/** The fields of each row by its number in the table. */
-const rows: Field[][] = [];
+/** The fields that a name in the table adds. */
+@unmanaged
+class Row {
+  first: Field | null = null;
+  /** All members, for a message that has none of them. */
+  readonly members: Buffer = new Buffer();
+}
+
+/** Rows by their numbers in the table: their addresses. */
+const rows: Buffer = new Buffer();
 const table: Table = new Table();
-let fallback: Field[] | null = null;
+let fallback: Row | null = null;
 let key: Path | null = null;
 let token: i32 = -1;
 let overwrite: bool = false;
@@ -37,14 +46,22 @@ export function onInit(config: Json): void {
     const number = table.add(at.key);
     const row = readRow(at, `table.${at.key}`, target);
     // Of rows with the same key the last one counts.
-    if (number < rows.length) rows[number] = row;
-    else rows.push(row);
+    setRow(number, row);
   }
   if (config.has('default')) fallback = readRow(config.at('default'), 'default', target);
   overwrite = config.isTrue('overwrite');
   strict = config.isTrue('strict');
   missing = policy(config, 'missing', Verdict.Pass);
   invalid = policy(config, 'invalid', Verdict.Fail);
+}
+
+function setRow(number: i32, row: Row): void {
+  const offset = <usize>number * sizeof<usize>();
+  if (offset == rows.length) {
+    rows.room(sizeof<usize>());
+    rows.length += sizeof<usize>();
+  }
+  store<usize>(rows.start + offset, changetype<usize>(row));
 }
 
 function readKey(config: Json): void {
@@ -64,7 +81,7 @@ export function onMessage(message: Message): Verdict {
   const json = message.json;
   if (strict && json.root.kind != Kind.Object) return judgeInvalid(json);
   const number = rowOf(message, json);
-  if (number != NO_ROW) return add(json, unchecked(rows[number]));
+  if (number != NO_ROW) return add(json, changetype<Row>(load<usize>(rows.start + <usize>number * sizeof<usize>())));
   return other(message, json);
 }
 
@@ -96,17 +113,24 @@ function nameOf(message: Message, json: Json): string {
 }
 
 /** Adds what the message does not have, and changes what it has if that is wanted. */
-function add(json: Json, row: Field[]): Verdict {
+function add(json: Json, row: Row): Verdict {
+  for (let next = row.first; next !== null; next = next!.next) {
+    if (json.peek(next!.path).exists) return addSome(json, row);
+  }
+  if (row.members.length == 0) return Verdict.Pass;
+  return json.addMembers(row.members) ? Verdict.Replace : judgeInvalid(json);
+}
+
+/** The same when the message has some of the fields. */
+function addSome(json: Json, row: Row): Verdict {
   let verdict = Verdict.Pass;
   members.length = 0;
-  for (let i = 0; i < row.length; i++) {
-    const field = unchecked(row[i]);
-    if (!json.peek(field.path).exists) {
-      if (members.length > 0) members.appendByte(0x2c);
-      members.append(field.member.start, field.member.length);
-    } else if (overwrite) {
+  for (let next = row.first; next !== null; next = next!.next) {
+    const field = next!;
+    if (!json.peek(field.path).exists) appendMember(members, field);
+    else if (overwrite) {
       if (!json.valid) return judgeInvalid(json);
-      if (json.setRawAt(field.path, field.value)) verdict = Verdict.Replace;
+      if (json.setBytesAt(field.path, field.value)) verdict = Verdict.Replace;
     }
   }
   if (members.length == 0) return verdict;
@@ -114,25 +138,38 @@ function add(json: Json, row: Field[]): Verdict {
 }
 
 /** The fields of a row; all of it as one field when there is a `target`. */
-function readRow(value: Value, at: string, target: string): Field[] {
-  const row: Field[] = [];
+function readRow(value: Value, at: string, target: string): Row {
+  const row = new Row();
   if (value.kind != Kind.Object) {
     refuse(`the row at "${at}" is ${value.raw}: expected an object`);
     return row;
   }
   if (target != '') {
-    row.push(fieldOf(target, value.raw));
+    row.first = fieldOf(target, value.raw);
+    appendMember(row.members, row.first!);
     return row;
   }
   const keys = value.keys;
-  for (let i = 0; i < keys.length; i++) row.push(fieldOf(keys[i], value.at(escapeKey(keys[i])).raw));
+  // The first of them is put in front last.
+  for (let i = keys.length - 1; i >= 0; i--) {
+    const field = fieldOf(keys[i], value.at(escapeKey(keys[i])).raw);
+    field.next = row.first;
+    row.first = field;
+  }
+  for (let next = row.first; next !== null; next = next!.next) appendMember(row.members, next!);
   return row;
 }
 
+function appendMember(to: Buffer, field: Field): void {
+  if (to.length > 0) to.appendByte(0x2c);
+  to.append(field.member.start, field.member.length);
+}
+
 function fieldOf(name: string, value: string): Field {
-  const member = new Buffer();
-  appendJsonText(member, name);
-  member.appendByte(0x3a);
-  member.appendText(value);
-  return new Field(new Path(escapeKey(name)), value, member);
+  const field = new Field(new Path(escapeKey(name)));
+  field.value.appendText(value);
+  appendJsonText(field.member, name);
+  field.member.appendByte(0x3a);
+  field.member.append(field.value.start, field.value.length);
+  return field;
 }

@@ -125,6 +125,13 @@ export class Json {
     return this.put(path);
   }
 
+  /** The same from a buffer. */
+  setBytesAt(path: Path, json: Buffer): bool {
+    VALUE.length = 0;
+    VALUE.append(json.start, json.length);
+    return this.put(path);
+  }
+
   /**
    * Adds members to the object that is the whole text: `"key":value` with commas between them, of keys that it does not have yet. False when the
    * text is no object.

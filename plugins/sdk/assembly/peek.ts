@@ -53,6 +53,7 @@ export function isEmptyBefore(end: usize): bool {
 @inline
 export function peekMember(start: usize, end: usize, segment: usize): usize {
   if (peeks == PEEKS_MAX) return 0;
+  if (isRegular) return peekAgain(start, end, segment);
   // Zeros are none of the bytes that are looked for.
   v128.store(end, i8x16.splat(0));
   v128.store(end, i8x16.splat(0), 16);
@@ -86,6 +87,34 @@ export function peekMember(start: usize, end: usize, segment: usize): usize {
   if (v128.any_true(unusual) || (popcnt(i8x16.bitmask(quotes)) & 1) != 0 || lastByte(end) != 0x7d) return 0;
   isRegular = true;
   return value == 0 ? NO_MEMBER : entryOf(value);
+}
+
+/** The same in a text that was found to be one of those: there is only the key to look for. */
+function peekAgain(start: usize, end: usize, segment: usize): usize {
+  const key = segmentKey(segment);
+  const first = i8x16.splat(load<u8>(key));
+  const second = i8x16.splat(load<u8>(key, 1));
+  const quote = i8x16.splat(0x22);
+  let value: usize = 0;
+  for (let at = start; at < end; at += 32) {
+    const inOne = placesOf(at, quote, first, second);
+    const inOther = placesOf(at + 16, quote, first, second);
+    if (v128.any_true(v128.or(inOne, inOther))) {
+      const behind = lastMember(at, i8x16.bitmask(inOne) | (i8x16.bitmask(inOther) << 16), segment);
+      if (behind != 0) value = behind;
+    }
+  }
+  return value == 0 ? NO_MEMBER : entryOf(value);
+}
+
+/** Where a quote and two characters stand one behind the other. */
+// @ts-ignore: decorator
+@inline
+function placesOf(at: usize, quote: v128, first: v128, second: v128): v128 {
+  return v128.and(
+    i8x16.eq(v128.load(at), quote),
+    v128.and(i8x16.eq(v128.load(at, 1), first), i8x16.eq(v128.load(at, 2), second)),
+  );
 }
 
 /** Backslashes and opening brackets, square or curly: they differ in one bit. */

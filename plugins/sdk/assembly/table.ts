@@ -6,51 +6,59 @@ import { Value } from './value';
 
 /** No row. */
 export const NO_ROW: i32 = -1;
-const SLOTS_FIRST: i32 = 16;
+const SLOTS_FIRST: u32 = 16;
 
-/** A key that was set. */
+/** What is known of a key by its number. */
+@unmanaged
 class Row {
-  constructor(
-    readonly hash: u32,
-    /** Where the key's bytes lie among all keys. */
-    readonly offset: usize,
-    readonly bytes: usize,
-  ) {}
+  hash: u32;
+  /** Where its bytes lie among all keys. */
+  offset: usize;
+  bytes: usize;
 }
 
-/** Numbers texts from 0 on, in the order in which they are added, and finds their numbers by bytes: a look-up makes no strings. */
+const ROW_BYTES: usize = offsetof<Row>();
+
+/** Numbers texts from 0 on, in the order in which they are added, and finds their numbers by bytes: a look-up makes no strings. It is never freed. */
+@unmanaged
 export class Table {
   private readonly keys: Buffer = new Buffer();
-  private readonly rows: Row[] = [];
+  private readonly rows: Buffer = new Buffer();
+  private count: i32 = 0;
   /** Row numbers by hash, each at the first free slot from where its hash points; a power of two of them, at most half in use. */
-  private slots: StaticArray<i32> = emptySlots(SLOTS_FIRST);
+  private slots: usize = emptySlots(SLOTS_FIRST);
+  private mask: u32 = SLOTS_FIRST - 1;
 
   /** The number of a key, which is added if it is not there. */
   add(key: string): i32 {
     const utf8 = String.UTF8.encode(key);
     const start = changetype<usize>(utf8);
-    const hash = hashOf(start, utf8.byteLength);
-    const found = this.find(start, utf8.byteLength);
+    const bytes = <usize>utf8.byteLength;
+    const found = this.find(start, bytes);
     if (found != NO_ROW) return found;
-    this.rows.push(new Row(hash, this.keys.length, utf8.byteLength));
-    this.keys.append(start, utf8.byteLength);
-    if (this.rows.length * 2 > this.slots.length) this.rehash();
-    else this.place(this.rows.length - 1);
-    return this.rows.length - 1;
+    this.rows.room(ROW_BYTES);
+    this.rows.length += ROW_BYTES;
+    const number = this.count++;
+    const row = this.row(number);
+    row.hash = hashOf(start, bytes);
+    row.offset = this.keys.length;
+    row.bytes = bytes;
+    this.keys.append(start, bytes);
+    if (<u32>this.count * 2 > this.mask) this.rehash();
+    else this.place(number);
+    return number;
   }
 
   /** The number of a text, or NO_ROW. May read PADDING bytes behind it. */
   find(start: usize, bytes: usize): i32 {
     const hash = hashOf(start, bytes);
-    const slots = this.slots;
-    const mask = slots.length - 1;
-    let slot = <i32>hash & mask;
+    let slot = hash & this.mask;
     while (true) {
-      const number = unchecked(slots[slot]);
+      const number = load<i32>(this.slots + (<usize>slot << 2));
       if (number == NO_ROW) return NO_ROW;
-      const row = unchecked(this.rows[number]);
+      const row = this.row(number);
       if (row.hash == hash && row.bytes == bytes && sameBytes(this.keys.start + row.offset, start, bytes)) return number;
-      slot = (slot + 1) & mask;
+      slot = (slot + 1) & this.mask;
     }
   }
 
@@ -68,21 +76,29 @@ export class Table {
     return this.find(plainStart(), plain);
   }
 
+  // @ts-ignore: decorator
+  @inline
+  private row(number: i32): Row {
+    return changetype<Row>(this.rows.start + <usize>number * ROW_BYTES);
+  }
+
   private place(number: i32): void {
-    const mask = this.slots.length - 1;
-    let slot = <i32>this.rows[number].hash & mask;
-    while (this.slots[slot] != NO_ROW) slot = (slot + 1) & mask;
-    this.slots[slot] = number;
+    let slot = this.row(number).hash & this.mask;
+    while (load<i32>(this.slots + (<usize>slot << 2)) != NO_ROW) slot = (slot + 1) & this.mask;
+    store<i32>(this.slots + (<usize>slot << 2), number);
   }
 
   private rehash(): void {
-    this.slots = emptySlots(this.slots.length * 2);
-    for (let number = 0; number < this.rows.length; number++) this.place(number);
+    heap.free(this.slots);
+    const count = (this.mask + 1) * 2;
+    this.slots = emptySlots(count);
+    this.mask = count - 1;
+    for (let number = 0; number < this.count; number++) this.place(number);
   }
 }
 
-function emptySlots(count: i32): StaticArray<i32> {
-  const slots = new StaticArray<i32>(count);
-  slots.fill(NO_ROW);
+function emptySlots(count: u32): usize {
+  const slots = heap.alloc(<usize>count << 2);
+  memory.fill(slots, 0xff, <usize>count << 2);
   return slots;
 }
