@@ -50,6 +50,8 @@ export class TracedPublish {
   }
 
   private throughChain(chain: Chain, message: Message): number {
+    // Its plugins answer later, and the trace does not wait for them.
+    if (chain.beside && !this.trace.only) return this.goOnUntraced(message);
     const running = this.trace.only ? chain.rehearsal() : chain;
     switch (this.watched(running, message)) {
       case ChainOutcome.pass:
@@ -64,6 +66,13 @@ export class TracedPublish {
         this.refused('Dropped by a plugin');
         return 0;
     }
+  }
+
+  private goOnUntraced(message: Message): number {
+    const { account } = this;
+    const { publisher, imported } = this.delivery;
+    if (imported) return account.deliverImported(message, publisher);
+    return account.publishOn(account.routeOf(message), message, publisher);
   }
 
   private deliverReplaced(chain: Chain, message: Message): number {

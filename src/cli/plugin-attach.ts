@@ -20,6 +20,9 @@ export interface AttachOptions extends ConnectionOptions {
   fuel?: number;
   memory?: number;
   output?: number;
+  tier?: string;
+  metering?: string;
+  watchdog?: number;
   emits?: number;
   grantEmit: string[];
   grantLog?: boolean;
@@ -68,10 +71,12 @@ export function attachmentDefinition(plugin: string, subject: string, options: A
     phase: options.phase,
     order: options.order,
     tick_ms: options.tick,
+    tier: options.tier,
+    metering: options.metering,
     config: options.config === undefined ? undefined : parseJsonArgument('--config', options.config),
     budget: given({
       ...{ fuel_per_message: options.fuel, memory_bytes: options.memory },
-      ...{ output_bytes: options.output, emits_per_message: options.emits },
+      ...{ output_bytes: options.output, emits_per_message: options.emits, watchdog_ms: options.watchdog },
     }),
     grants: given({
       emit: options.grantEmit.length > 0 ? options.grantEmit : undefined,

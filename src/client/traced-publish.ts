@@ -3,10 +3,12 @@ import { MessageTrace } from '../broker/message-trace.js';
 import { withSubject } from '../broker/stream-import.js';
 import type { Leg } from '../broker/subscription.js';
 import { subjectOf, type TracedDelivery, tracedFrom } from '../broker/traced-publish.js';
+import { keepMessage } from '../message/kept.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { readTraceHeaders, type TraceHeaders } from '../message/trace-headers.js';
 import { isLiteralSubject } from '../subject/subject.js';
 import { publishViolation, replyViolation } from '../wire/nats/errors.js';
+import { goBehind } from './behind-lane.js';
 import { answerNoResponders } from './no-responders.js';
 import type { ClientSession } from './session.js';
 import { isReservedReply } from './violations.js';
@@ -19,10 +21,19 @@ export function publishTraced(session: ClientSession, message: Message): boolean
   const headers = readTraceHeaders(message);
   const decision = headers === null ? 'pass' : decide(session, message, headers);
   if (typeof decision === 'string') return decision === 'skip';
-  publish(session, message, decision);
-  session.feedsPlugins = true;
-  session.context.traced(session.account, decision);
+  if (session.lane === null) go(session, message, decision);
+  else {
+    // It comes behind others that wait, as anything does.
+    const kept = keepMessage(message);
+    goBehind(session, () => go(session, kept, decision));
+  }
   return true;
+}
+
+function go(session: ClientSession, message: Message, trace: MessageTrace): void {
+  publish(session, message, trace);
+  session.feedsPlugins = true;
+  session.context.traced(session.account, trace);
 }
 
 function decide(session: ClientSession, message: Message, headers: TraceHeaders): Decision {

@@ -31,6 +31,7 @@ const COUNTERS: Record<string, [help: string, value: (attachment: Attachment) =>
 const GAUGES: Record<string, [help: string, value: (attachment: Attachment) => number]> = {
   quarantined: ['whether it is at rest after faults', ({ quarantined }) => (quarantined ? 1 : 0)],
   memory_bytes: ['memory of its instance', ({ memory_bytes }) => memory_bytes],
+  waiting: ['messages that wait for its worker', ({ worker }) => worker?.waiting ?? 0],
   dead_letters: ['messages that can be delivered again', ({ dead_letters }) => dead_letters],
   table_entries: ['entries of its table', ({ table }) => table?.entries ?? 0],
   table_bytes: ['bytes of keys and values in its table', ({ table }) => table?.bytes ?? 0],
@@ -43,7 +44,8 @@ function labelsOf({ account, name, plugin, version }: Attachment): Labels {
 }
 
 /** Figures of each attachment, with its name, plugin and version. */
-export function collectAttachments(sink: MetricSink, { attachments, emits }: PluginsSnapshot): void {
+export function collectAttachments(sink: MetricSink, { attachments, emits, workers }: PluginsSnapshot): void {
+  if (workers.length > 0) collectWorkers(sink, workers);
   sink.counter('weir_emits_lost_total', 'messages of plugins that found the queue full', [[{}, emits.lost]]);
   if (attachments.length === 0) return;
   const each = (value: (attachment: Attachment) => number) =>
@@ -66,6 +68,33 @@ export function collectAttachments(sink: MetricSink, { attachments, emits }: Plu
     ]),
   );
   if (own.length > 0) sink.gauge('weir_attachment_metric', 'what plugins count themselves', own);
+}
+
+/** Threads of the worker tier. */
+function collectWorkers(sink: MetricSink, workers: PluginsSnapshot['workers']): void {
+  type Worker = (typeof workers)[number];
+  const each = (value: (worker: Worker) => number) =>
+    workers.map((worker): [Labels, number] => [{ thread: String(worker.thread) }, value(worker)]);
+  sink.gauge(
+    'weir_worker_running',
+    'whether the thread runs',
+    each(({ running }) => (running ? 1 : 0)),
+  );
+  sink.gauge(
+    'weir_worker_guests',
+    'plugins in it',
+    each(({ guests }) => guests),
+  );
+  sink.gauge(
+    'weir_worker_depth',
+    'calls that wait for its answer',
+    each(({ depth }) => depth),
+  );
+  sink.counter(
+    'weir_worker_restarts_total',
+    'times that it had to be replaced',
+    each(({ restarts }) => restarts),
+  );
 }
 
 function collectQuantiles(sink: MetricSink, attachments: readonly Attachment[]): void {

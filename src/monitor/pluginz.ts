@@ -21,7 +21,7 @@ function faultsOf({ counters }: Attachment): number {
  * memory), `offset`, `limit`, and `plugins=0` to leave the versions out.
  */
 export function pluginz(source: MonitorSource, query: URLSearchParams, nowMs: number): object {
-  const { plugins, attachments, emits } = source.plugins();
+  const { plugins, attachments, emits, workers } = source.plugins();
   const [account, plugin, attachment, sort] = ['account', 'plugin', 'attachment', 'sort'].map(
     (name) => query.get(name) ?? '',
   );
@@ -41,6 +41,7 @@ export function pluginz(source: MonitorSource, query: URLSearchParams, nowMs: nu
     ...{ num_plugins: plugins.length, num_attachments: shown.length, total: matching.length, offset, limit },
     totals: totalsOf(matching),
     emits,
+    workers,
     ...(withVersions && {
       plugins: plugins.filter(
         (each) => (account === '' || each.account === account) && (plugin === '' || each.name === plugin),

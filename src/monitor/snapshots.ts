@@ -1,5 +1,6 @@
 import type { ExportSettings, ImportSettings, MappingSettings } from '../broker/account-settings.js';
 import type { AttachmentSnapshot, PluginSnapshot } from '../host/snapshot.js';
+import type { ThreadSnapshot } from '../workers/tier.js';
 import type { JetStreamSnapshot } from './streams-snapshot.js';
 
 /** A port beside the clients' one, as the configuration asks for it. */
@@ -134,6 +135,8 @@ export interface PluginsSnapshot {
   attachments: (AttachmentSnapshot & { account: string })[];
   /** What plugins emitted: waiting to be published, and lost because too much waited. */
   emits: { waiting: number; lost: number };
+  /** Threads of the worker tier. */
+  workers: ThreadSnapshot[];
 }
 
 /** One account. */

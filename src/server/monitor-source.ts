@@ -102,6 +102,7 @@ export class ServerSource implements MonitorSource {
         snapshotsOfAttachments(host).map((attachment) => ({ account, ...attachment })),
       ),
       emits: { waiting: sum(({ emits }) => emits.length), lost: sum(({ emits }) => emits.lost) },
+      workers: this.parts.hosts.workers(),
     };
   }
 

@@ -23,6 +23,7 @@ test('/pluginz shows what is installed and attached, and what it did', async () 
     ...{ num_plugins: 2, num_attachments: 2, total: 2, offset: 0, limit: 1024 },
     totals: { calls: 4, faults: 1, quarantined: 0, dead_letters: 1 },
     emits: { waiting: 0, lost: 0 },
+    workers: [],
     plugins: [
       { account: '$G', name: 'drop' },
       { account: '$G', name: 'fail' },
