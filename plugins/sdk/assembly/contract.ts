@@ -41,7 +41,11 @@ export function current(): Message {
 // @ts-ignore: decorator
 @inline
 export function end(verdict: Verdict): i32 {
-  if (verdict == Verdict.Replace) return endReplace();
+  if (verdict == Verdict.Replace) {
+    // What holds no strings is done without those: they cost as much as all the rest.
+    if (message.isTouched) return endReplace();
+    message.writeJson();
+  }
   return wasFull() ? fail(TOO_MUCH) : verdict;
 }
 

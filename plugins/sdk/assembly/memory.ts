@@ -65,9 +65,11 @@ export function copyBytes(to: usize, from: usize, bytes: usize): void {
     return;
   }
   const end = from + bytes;
-  for (; from < end; from += 16) {
+  for (; from < end; from += 32) {
+    const second = v128.load(from, 16);
     v128.store(to, v128.load(from));
-    to += 16;
+    v128.store(to, second, 16);
+    to += 32;
   }
 }
 

@@ -140,12 +140,23 @@ export class Message {
         return null;
       }
     }
-    if (isChanged()) {
-      const bytes = currentBytes();
-      const at = record(RecordKind.Payload, bytes);
-      if (at != 0) copyBytes(at, currentStart(), bytes);
-    }
+    this.writeJson();
     return null;
+  }
+
+  /** For the contract: whether anything was set besides the JSON. */
+  // @ts-ignore: decorator
+  @inline
+  get isTouched(): bool {
+    return isTouched;
+  }
+
+  /** For the contract: writes the JSON if it was changed. */
+  writeJson(): void {
+    if (!isChanged()) return;
+    const bytes = currentBytes();
+    const at = record(RecordKind.Payload, bytes);
+    if (at != 0) copyBytes(at, currentStart(), bytes);
   }
 
   private changeHeader(name: string, value: string | null): void {
