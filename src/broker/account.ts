@@ -2,7 +2,7 @@ import { rangesEqual, textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
 import { type Chain, ChainOutcome } from '../host/chain.js';
 import { ChainRun } from '../host/chain-run.js';
-import type { Delivery } from '../host/delivery-chain.js';
+import type { Delivery, Giver } from '../host/delivery-chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
 import { keepMessage } from '../message/kept.js';
@@ -13,11 +13,14 @@ import { Lane } from './lane.js';
 import { Mappings } from './mappings.js';
 import type { Route } from './route.js';
 import { Routes } from './routes.js';
-import { Leg, type Publisher, type Subscription } from './subscription.js';
+import { Leg, type Publisher, type Subscriber, type Subscription } from './subscription.js';
 import { type TracedDelivery, TracedPublish } from './traced-publish.js';
 
 /** A plugin rejected the message and the publisher was told; otherwise publishing answers the number of receivers. */
 export const PUBLISH_CONSUMED = -1;
+
+/** What `deliverTo` answers when plugins kept the message from all who were there. */
+export const WITHHELD = -1;
 
 /** What plugins do in an account: where chains come from and where what they emit waits. */
 export interface AccountPlugins {
@@ -188,54 +191,59 @@ export class Account {
 
   /**
    * Delivers to whoever listens on the subject of `address`, and shows them the message under its own subject: how a stream hands out
-   * what it stored. Answers how many took it. The message's bytes are its maker's as ever; `address` may be kept and used again.
+   * what it stored. Answers how many took it, or `WITHHELD`. The message's bytes are its maker's as ever; `address` may be kept and used again.
    */
-  deliverTo(address: Message, message: Message): number {
+  deliverTo(address: Message, message: Message, giver: Giver | null = null): number {
     const route = this.routeOf(address);
-    if (this.plugins?.attachments.anyDelivery === true) return this.deliverToThrough(route, address, message);
+    if (this.plugins?.attachments.anyDelivery === true)
+      return this.deliverToThrough(route, address, { message, giver });
     const { legs, groups } = route;
+    let withheld = false;
     const wasBusy = route.busy;
     route.busy = true;
     let delivered = 0;
     for (let i = 0; i < legs.length; i++) {
       const { subscriber } = legs[i].subscription;
-      const isTaken =
-        subscriber.deliverTo !== undefined
-          ? subscriber.deliverTo(address, message)
-          : subscriber.deliver(legs[i], message, null);
-      if (isTaken) delivered++;
+      if (subscriber.deliverTo !== undefined) {
+        const taken = subscriber.deliverTo(address, message);
+        if (taken > 0) delivered++;
+        else if (taken === WITHHELD) withheld = true;
+      } else if (subscriber.deliver(legs[i], message, null)) delivered++;
     }
     for (let i = 0; i < groups.length; i++) if (this.deliverToOne(groups[i], message, null)) delivered++;
     route.busy = wasBusy;
-    return delivered;
+    return delivered === 0 && withheld ? WITHHELD : delivered;
   }
 
   /** The same where there are plugins before receivers: which of them run follows from the message's own subject. */
-  private deliverToThrough(route: Route, address: Message, message: Message): number {
-    const { legs, groups } = route;
+  private deliverToThrough(
+    route: Route,
+    address: Message,
+    { message, giver }: { message: Message; giver: Giver | null },
+  ): number {
     const delivery = this.beginDelivery(null);
     const wasBusy = route.busy;
     route.busy = true;
     let delivered = 0;
-    for (let i = 0; i < legs.length; i++) {
-      const { subscription } = legs[i];
-      if (subscription.subscriber.deliverTo !== undefined) {
-        if (subscription.subscriber.deliverTo(address, message)) delivered++;
-        continue;
-      }
-      const leg = new Leg(subscription);
-      leg.chain = this.routes.deliveryChain(leg.subscription, message);
-      if (deliverThrough(leg, message, delivery)) delivered++;
-    }
-    for (let i = 0; i < groups.length; i++) {
-      const members = groups[i].map((leg) => new Leg(leg.subscription));
-      for (const leg of members) leg.chain = this.routes.deliveryChain(leg.subscription, message);
-      if (this.deliverToOneThrough(members, message, delivery)) delivered++;
+    let withheld = false;
+    const give = ({ subscription }: Leg): boolean => {
+      const { subscriber } = subscription;
+      const chain = this.routes.deliveryChain(subscription, message, giver);
+      const seen = chain === null ? message : chain.outcomeOf(message, delivery);
+      const taken = seen === null ? WITHHELD : takenBy(subscriber, { address, subscription, message: seen });
+      if (taken > 0) delivered++;
+      else if (taken === WITHHELD) withheld = true;
+      return taken !== 0;
+    };
+    for (let i = 0; i < route.legs.length; i++) give(route.legs[i]);
+    for (const members of route.groups) {
+      const first = Math.floor(this.random() * members.length);
+      for (let i = 0; i < members.length; i++) if (give(members[(first + i) % members.length])) break;
     }
     route.busy = wasBusy;
     this.endDelivery();
     this.drainEmits();
-    return delivered;
+    return delivered === 0 && withheld ? WITHHELD : delivered;
   }
 
   /** Delivers what comes from another account, through the plugins here; its publisher there hears nothing of what they decide. */
@@ -470,6 +478,14 @@ function deliverThrough(leg: Leg, message: Message, delivery: FilteredDelivery):
   const { chain, subscription } = leg;
   const seen = chain === null ? message : chain.outcomeOf(message, delivery);
   return seen === null || subscription.subscriber.deliver(leg, seen, delivery.publisher);
+}
+
+function takenBy(
+  subscriber: Subscriber,
+  { address, subscription, message }: { address: Message; subscription: Subscription; message: Message },
+): number {
+  if (subscriber.deliverTo !== undefined) return subscriber.deliverTo(address, message);
+  return subscriber.deliver(new Leg(subscription), message, null) ? 1 : 0;
 }
 
 function sameSubject(one: Message, other: Message): boolean {

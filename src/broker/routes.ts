@@ -1,6 +1,6 @@
 import { hasAnyPrefix, textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
-import type { DeliveryChain } from '../host/delivery-chain.js';
+import type { DeliveryChain, Giver } from '../host/delivery-chain.js';
 import { hashSubject, type Message } from '../message/message.js';
 import { filterMatches, hasWildcard } from '../subject/subject.js';
 import { SubjectTrie } from '../subject/trie.js';
@@ -133,11 +133,15 @@ export class Routes {
   }
 
   /** The plugins between a message and a receiver, or null. */
-  deliveryChain({ subscriber, filter, queue }: Subscription, message: Message): DeliveryChain | null {
+  deliveryChain(
+    { subscriber, filter, queue }: Subscription,
+    message: Message,
+    giver: Giver | null = null,
+  ): DeliveryChain | null {
     const { user } = subscriber;
     if (user === undefined || this.attachments === null) return null;
     const { bytes, subjectStart, subjectEnd } = message;
-    return this.attachments.deliveryChainFor(bytes, [subjectStart, subjectEnd], { filter, queue, user });
+    return this.attachments.deliveryChainFor(bytes, [subjectStart, subjectEnd], { filter, queue, user, giver });
   }
 
   private interestChanged(subscription: Subscription): void {

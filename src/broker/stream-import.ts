@@ -55,9 +55,14 @@ export class StreamImport implements Subscriber {
     return within(() => this.to.publishTraced(this.renamed(message), { ...delivery, hidden, imported: true }) > 0);
   }
 
-  deliverTo(address: Message, message: Message): boolean {
-    if (this.subscription.closed) return false;
-    return within(() => this.to.deliverTo(this.renamed(address), message) > 0);
+  deliverTo(address: Message, message: Message): number {
+    if (this.subscription.closed) return 0;
+    let taken = 0;
+    within(() => {
+      taken = this.to.deliverTo(this.renamed(address), message);
+      return taken > 0;
+    });
+    return taken;
   }
 
   hasListener(subject: string): boolean {

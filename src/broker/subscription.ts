@@ -19,8 +19,8 @@ export interface Subscriber {
   deliverTraced?(leg: Leg, message: Message, delivery: TracedDelivery): boolean;
   /** For one that only hands messages on: whether somebody listens on its far side to what is published here on `subject`. */
   hasListener?(subject: string): boolean;
-  /** For one that only hands messages on: as `deliver`, of a message that goes where one to `address` would go. */
-  deliverTo?(address: Message, message: Message): boolean;
+  /** For one that only hands messages on: as `Account.deliverTo`. */
+  deliverTo?(address: Message, message: Message): number;
 }
 
 /** Whoever gives messages to the broker. */

@@ -14,6 +14,8 @@ export interface AttachOptions extends ConnectionOptions {
   forSubscription?: string;
   forQueue?: string;
   forUser?: string;
+  forStream?: string;
+  forConsumer?: string;
   phase?: string;
   order?: number;
   config?: string;
@@ -67,7 +69,10 @@ export function attachmentDefinition(plugin: string, subject: string, options: A
     ...parsePlugin(plugin),
     subject,
     stage: options.stage,
-    receivers: given({ subscription: options.forSubscription, queue: options.forQueue, user: options.forUser }),
+    receivers: given({
+      ...{ subscription: options.forSubscription, queue: options.forQueue, user: options.forUser },
+      ...{ stream: options.forStream, consumer: options.forConsumer },
+    }),
     phase: options.phase,
     order: options.order,
     tick_ms: options.tick,

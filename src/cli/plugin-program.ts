@@ -100,6 +100,8 @@ function withDefinition(command: Command): Command {
     .option('--for-subscription <filter>', 'at the stage deliver: only for subscriptions that this covers')
     .option('--for-queue <group>', 'at the stage deliver: only for this queue group')
     .option('--for-user <user>', 'at the stage deliver: only for this user')
+    .option('--for-stream <stream>', 'at the stage deliver: only what consumers of this stream give')
+    .option('--for-consumer <consumer>', 'at the stage deliver: only what this consumer of the stream gives')
     .addOption(new Option('--phase <phase>', 'when it runs in a chain (default: transform)').choices(PHASES))
     .option('--order <n>', 'order within the phase, smallest first (default: 0)', real)
     .option('--config <json>', 'configuration of the plugin: JSON, or @file')

@@ -34,7 +34,8 @@ function checkStage({ name, stage = 'publish', receivers, failure }: AttachmentD
   if (stage === 'deliver' && Object.values(failure ?? {}).includes('reject')) {
     throw refuse('at the stage "deliver" there is no publisher to reject a message to; expected another action');
   }
-  const { subscription } = receivers ?? {};
+  const { subscription, stream, consumer } = receivers ?? {};
+  if (consumer !== undefined && stream === undefined) throw refuse('"receivers.consumer" needs the "stream" it is of');
   if (subscription === undefined || isFilter(subscription)) return;
   throw refuse(`${JSON.stringify(subscription)} is not a valid subject filter`);
 }

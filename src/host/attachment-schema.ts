@@ -40,6 +40,8 @@ const attachment = v.strictObject({
       subscription: v.optional(v.string()),
       queue: v.optional(v.string()),
       user: v.optional(v.string()),
+      stream: v.optional(v.string()),
+      consumer: v.optional(v.string()),
     }),
   ),
   phase: v.optional(v.picklist(PHASES)),

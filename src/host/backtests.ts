@@ -99,7 +99,7 @@ export class Backtests {
     const started: Attachment[] = [];
     const start = async (declaration: AttachmentDeclaration): Promise<Attachment> => {
       const version = this.parts.registry.version(declaration.plugin, declaration.version);
-      const attachment = await this.parts.starter.start(declaration, version);
+      const attachment = await this.parts.starter.start({ ...declaration, tier: 'loop', metering: 'on' }, version);
       started.push(attachment);
       return attachment;
     };

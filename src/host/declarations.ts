@@ -23,6 +23,9 @@ export interface ReceiverSelection {
   subscription?: string;
   queue?: string;
   user?: string;
+  /** A stream whose consumers give the message, and one of them by its name. */
+  stream?: string;
+  consumer?: string;
 }
 
 /** Fault causes that have an action of their own; `default` is for the others. */

@@ -9,10 +9,21 @@ export interface Receiver {
   readonly filter: string;
   readonly queue: string | null;
   readonly user: string;
+  /** The consumer that hands out what was stored; null for a message on its way from its publisher. */
+  readonly giver: Giver | null;
+}
+
+/** A consumer, by its stream's name and its own. */
+export interface Giver {
+  readonly stream: string;
+  readonly consumer: string;
 }
 
 /** Whether an attachment is for this receiver; what is not named is everyone. */
-export function isSelected({ subscription, queue, user }: ReceiverSelection, receiver: Receiver): boolean {
+export function isSelected(selection: ReceiverSelection, receiver: Receiver): boolean {
+  const { subscription, queue, user, stream, consumer } = selection;
+  if (stream !== undefined && stream !== receiver.giver?.stream) return false;
+  if (consumer !== undefined && consumer !== receiver.giver?.consumer) return false;
   if (subscription !== undefined && !filterCovers(subscription, receiver.filter)) return false;
   if (queue !== undefined && queue !== receiver.queue) return false;
   return user === undefined || user === receiver.user;

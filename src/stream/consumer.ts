@@ -1,3 +1,5 @@
+import { WITHHELD } from '../broker/account.js';
+import type { Giver } from '../host/delivery-chain.js';
 import type { Message } from '../message/message.js';
 import { StoredMessage } from '../storage/message-log.js';
 import { AckClock } from './ack-clock.js';
@@ -58,6 +60,8 @@ export class Consumer implements ConsumerCore {
   private readonly unusedAlarm: Alarm;
   private readonly pauseAlarm: Alarm;
   private readonly replayAlarm: Alarm;
+  /** Whose messages these are, for plugins. */
+  private readonly giver: Giver;
   private readonly ackReply: AckReply;
   private resting = false;
   /** When it began to give what it gives now. */
@@ -79,6 +83,7 @@ export class Consumer implements ConsumerCore {
     this.ledger = new Ledger(next, first[0]);
     if (state !== null) this.restoreLedger(state);
     this.feed = new Feed(log, this.ledger, config, state === null ? first : restOfStart(config, log, this.ledger));
+    this.giver = { stream: owner.config.name, consumer: name };
     this.ackReply = new AckReply(owner.config.name, name);
     this.replayUpTo = config.replay_policy === 'original' ? log.state.lastSequence : 0;
     this.acks = new AckClock(this);
@@ -191,15 +196,24 @@ export class Consumer implements ConsumerCore {
     }
     for (let given = 0; given < BURST_MESSAGES; given++) {
       const outcome = this.giveNext();
-      if (outcome === 'given') continue;
-      this.outlet.onIdle(outcome === 'nothing');
-      return;
+      if (outcome !== 'given') {
+        this.outlet.onIdle(outcome === 'nothing');
+        return;
+      }
+      // Plugins had their share of this turn of the event loop.
+      if (this.broker.shouldRest) break;
     }
+    this.rest();
+  }
+
+  private rest(): void {
     this.resting = true;
-    setImmediate(() => {
+    const goOn = () => {
       this.resting = false;
       this.wake();
-    });
+    };
+    if (this.broker.shouldRest) this.broker.nextTurn(goOn);
+    else setImmediate(goOn);
   }
 
   private giveNext(): 'given' | 'nothing' | 'nobody' {
@@ -228,7 +242,12 @@ export class Consumer implements ConsumerCore {
     for (;;) {
       const address = outlet.addressFor(bytes, unseen + 1, ledger.pending.size);
       if (address === null) return false;
-      if (!this.giveTo(address, stored)) {
+      const taken = this.giveTo(address, stored);
+      if (taken === WITHHELD) {
+        this.passOver(stored.sequence, deliveries > 1);
+        return true;
+      }
+      if (taken === 0) {
         outlet.onLost();
         if (!outlet.open) return false;
         continue;
@@ -247,11 +266,22 @@ export class Consumer implements ConsumerCore {
     }
   }
 
-  private giveTo(address: Message, { message }: StoredMessage): boolean {
+  private giveTo(address: Message, { message }: StoredMessage): number {
     const outgoing = takeOutgoing();
-    const taken = this.broker.deliverTo(address, outgoing.compose(message, this.ackReply, this.changesOf(message)));
+    const composed = outgoing.compose(message, this.ackReply, this.changesOf(message));
+    const taken = this.broker.deliverTo(address, composed, this.giver);
     returnOutgoing(outgoing);
-    return taken > 0;
+    return taken;
+  }
+
+  /** Plugins kept the message from whoever asked: it counts as delivered and acknowledged, and whoever asked still waits for one. */
+  private passOver(sequence: number, isAgain: boolean): void {
+    if (isAgain) this.feed.tookAgain();
+    else this.feed.tookNew(sequence);
+    this.ledger.passOver(sequence);
+    this.deliveredMs = this.ackedMs = this.nowMs;
+    this.owner.onDone(this.name, sequence);
+    this.owner.onChanged(this.name);
   }
 
   private changesOf(message: Message): Changes | undefined {

@@ -112,6 +112,13 @@ export class Ledger {
     return true;
   }
 
+  /** A message that nobody is to have is done. It takes no number of the consumer's own count: whoever counts would miss it. */
+  passOver(sequence: number): void {
+    if (this.settle(sequence)) return;
+    if (sequence > this.delivered.stream) this.delivered.stream = sequence;
+    this.moveFloor();
+  }
+
   /** The message will not be given again, and is not acknowledged either. */
   giveUp(sequence: number): void {
     const count = this.redeliveries.get(sequence) ?? 0;
