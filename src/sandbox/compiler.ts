@@ -12,8 +12,10 @@ interface Job {
   reject(failure: Failure): void;
 }
 
-/** A module that is not ready by then, or a guest, is refused, and the worker that sits on it ended. */
+/** A module that is not ready by then is refused, and the worker that sits on it ended. */
 const PREPARE_MS_MAX = 15_000;
+/** A guest that is not started by then; fuel ends those that are metered long before. */
+const START_MS_MAX = 5_000;
 /** The worker ends when nothing was prepared for so long. */
 const IDLE_MS = 10_000;
 
@@ -81,7 +83,8 @@ export class Compiler {
       void this.workHere(this.current.request);
       return;
     }
-    this.setTimer(setTimeout(() => this.onStuck(), PREPARE_MS_MAX));
+    const limitMs = 'config' in this.current.request ? START_MS_MAX : PREPARE_MS_MAX;
+    this.setTimer(setTimeout(() => this.onStuck(limitMs), limitMs));
     this.worker ??= this.startWorker();
     this.worker.postMessage(this.current.request);
   }
@@ -117,9 +120,9 @@ export class Compiler {
     this.next();
   }
 
-  private onStuck(): void {
+  private onStuck(limitMs: number): void {
     void this.endWorker();
-    this.fail(new Failure('module-slow', `preparing the module took longer than ${PREPARE_MS_MAX} ms`));
+    this.fail(new Failure('module-slow', `preparing the module took longer than ${limitMs} ms`));
   }
 
   private fail(failure: Failure): void {

@@ -21,6 +21,8 @@ import { Slot } from './slot.js';
 
 /** So many answers may wait before the event loop is woken for them. */
 const ANSWERS_PER_WAKE = 16;
+/** And so long, behind calls that take their time. */
+const WAKE_MS = 0.25;
 /** One call in so many is timed. */
 const TIMED_EVERY = 64;
 /** To look at the ring again when nobody says that there is room. */
@@ -51,6 +53,7 @@ export class Crew {
   private readonly frame = new RequestFrame();
   private readonly now = { wallMs: 0 };
   private unannounced = 0;
+  private announcedMs = 0;
   private calls = 0;
 
   constructor({ status, requests, answers }: ThreadMemory, port: MessagePort, wake: () => void) {
@@ -82,7 +85,8 @@ export class Crew {
       this.serve(at);
       Atomics.store(status, StatusWord.phase, Phase.idle);
       requests.release(at);
-      if (++this.unannounced >= ANSWERS_PER_WAKE) this.announce();
+      const due = ++this.unannounced >= ANSWERS_PER_WAKE || performance.now() - this.announcedMs >= WAKE_MS;
+      if (due) this.announce();
     }
   }
 
@@ -90,6 +94,7 @@ export class Crew {
   private announce(): void {
     if (this.unannounced === 0) return;
     this.unannounced = 0;
+    this.announcedMs = performance.now();
     if (Atomics.exchange(this.status, StatusWord.loopSleeps, 0) === 1) this.wake();
   }
 

@@ -27,6 +27,7 @@ const OPENING_MS_MAX = 5_000;
 /** The watchdog looks this often within what a call may take: a machine that is busy elsewhere does not look like a guest that is stuck. */
 const LOOKS = 5;
 const LOOK_MS_MIN = 2;
+const LOOK_MS_MAX = 10;
 /** Threads that ended one after the other without having done anything, until what waits is given up. */
 const FAILURES_MAX = 3;
 
@@ -329,15 +330,17 @@ export class TierThread {
   }
 
   private lookMs(): number {
-    let least = 1000;
-    for (const { watchdogMs } of this.guests) least = Math.min(least, watchdogMs);
-    return Math.max(LOOK_MS_MIN, least / LOOKS);
+    let most = LOOK_MS_MAX;
+    for (const { watchdogMs } of this.guests) most = Math.min(most, watchdogMs / LOOKS);
+    return Math.max(LOOK_MS_MIN, most);
   }
 
   private look(): void {
     this.watch = null;
+    // The worker does not say that there are answers while the next call keeps it.
+    this.collect();
     const { running } = this;
-    if (running === null || this.depth === 0) return;
+    if (running === null || this.depth === 0 || this.watch !== null) return;
     const { status } = running;
     const begun = Atomics.load(status, StatusWord.begun);
     const phase = Atomics.load(status, StatusWord.phase);

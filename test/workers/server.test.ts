@@ -22,7 +22,7 @@ const JUDGE = `(block $pass (block $replace (block $drop (block $reject (block $
 let server: Server;
 let client: NatsConnection;
 
-async function api(operation: string, payload: Uint8Array | string = ''): Promise<any> {
+async function api(operation: string, payload: Uint8Array | string = ''): Promise<Record<string, never>> {
   const answer = await client.request(`$WEIR.API.${operation}`, payload, { timeout: DEADLINE_MS });
   return answer.json();
 }

@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
@@ -174,6 +175,29 @@ describe('the worker tier', () => {
     expect((await two.open()).fault).toMatchObject({ cause: 'fuel' });
   });
 
+  it('goes on with another worker when one ends for no reason of its own', async () => {
+    newTier(1);
+    const one = tier.guest(settingsOf(await guest({ message: BY_FIRST_BYTE })));
+    sendAll(one, came, ['0']);
+    await until(() => came.length === 1, 'the first answer', DEADLINE_MS);
+    await workerOf(tier).terminate();
+    await until(() => tier.snapshot()[0].restarts === 1, 'the end to be noticed', DEADLINE_MS);
+    sendAll(one, came, ['1', '0']);
+    await until(() => came.length === 3, 'the answers', DEADLINE_MS);
+    expect(came.map(({ verdict }) => verdict)).toEqual([0, 1, 0]);
+  });
+
+  it('blames a call for the end of its worker, and makes the others again', async () => {
+    newTier(1);
+    const settings = { budget: MUCH_FUEL, watchdogMs: 30_000 };
+    const one = tier.guest(settingsOf(await guest({ message: STUCK_ON_S }), settings));
+    sendAll(one, came, ['a', 'stuck', 'b', 'c']);
+    await until(() => came.length === 1, 'the first answer', DEADLINE_MS);
+    await workerOf(tier).terminate();
+    await until(() => came.length === 4, 'the answers', DEADLINE_MS);
+    expect(came.map(({ name, cause }) => `${name} ${cause}`)).toEqual(['a null', 'stuck trap', 'b null', 'c null']);
+  });
+
   it('answers what waits when it is closed', async () => {
     newTier(1);
     const one = tier.guest(settingsOf(await guest({ message: STUCK_ON_S }), { budget: MUCH_FUEL, watchdogMs: 10_000 }));
@@ -187,4 +211,9 @@ describe('the worker tier', () => {
 function record(kind: number, from: number): string {
   return `(i32.store (i32.const ${OUTBOX_AT}) (i32.const ${kind})) (i32.store (i32.const ${OUTBOX_AT + 4}) (i32.const 4))
     (i32.store (i32.const ${OUTBOX_AT + 8}) (i32.load (i32.const ${from}))) (i32.store (i32.const ${CONTROL_AT + 16}) (i32.const 12))`;
+}
+
+/** The worker of the first thread, to be ended behind the tier's back. */
+function workerOf(tier: WorkerTier): Worker {
+  return (tier as unknown as { threads: { running: { worker: Worker } }[] }).threads[0].running.worker;
 }
