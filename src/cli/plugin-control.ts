@@ -78,8 +78,9 @@ export async function setBudget(name: string, options: BudgetOptions): Promise<v
   else printLine(`${name} has ${JSON.stringify(budget)}`);
 }
 
-export async function redeliver(name: string, options: Options): Promise<void> {
-  const answer = await ask<{ redelivered: number; left: number }>('REDELIVER', name, options);
+export async function redeliver(name: string, options: Options & { stream?: string }): Promise<void> {
+  const { stream } = options;
+  const answer = await ask<{ redelivered: number; left: number }>('REDELIVER', name, options, { stream });
   if (options.json) printJson(answer);
   else printLine(`delivered ${answer.redelivered} dead letters of ${name} again, ${answer.left} are left`);
 }

@@ -96,9 +96,14 @@ function addTrials(plugin: Command): void {
 function addFailures(plugin: Command): void {
   const redeliver = withConnection(plugin.command('redeliver').argument('<attachment>', attachmentArgument))
     .description('publish the messages that became dead letters once more, as when the plugin was mended')
+    .option('--stream <name>', 'those that a stream of "$WEIR.DEAD.>" keeps, and not those in memory')
     .option('--json', 'print JSON')
     .action(async (name, options) => (await import('./plugin-control.js')).redeliver(name, options));
-  examples(redeliver, 'weir plugin swap noise && weir plugin redeliver noise');
+  examples(
+    redeliver,
+    'weir plugin swap noise && weir plugin redeliver noise',
+    'weir plugin redeliver noise --stream DEAD',
+  );
 
   const capsule = withConnection(plugin.command('capsule').argument('<attachment>', attachmentArgument))
     .description('print the last frames that failed, with configuration and state, as JSON')

@@ -32,3 +32,27 @@ export function deadLetter(attachment: Attachment, message: Message): Message {
     message.hops,
   );
 }
+
+/** Headers that `deadLetter` writes; they are before the message's own. */
+const OWN_LINE = /^Weir-(?:Attachment|Plugin|Version|Cause|Error|Fuel|Subject|Reply): (.*)\r\n/;
+
+/** The message that became this dead letter, as it was; null for what is none. */
+export function originalOf({ bytes, headersStart, payloadStart, payloadEnd }: Message): Message | null {
+  let lines = Buffer.from(headerLines(bytes, headersStart, payloadStart)).toString('latin1');
+  const told = new Map<string, string>();
+  // A publisher may have sent headers of these names: they come later, and again.
+  for (let own = OWN_LINE.exec(lines); own !== null; own = OWN_LINE.exec(lines)) {
+    const name = own[0].slice(0, own[0].indexOf(':'));
+    if (told.has(name)) break;
+    told.set(name, Buffer.from(own[1], 'latin1').toString('utf8'));
+    lines = lines.slice(own[0].length);
+  }
+  const [subject, reply] = [told.get('Weir-Subject'), told.get('Weir-Reply')];
+  if (subject === undefined) return null;
+  return composeMessage({
+    subject: utf8(subject),
+    reply: reply === undefined ? null : utf8(reply),
+    headers: lines === '' ? null : headerBlock([], Buffer.from(lines, 'latin1')),
+    payload: bytes.subarray(payloadStart, payloadEnd),
+  });
+}

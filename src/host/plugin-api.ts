@@ -3,6 +3,7 @@ import { utf8 } from '../base/bytes.js';
 import { describe, Failure } from '../base/failure.js';
 import type { Attachment } from './attachment.js';
 import { type AuditEntry, AuditedRequest } from './audit.js';
+import { originalOf } from './dead-letter.js';
 import { apiError } from './error-table.js';
 import type { PluginHost } from './plugin-host.js';
 import { snapshotOfAttachment, snapshotOfPlugin, snapshotOfVersion, snapshotsOfAttachments } from './snapshot.js';
@@ -10,6 +11,8 @@ import { snapshotOfAttachment, snapshotOfPlugin, snapshotOfVersion, snapshotsOfA
 export const API_PREFIX = '$WEIR.API.';
 /** Dead letters that one request delivers again. */
 const REDELIVERED_MAX = 1_000;
+/** Of those in a stream, that are looked at in one turn of the event loop. */
+const LETTERS_IN_A_TURN = 256;
 
 /** One request as it came from a client. */
 export interface ApiRequest {
@@ -203,9 +206,12 @@ function capsule(host: PluginHost, name: string): object {
 }
 
 /** Publishes messages that became dead letters once more, as if they came now. */
-function redeliver(host: PluginHost, name: string): object {
+async function redeliver(host: PluginHost, name: string, { payload }: ApiRequest): Promise<object> {
+  const { readRedelivery } = await import('./requests.js');
+  const { stream } = readRedelivery(name, payload);
   const { failures } = host.deployments.find(name);
   const { emits } = host;
+  if (stream !== undefined) return redeliverFrom(host, name, stream);
   // What finds no room now stays for the next request.
   const redelivered = failures.take(
     REDELIVERED_MAX,
@@ -214,6 +220,29 @@ function redeliver(host: PluginHost, name: string): object {
   );
   emits.wake();
   return { redelivered, left: failures.letterCount };
+}
+
+/** The same of those that a stream keeps: what was published again is removed from it. */
+async function redeliverFrom({ backtests, emits }: PluginHost, name: string, stream: string): Promise<object> {
+  const letters = await backtests.streams?.recorded(stream, { filter: `$WEIR.DEAD.${name}` });
+  if (letters == null) throw new Failure('stream-not-found', `there is no stream ${JSON.stringify(stream)}`);
+  let redelivered = 0;
+  let left = 0;
+  for (let found = letters.next(); found !== null; found = letters.next()) {
+    const original = originalOf(found.message);
+    const goes = redelivered < REDELIVERED_MAX && original !== null && emits.hasRoomFor(original);
+    if (goes && letters.remove(found.sequence)) {
+      emits.push(original, false);
+      redelivered++;
+    } else left++;
+    // There may be many of them.
+    if ((redelivered + left) % LETTERS_IN_A_TURN === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await letters.warm();
+    }
+  }
+  emits.wake();
+  return { redelivered, left };
 }
 
 function listAttachments(host: PluginHost): object {

@@ -20,6 +20,8 @@ export interface RecordedMessages {
   next(): RecordedMessage | null;
   /** Brings what comes next into memory. */
   warm(): Promise<void>;
+  /** Removes a message from the stream. False when it is not there, or the stream lets nothing be removed. */
+  remove(sequence: number): boolean;
 }
 
 /** What plugins have of an account's streams: key-value buckets for tables, and messages to be tried on. */

@@ -21,6 +21,7 @@ const backtest = v.strictObject({
   filter: v.optional(v.pipe(v.string(), v.check(isFilter, 'expected a subject, or a filter with wildcards'))),
   against: v.optional(number),
 });
+const redelivery = v.strictObject({ stream: v.optional(v.string()) });
 const upload = v.strictObject({ bytes: v.number(), sha256: v.string() });
 
 /** Reads the body of a request that makes an attachment. */
@@ -50,6 +51,11 @@ export function readTrial(name: string, payload: Uint8Array): TrialRequest {
 /** Reads what is to be tried on the messages of a stream. */
 export function readBacktest(what: string, payload: Uint8Array): BacktestRequest {
   return read(backtest, what, payload) as BacktestRequest;
+}
+
+/** Reads where dead letters are: in a stream, or in memory. */
+export function readRedelivery(name: string, payload: Uint8Array): { stream?: string | undefined } {
+  return read(redelivery, `attachment ${JSON.stringify(name)}`, payload);
 }
 
 export function readBudget(name: string, payload: Uint8Array): BudgetRequest {

@@ -140,7 +140,7 @@ export class JetStream {
       follow: (bucket, keys, take) => new BucketFeed(streams, { bucket, keys, take }),
       recorded: async (name, range) => {
         const stream = streams.find(name);
-        return stream === undefined ? null : RecordedReader.open(stream.log, range);
+        return stream === undefined ? null : RecordedReader.open(stream, range);
       },
     };
   }

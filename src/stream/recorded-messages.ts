@@ -1,29 +1,33 @@
 import type { RecordedMessage, RecordedMessages, RecordedRange } from '../host/plugin-streams.js';
 import { LogFilter } from '../storage/log-filter.js';
 import { type MessageLog, StoredMessage } from '../storage/message-log.js';
+import type { Stream } from './stream.js';
 
 /** Reads messages of a stream for whoever tries something on them. */
 export class RecordedReader implements RecordedMessages {
+  private readonly stream: Stream;
   private readonly log: MessageLog;
   private readonly filter: LogFilter | null;
   private readonly stored = new StoredMessage();
   private position: number;
   private readonly end: number;
 
-  private constructor(log: MessageLog, filter: LogFilter | null, [start, end]: [start: number, end: number]) {
-    this.log = log;
+  private constructor(stream: Stream, filter: LogFilter | null, [start, end]: [start: number, end: number]) {
+    this.stream = stream;
+    this.log = stream.log;
     this.filter = filter;
     this.position = start;
     this.end = end;
   }
 
-  static async open(log: MessageLog, { last, sinceMs, filter = '>' }: RecordedRange): Promise<RecordedReader> {
+  static async open(stream: Stream, { last, sinceMs, filter = '>' }: RecordedRange): Promise<RecordedReader> {
     const only = filter === '>' ? null : LogFilter.of([filter]);
+    const { log } = stream;
     const end = log.committedSequence;
     let start = log.state.firstSequence;
     if (sinceMs !== undefined) start = Math.max(start, log.sequenceAtTime({ timeMs: sinceMs, timeNs: 0 }));
     if (last !== undefined) start = await startOfLast(log, only, { start, end, last });
-    return new RecordedReader(log, only, [start, end]);
+    return new RecordedReader(stream, only, [start, end]);
   }
 
   next(): RecordedMessage | null {
@@ -31,6 +35,11 @@ export class RecordedReader implements RecordedMessages {
     if (this.position > this.end || !log.next(this.position, filter, stored) || stored.sequence > this.end) return null;
     this.position = stored.sequence + 1;
     return stored;
+  }
+
+  remove(sequence: number): boolean {
+    const { deny_delete, sealed } = this.stream.config;
+    return !deny_delete && !sealed && this.log.remove(sequence);
   }
 
   async warm(): Promise<void> {

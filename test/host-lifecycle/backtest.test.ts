@@ -47,7 +47,15 @@ describe('a backtest over a stream', () => {
 
   test('takes the last ones, those since a moment, and those of a subject', async () => {
     await stage.done('PLUGIN.INSTALL.p', await verdictGuest(PASS));
-    await store(...Array.from({ length: 20 }, (_, i): [string, string] => [`s.${i % 2}`, String(i)]));
+    const numbered = (from: number, to: number) =>
+      store(
+        ...Array.from({ length: to - from }, (_, i): [string, string] => [`s.${(from + i) % 2}`, String(from + i)]),
+      );
+    await numbered(0, 17);
+    // The others are stored in another millisecond.
+    const storedMs = Date.now();
+    while (Date.now() < storedMs + 2);
+    await numbered(17, 20);
     const seen = async (body: object) => {
       const { messages, first_sequence, last_sequence } = await backtest('PLUGIN.BACKTEST.p', body);
       return [messages, first_sequence, last_sequence];
