@@ -15,6 +15,23 @@ export function reloadLimits(door: ClientDoor, limits: ClientLimits): number {
   return surplus.length;
 }
 
+/** Certificates that clients on the clients' port, and by WebSocket, may have; no list is all, null is that nothing changed. */
+interface Pins {
+  tls: readonly string[] | null;
+  websocket: readonly string[] | null;
+}
+
+/** Ends the connections of clients whose certificates are not among the pinned ones any more. */
+export function closeUnpinned(door: ClientDoor, pins: Pins): void {
+  for (const session of [...door.sessions.values()]) {
+    const { kind, tls } = session.transport;
+    const pinned = kind === 'tcp' ? null : pins[kind];
+    if (pinned === null || pinned.length === 0 || tls === null || pinned.includes(tls.peer?.keySha256 ?? '')) continue;
+    door.logger.debug(`${session.label} - certificate not pinned any more`);
+    session.close(ClosedReason.tlsHandshake);
+  }
+}
+
 /**
  * Asks again who everybody is, after the users changed. Who is nobody any more is disconnected; the others get their new permissions, and
  * lose the subscriptions that those forbid. `before` is who let them in.

@@ -70,13 +70,14 @@ export class OperatorAccounts implements AccountSource {
     return this.options.trustedKeys.includes(issuer);
   }
 
-  /** Forgets an account's JWT; nobody can come in any more. Throws a `Failure` when nothing may be deleted. */
+  /** Forgets an account's JWT: nobody can come in any more, and who is in has to go. Throws a `Failure` when nothing may be deleted. */
   forget(account: string): void {
     if (!isKey('account', account)) {
       throw new Failure('account-jwt', `cannot delete ${JSON.stringify(account)}: expected an account's public key`);
     }
     this.store.delete(account);
     this.known.delete(account);
+    this.house.onExpired(account);
   }
 
   private load(account: string, seen: Set<string>): AccountClaims | null | Promise<AccountClaims | null> {

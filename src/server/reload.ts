@@ -1,6 +1,6 @@
 import { Authenticator } from '../auth/authenticator.js';
 import { closeSurplusOfAccounts } from '../client/enforce.js';
-import { reauthenticate, reloadLimits } from '../client/reload.js';
+import { closeUnpinned, reauthenticate, reloadLimits } from '../client/reload.js';
 import type { Options, WebSocketOptions } from '../config/options.js';
 import { planReload, type ReloadPlan } from '../config/reload-plan.js';
 import type { DeclaredPlugins } from '../host/declared-plugins.js';
@@ -46,6 +46,7 @@ export async function reload(
     if (changes('websocket.tls')) websocket?.listener.renewCertificate(options.websocket!.tls!);
     throw error;
   }
+  const pins = changedPins(options, next);
   Object.assign(options, next);
   rest.switchLog();
   rest.setAdvertised();
@@ -54,6 +55,7 @@ export async function reload(
     door.mapCertificate = next.tls?.map ?? false;
     rest.renewMonitor();
   }
+  closeUnpinned(door, pins);
   door.tracedBytesMax = next.log.tracedBytesMax;
   const closed = reloadLimits(door, limitsOf(next));
   if (closed > 0) logger.info(`Closed ${closed} connections to fall within max_connections`);
@@ -71,6 +73,16 @@ export async function reload(
     await before.close();
   }
   return plan;
+}
+
+/** The certificates that clients may have, where these are others now. */
+function changedPins(before: Options, next: Options) {
+  const changed = (present: readonly string[], wanted: readonly string[]) =>
+    present.join() === wanted.join() ? null : wanted;
+  return {
+    tls: changed(before.tls?.pinnedKeys ?? [], next.tls?.pinnedKeys ?? []),
+    websocket: changed(before.websocket?.tls?.pinnedKeys ?? [], next.websocket?.tls?.pinnedKeys ?? []),
+  };
 }
 
 function swapAuthenticators(parts: ServerParts, websocket: WebSocketDoor | null, next: WebSocketOptions | null): void {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type Account, encodeActivation, newScopedSigner, type User } from '@nats-io/jwt';
+import { type Account, Algorithms, encodeActivation, encodeGeneric, newScopedSigner, type User } from '@nats-io/jwt';
 import { createAccount, createOperator, type KeyPair } from '@nats-io/nkeys';
 import { type Authenticator, connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -306,6 +306,42 @@ judged('account resolvers', (start) => {
     );
     await enter(server.url, known);
     await expect(enter(server.url, unknown)).rejects.toThrow(/authorization/i);
+  });
+
+  it('may be deleted there, and who is in such an account has to go', async () => {
+    const operator = await newOperator();
+    const [gone, stays] = [createAccount(), createAccount()];
+    const folder = tempFolder();
+    clean.push(folder.remove);
+    const tokens = [
+      [gone, await operator.account('A', gone)],
+      [stays, await operator.account('B', stays)],
+    ] as const;
+    for (const [account, token] of [...tokens, [operator.system, operator.systemToken] as const])
+      writeFileSync(join(folder.path, `${account.getPublicKey()}.jwt`), token);
+    const server = await start(
+      `operator: ${operator.token}\nresolver: { type: full, allow_delete: true, dir: ${JSON.stringify(folder.path)} }`,
+    );
+    const come = async (account: KeyPair) => {
+      const { authenticator } = await newUser(account);
+      const connection = await connect({ servers: server.url, authenticator, reconnect: false, timeout: DEADLINE_MS });
+      clean.push(() => void connection.close());
+      return connection;
+    };
+    const [admin, one, other] = await Promise.all([operator.system, gone, stays].map(come));
+    const sign = (signer: KeyPair) =>
+      encodeGeneric('delete', signer, 'generic', { accounts: [gone.getPublicKey()] }, { algorithm: Algorithms.v2 });
+    const ask = async (token: string) =>
+      (await admin.request('$SYS.REQ.CLAIMS.DELETE', token, { timeout: 10_000 })).json<{
+        data?: object;
+        error?: object;
+      }>();
+    expect((await ask(await sign(createOperator()))).error).toBeDefined();
+    await one.flush();
+    expect((await ask(await sign(operator.key))).data).toBeDefined();
+    await one.closed();
+    await expect(enter(server.url, gone)).rejects.toThrow(/authorization|expired|exceeded/i);
+    await other.flush();
   });
 });
 

@@ -228,6 +228,23 @@ describe('TLS of weir', () => {
     await works(before);
   });
 
+  it('ends connections whose certificate a reload takes off the list, or whose user is gone', async () => {
+    const { ann, bob, caFile } = files;
+    const config = (pins: string[], users: string) =>
+      `${block(`ca_file: ${JSON.stringify(caFile)}, verify_and_map: true, pinned_certs: ${JSON.stringify(pins)}`)}
+      authorization { users = [${users}] }`;
+    const [pin, other] = [pinOf(ann.cert), pinOf(bob.cert)];
+    const both = '{ user: "ann@weir.test" }, { user: "CN=bob,OU=tests,O=Weir" }';
+    await start(config([pin, other], both));
+    const enter = (who: typeof ann) => client(weir.url, { cert: who.cert, key: who.key });
+    const [one, two] = [await enter(ann), await enter(bob)];
+    await weir.reload(config([pin], both));
+    await two.closed();
+    await works(one);
+    await weir.reload(config([pin], '{ user: "CN=bob,OU=tests,O=Weir" }'));
+    expect(String(await one.closed())).toMatch(/authorization/i);
+  });
+
   it('keeps what it had when the new certificate is none', async () => {
     await start(block());
     const bad = files.save('bad', { cert: files.server.cert, key: files.second.key });
