@@ -19,10 +19,15 @@ const JUDGE = `(block $pass (block $replace (block $drop (block $reject (block $
     (i32.store (i32.const ${OUTBOX_AT + 8}) (i32.const 0x77656e)) (i32.store (i32.const ${CONTROL_AT + 16}) (i32.const 12))
     (return (i32.const 2))) i32.const 0`;
 
+interface Answer {
+  error?: { description: string };
+  attachment: { counters: { faults: object }; worker: object };
+}
+
 let server: Server;
 let client: NatsConnection;
 
-async function api(operation: string, payload: Uint8Array | string = ''): Promise<Record<string, never>> {
+async function api(operation: string, payload: Uint8Array | string = ''): Promise<Answer> {
   const answer = await client.request(`$WEIR.API.${operation}`, payload, { timeout: DEADLINE_MS });
   return answer.json();
 }
