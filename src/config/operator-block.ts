@@ -10,6 +10,7 @@ import { type Apply, keys, readBlock, set } from './key-table.js';
 import type { OperatorDraft } from './operator-draft.js';
 import type { OperatorOptions, ResolverOptions } from './options.js';
 import { configError, type Place } from './place.js';
+import { readResolverTls } from './resolver-tls.js';
 import { durationMs, flag, map, text, texts, whole } from './values.js';
 
 /** Accounts are waited for no longer. */
@@ -80,7 +81,7 @@ const resolver: Apply<Draft> = ({ operator: draft }, value, key) => {
   else if (url === undefined) throw noResolver(value.place);
   else if (!/^https?:/.test(url) || !URL.canParse(url))
     throw configError(value.place, `error parsing account resolver url ${JSON.stringify(url)}`);
-  else draft.resolver = { kind: 'url', url, timeoutMs: FETCH_TIMEOUT_MS };
+  else draft.resolver = { kind: 'url', url, timeoutMs: FETCH_TIMEOUT_MS, tls: null };
 };
 
 const preload: Apply<Draft> = ({ operator: draft }, value, key) => {
@@ -105,6 +106,9 @@ export const OPERATOR_KEYS = keys<Draft>({
       throw configError(value.place, `trust key ${JSON.stringify(wrong)} required to be a valid public operator nkey`);
   },
   'resolver|account_resolver|accounts_resolver': resolver,
+  resolver_tls: ({ operator: draft, readFile }, value, key) => {
+    draft.resolverTls = readResolverTls(value, key, readFile);
+  },
   resolver_preload: preload,
   resolver_pinned_accounts: ({ operator: draft }, value, key) => {
     draft.pinnedAccounts = texts(value, key);
@@ -133,10 +137,12 @@ export function settleOperator(draft: Draft): void {
 function operatorOptions(said: OperatorDraft, systemAccount: string): OperatorOptions {
   const [first] = said.operators;
   const server = textOf(first?.nats ?? {}, 'account_server_url');
+  const tls = said.resolverTls;
   const fromOperator: ResolverOptions | null =
     said.operators.length === 1 && /^https?:/.test(server)
-      ? { kind: 'url', url: `${server}/accounts`, timeoutMs: FETCH_TIMEOUT_MS }
+      ? { kind: 'url', url: `${server}/accounts`, timeoutMs: FETCH_TIMEOUT_MS, tls: null }
       : null;
+  const resolver: ResolverOptions = said.resolver ?? fromOperator ?? { kind: 'memory' };
   return {
     trustedKeys: [
       ...said.trustedKeys,
@@ -146,7 +152,7 @@ function operatorOptions(said: OperatorDraft, systemAccount: string): OperatorOp
       ]),
     ],
     tokens: said.operators.map(({ token }) => token),
-    resolver: said.resolver ?? fromOperator ?? { kind: 'memory' },
+    resolver: resolver.kind === 'url' ? { ...resolver, tls } : resolver,
     preload: said.preload,
     pinnedAccounts: said.pinnedAccounts === null ? null : [...said.pinnedAccounts, systemAccount],
     defaultSentinel: said.defaultSentinel,

@@ -30,7 +30,7 @@ export function accountOptions(name: string): AccountOptions {
 /** Where the JWTs of accounts come from. */
 export type ResolverOptions =
   | { kind: 'memory' }
-  | { kind: 'url'; url: string; timeoutMs: number }
+  | { kind: 'url'; url: string; timeoutMs: number; tls: ResolverTls | null }
   | {
       kind: 'directory';
       folder: string;
@@ -40,6 +40,16 @@ export type ResolverOptions =
       accountsMax: number;
       timeoutMs: number;
     };
+
+/** How the server that knows accounts is asked by HTTPS. Certificates, keys and authorities are PEM texts; empty is none, or the system's. */
+export interface ResolverTls {
+  cert: string;
+  key: string;
+  ca: string;
+  /** Whether it may be anybody. */
+  insecure: boolean;
+  minVersion: TlsSettings['minVersion'];
+}
 
 export interface OperatorOptions {
   /** Public keys that sign for accounts. */

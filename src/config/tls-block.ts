@@ -3,6 +3,7 @@ import { describe } from '../base/failure.js';
 import { TlsContext } from '../net/tls-context.js';
 import type { ConfigMap, ConfigValue } from './grammar.js';
 import { type KeyTable, keys, readBlock, set, unsupported } from './key-table.js';
+import { readOcspPeer } from './ocsp.js';
 import type { TlsOptions } from './options.js';
 import { configError } from './place.js';
 import { opensslCiphers, opensslCurves } from './tls-names.js';
@@ -105,10 +106,11 @@ const table: KeyTable<TlsDraft> = {
     pinned_certs: set('pinnedKeys', pinnedKeys),
     'handshake_first|first|immediate': set('first', handshakeFirst),
     'certs|certificates': set('several', pairs),
+    ocsp_peer: readOcspPeer,
     connection_rate_limit: set('connectionRateMax', whole(0, 2 ** 31)),
   }),
   ...unsupported<TlsDraft>(
-    'verify_cert_and_check_known_urls cert_store cert_match_by cert_match ca_certs_match cert_match_skip_invalid ocsp_peer',
+    'verify_cert_and_check_known_urls cert_store cert_match_by cert_match ca_certs_match cert_match_skip_invalid',
   ),
 };
 

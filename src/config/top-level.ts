@@ -5,6 +5,7 @@ import { type Draft, logOption, option, warnAboutSeconds } from './draft.js';
 import type { ConfigValue } from './grammar.js';
 import { readJetStream } from './jetstream-block.js';
 import { type Apply, type KeyTable, keys, unsupported } from './key-table.js';
+import { readOcsp, readOcspCache } from './ocsp.js';
 import { OPERATOR_KEYS } from './operator-block.js';
 import { defaultOptions, type Options } from './options.js';
 import { readPeer } from './peer-blocks.js';
@@ -189,6 +190,8 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     'store_dir|storedir': option('storeDir', text),
     plugins: readPlugins,
     edge: option('edge', flag),
+    ocsp: readOcsp,
+    ocsp_cache: readOcspCache,
     busy_poll: (draft, value, key) => {
       draft.options.busyPollMs = durationMs(value, key);
       draft.busyPollSet = true;
@@ -200,6 +203,6 @@ export const TOP_LEVEL: KeyTable<Draft> = {
     'disable_sublist_cache|no_sublist_cache|trace_headers|no_system_account|no_system|no_sys_acc': flag,
   }),
   ...unsupported<Draft>(
-    'syslog remote_syslog prof_port proxy_protocol ocsp write_timeout default_js_domain resolver_tls feature_flags ocsp_cache proxies',
+    'syslog remote_syslog prof_port proxy_protocol write_timeout default_js_domain feature_flags proxies',
   ),
 };

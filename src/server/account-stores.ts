@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFile
 import { join } from 'node:path';
 import { isKey } from '../auth/nkey.js';
 import { Failure } from '../base/failure.js';
-import type { ResolverOptions } from '../config/options.js';
+import type { ResolverOptions, ResolverTls } from '../config/options.js';
 
 /** Where the JWTs of accounts are. */
 export interface AccountStore {
@@ -48,12 +48,14 @@ class UrlStore implements AccountStore {
   readonly kind = 'url';
   private readonly url: string;
   private readonly timeoutMs: number;
+  private readonly tls: ResolverTls | null;
   /** What was told since, which counts more. */
   private readonly updated = new MemoryStore();
 
-  constructor({ url, timeoutMs }: Extract<ResolverOptions, { kind: 'url' }>) {
+  constructor({ url, timeoutMs, tls }: Extract<ResolverOptions, { kind: 'url' }>) {
     this.url = url.endsWith('/') ? url : `${url}/`;
     this.timeoutMs = timeoutMs;
+    this.tls = tls;
   }
 
   fetch(account: string): string | null | Promise<string | null> {
@@ -73,10 +75,20 @@ class UrlStore implements AccountStore {
   }
 
   private async get(account: string): Promise<string | null> {
-    const answer = await fetch(this.url + account, { signal: AbortSignal.timeout(this.timeoutMs) });
-    if (answer.status === 404) return null;
-    if (!answer.ok) throw new Failure('account-fetch', `could not fetch <${this.url}>: ${answer.status}`);
-    return (await answer.text()).trim();
+    const { status, text } = await this.ask(this.url + account);
+    if (status === 404) return null;
+    if (status < 200 || status > 299) throw new Failure('account-fetch', `could not fetch <${this.url}>: ${status}`);
+    return text.trim();
+  }
+
+  private async ask(url: string): Promise<{ status: number; text: string }> {
+    const { tls, timeoutMs } = this;
+    if (tls !== null && url.startsWith('https:')) {
+      const { httpsGet } = await import('./https-get.js');
+      return httpsGet(url, { tls, timeoutMs });
+    }
+    const answer = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
+    return { status: answer.status, text: answer.ok ? await answer.text() : '' };
   }
 }
 
