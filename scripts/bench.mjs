@@ -27,6 +27,7 @@ await build({
     'relay-service': 'bench/relay-service.ts',
     // Where those who start them look for them: beside the file they are bundled into.
     'compile-worker': 'src/sandbox/compile-worker.ts',
+    'tier-worker': 'src/workers/tier-worker.ts',
     'password-worker': 'src/auth/password-worker.ts',
     ...Object.fromEntries(microNames.map((name) => [`micro-${name.slice(0, -3)}`, `bench/micro/${name}`])),
   },
@@ -38,4 +39,4 @@ await build({
   packages: 'external',
   logLevel: 'warning',
 });
-run(process.execPath, [join(out, soak ? 'soak.js' : 'main.js'), ...args]);
+run(process.execPath, [join(out, `${what}.js`), ...args]);

@@ -8,6 +8,8 @@ export interface Attached {
   plugin: 'threshold' | 'convert' | 'enrich';
   subject: string;
   config: object;
+  tier?: 'worker';
+  metering?: 'off';
 }
 
 const fileOf = (plugin: string) => resolve('dist/plugins', `${plugin}.wasm`);

@@ -140,6 +140,27 @@ export const plugins: Scenario[] = [
     },
   },
   {
+    id: 'worker-tier',
+    metrics: [
+      {
+        id: 'worker-tier',
+        title: 'JSON filter in a worker thread, not metered, 128 B, half dropped',
+        unit: 'msg/s',
+        better: 'higher',
+        limit: 300_000,
+      },
+    ],
+    only: 'weir',
+    obstacle,
+    async run(run): Promise<Sample> {
+      const beside: Attached = { ...attachment('beside', SUBJECT), tier: 'worker', metering: 'off' };
+      const result = await withAttachments([beside], async (args) =>
+        runFlow(run, await run.start(args), readings(LOW_AND_HIGH, 0.5)),
+      );
+      return { 'worker-tier': result.publishedPerSecond };
+    },
+  },
+  {
     id: 'attachments-1000',
     metrics: [
       {

@@ -1,14 +1,14 @@
 import { paddedBytes, wordsOf } from '../base/bytes.js';
-import { Message } from './message.js';
+import { Message, NO_BYTES } from './message.js';
 
 /** Messages that are kept one after the other lie in one piece of memory: to make one for each would cost more than copying them. */
 const SHEET_BYTES = 64 * 1024;
 /** A message that is longer gets bytes of its own. */
 const SHARED_BYTES_MAX = 8 * 1024;
 
-let sheet = paddedBytes(SHEET_BYTES);
+let sheet = NO_BYTES;
 let words = wordsOf(sheet);
-let used = 0;
+let used = SHEET_BYTES;
 
 /** The message with bytes that are its own for as long as it is used, as they lie in the line that it came in. */
 export function keepMessage(message: Message): Message {
