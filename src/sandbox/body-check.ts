@@ -1,7 +1,7 @@
 import { Failure } from '../base/failure.js';
 import type { ByteReader } from './byte-reader.js';
 import type { FunctionType } from './decoded-module.js';
-import { MODULE_LIMITS } from './limits.js';
+import type { ModuleLimits } from './limits.js';
 import { Misc, Op, skipImmediates } from './opcodes.js';
 import { stackEffect } from './stack-effect.js';
 import { EMPTY_BLOCK, isValueType, readValueType } from './value-types.js';
@@ -9,6 +9,7 @@ import { EMPTY_BLOCK, isValueType, readValueType } from './value-types.js';
 /** What a body may refer to. */
 export interface BodyContext {
   types: readonly FunctionType[];
+  limits: ModuleLimits;
   /** Type index of a function, imported or defined. */
   typeOfFunction(index: number): number | undefined;
 }
@@ -69,7 +70,7 @@ export class BodyCheck {
       if (op === Op.tableSet || (op === Op.prefixMisc && TABLES_AND_SEGMENTS.has(sub))) this.plainState = false;
       this.shift(stackEffect(op, sub));
       this.control(op, at);
-      if (this.effort > MODULE_LIMITS.bodyEffort) throw this.tooMuchEffort();
+      if (this.effort > this.context.limits.bodyEffort) throw this.tooMuchEffort();
     }
   }
 
@@ -77,8 +78,8 @@ export class BodyCheck {
     let locals = 0;
     for (let groups = this.reader.u32(); groups > 0; groups--) {
       locals += this.reader.u32();
-      if (locals > MODULE_LIMITS.locals) {
-        throw new Failure('module-locals', `${this.where} has more than ${MODULE_LIMITS.locals} locals`);
+      if (locals > this.context.limits.locals) {
+        throw new Failure('module-locals', `${this.where} has more than ${this.context.limits.locals} locals`);
       }
       readValueType(this.reader, this.where);
     }
@@ -133,8 +134,8 @@ export class BodyCheck {
     const { params, results } = this.blockType(at);
     this.meet(1);
     this.frames.push({ base: Math.max(0, this.height - params), params, results });
-    if (this.frames.length > MODULE_LIMITS.nesting) {
-      throw new Failure('module-nesting', `${this.where} nests blocks deeper than ${MODULE_LIMITS.nesting}`);
+    if (this.frames.length > this.context.limits.nesting) {
+      throw new Failure('module-nesting', `${this.where} nests blocks deeper than ${this.context.limits.nesting}`);
     }
   }
 
@@ -156,10 +157,10 @@ export class BodyCheck {
     if (first === EMPTY_BLOCK) return { params: 0, results: 0 };
     if (isValueType(first)) return { params: 0, results: 1 };
     const type = this.typeAt(at);
-    if (type.params.length > MODULE_LIMITS.results) {
+    if (type.params.length > this.context.limits.results) {
       throw new Failure(
         'module-limit',
-        `${this.where} has a block with ${type.params.length} parameters; at most ${MODULE_LIMITS.results} are allowed`,
+        `${this.where} has a block with ${type.params.length} parameters; at most ${this.context.limits.results} are allowed`,
       );
     }
     return { params: type.params.length, results: type.results.length };
@@ -204,7 +205,7 @@ export class BodyCheck {
   private tooMuchEffort(): Failure {
     return new Failure(
       'module-effort',
-      `${this.where} would take too long to compile: its branches carry ${this.effort} locals and values up to byte ${this.reader.at}; at most ${MODULE_LIMITS.bodyEffort} are allowed`,
+      `${this.where} would take too long to compile: its branches carry ${this.effort} locals and values up to byte ${this.reader.at}; at most ${this.context.limits.bodyEffort} are allowed`,
     );
   }
 }

@@ -3,7 +3,7 @@ import { BodyCheck } from './body-check.js';
 import { ByteReader, malformed } from './byte-reader.js';
 import { CORE_CONTRACT, type Contract, checkContract } from './contract.js';
 import { type DecodedModule, functionLabel, type Limits, typeOfFunction } from './decoded-module.js';
-import { MANIFEST_SECTION, MODULE_LIMITS, PAGE_BYTES } from './limits.js';
+import { MANIFEST_SECTION, MODULE_LIMITS, type ModuleLimits, PAGE_BYTES } from './limits.js';
 import { readFunctionNames } from './name-section.js';
 import { Op, skipImmediates } from './opcodes.js';
 import { isNumberType, readReferenceType, readValueType } from './value-types.js';
@@ -16,12 +16,16 @@ const QUOTED_CHARACTERS_MAX = 100;
  * The allow-list and the limits come before the engine's own validation, which can be made to take seconds. And the original is validated,
  * not what is made of it: an index that is wrong here may be right there.
  */
-export function decodeModule(bytes: Uint8Array, contract: Contract = CORE_CONTRACT): DecodedModule {
-  if (bytes.length > MODULE_LIMITS.moduleBytes) {
-    throw refused('size', `the module has ${bytes.length} bytes; at most ${MODULE_LIMITS.moduleBytes} are allowed`);
+export function decodeModule(
+  bytes: Uint8Array,
+  contract: Contract = CORE_CONTRACT,
+  limits: ModuleLimits = MODULE_LIMITS,
+): DecodedModule {
+  if (bytes.length > limits.moduleBytes) {
+    throw refused('size', `the module has ${bytes.length} bytes; at most ${limits.moduleBytes} are allowed`);
   }
   checkMagic(bytes);
-  const module = new Decoder(bytes, contract).run();
+  const module = new Decoder(bytes, contract, limits).run();
   if (!WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) throw refused('invalid', whyInvalid(bytes));
   checkContract(module, contract);
   return module;
@@ -55,9 +59,11 @@ class Decoder {
   private readonly reader: ByteReader;
   private readonly module: DecodedModule;
   private readonly contract: Contract;
+  private readonly limits: ModuleLimits;
 
-  constructor(bytes: Uint8Array, contract: Contract) {
+  constructor(bytes: Uint8Array, contract: Contract, limits: ModuleLimits) {
     this.contract = contract;
+    this.limits = limits;
     this.reader = new ByteReader(bytes, 8);
     this.module = {
       bytes,
@@ -144,24 +150,24 @@ class Decoder {
   private manifest(section: ByteReader): void {
     if (this.module.manifest !== null)
       throw refused('manifest', `the module has a second section "${MANIFEST_SECTION}"`);
-    atMost(`bytes of the section "${MANIFEST_SECTION}"`, section.end - section.at, MODULE_LIMITS.manifestBytes);
+    atMost(`bytes of the section "${MANIFEST_SECTION}"`, section.end - section.at, this.limits.manifestBytes);
     this.module.manifest = Buffer.from(section.bytes.subarray(section.at, section.end)).toString('utf8');
   }
 
   private types(section: ByteReader): void {
-    const count = atMost('types', section.u32(), MODULE_LIMITS.types);
+    const count = atMost('types', section.u32(), this.limits.types);
     for (let i = 0; i < count; i++) {
       const form = section.byte();
       if (form !== 0x60)
         throw refused('type', `type ${i} has the form 0x${form.toString(16)}; only functions (0x60) are allowed`);
       const type = { params: valueTypes(section, `type ${i}`), results: valueTypes(section, `type ${i}`) };
-      atMost(`results of type ${i}`, type.results.length, MODULE_LIMITS.results);
+      atMost(`results of type ${i}`, type.results.length, this.limits.results);
       this.module.types.push(type);
     }
   }
 
   private imports(section: ByteReader): void {
-    for (let count = atMost('imports', section.u32(), MODULE_LIMITS.functions); count > 0; count--) {
+    for (let count = atMost('imports', section.u32(), this.limits.functions); count > 0; count--) {
       const from = section.name();
       const name = section.name();
       const kind = section.byte();
@@ -176,17 +182,17 @@ class Decoder {
   }
 
   private functions(section: ByteReader): void {
-    const count = atMost('functions', section.u32(), MODULE_LIMITS.functions);
+    const count = atMost('functions', section.u32(), this.limits.functions);
     for (let i = 0; i < count; i++) this.module.functions.push(section.u32());
   }
 
   private tables(section: ByteReader): void {
-    const count = atMost('tables', section.u32(), MODULE_LIMITS.tables);
+    const count = atMost('tables', section.u32(), this.limits.tables);
     let entries = 0;
     for (let i = 0; i < count; i++) {
       const element = readReferenceType(section, `table ${i}`);
       const limits = readLimits(section, `table ${i}`);
-      entries = atMost('table entries', entries + limits.min, MODULE_LIMITS.tableEntries);
+      entries = atMost('table entries', entries + limits.min, this.limits.tableEntries);
       this.module.tables.push({ element, limits });
     }
   }
@@ -195,17 +201,17 @@ class Decoder {
     const memories = section.u32();
     if (memories !== 1) throw refused('memory', `the module has ${memories} memories; exactly one is expected`);
     const limits = readLimits(section, 'the memory');
-    if (limits.min > MODULE_LIMITS.memoryBytes / PAGE_BYTES) {
+    if (limits.min > this.limits.memoryBytes / PAGE_BYTES) {
       throw refused(
         'memory',
-        `the module asks for ${limits.min} pages of memory at once (${limits.min * PAGE_BYTES} bytes); at most ${MODULE_LIMITS.memoryBytes} bytes are allowed`,
+        `the module asks for ${limits.min} pages of memory at once (${limits.min * PAGE_BYTES} bytes); at most ${this.limits.memoryBytes} bytes are allowed`,
       );
     }
     this.module.memory = limits;
   }
 
   private globals(section: ByteReader): void {
-    this.module.globals = atMost('globals', section.u32(), MODULE_LIMITS.globals);
+    this.module.globals = atMost('globals', section.u32(), this.limits.globals);
     for (let i = 0; i < this.module.globals; i++) {
       const type = readValueType(section, `global ${i}`);
       const changes = section.byte() === 1;
@@ -232,7 +238,7 @@ class Decoder {
         else section.byte();
       }
       const count = section.u32();
-      entries = atMost('element entries', entries + count, MODULE_LIMITS.elementEntries);
+      entries = atMost('element entries', entries + count, this.limits.elementEntries);
       for (let entry = 0; entry < count; entry++) {
         if (asExpressions) skipConstant(section, where);
         else section.u32();
@@ -241,7 +247,7 @@ class Decoder {
   }
 
   private data(section: ByteReader): void {
-    const segments = atMost('data segments', section.u32(), MODULE_LIMITS.dataSegments);
+    const segments = atMost('data segments', section.u32(), this.limits.dataSegments);
     for (let i = 0; i < segments; i++) {
       const where = `data segment ${i}`;
       const flags = section.u32();
@@ -274,15 +280,16 @@ class Decoder {
 
   private code(section: ByteReader): void {
     const { module } = this;
-    const context = { types: module.types, typeOfFunction: (index: number) => typeOfFunction(module, index) };
+    const { limits } = this;
+    const context = { types: module.types, limits, typeOfFunction: (index: number) => typeOfFunction(module, index) };
     let effort = 0;
     const count = section.u32();
     for (let i = 0; i < count; i++) {
       const size = section.u32();
       const index = module.importedFunctions.length + i;
       const where = functionLabel(module, index);
-      if (size > MODULE_LIMITS.bodyBytes) {
-        throw refused('body', `${where} has a body of ${size} bytes; at most ${MODULE_LIMITS.bodyBytes} are allowed`);
+      if (size > this.limits.bodyBytes) {
+        throw refused('body', `${where} has a body of ${size} bytes; at most ${this.limits.bodyBytes} are allowed`);
       }
       const body = section.part(size);
       module.bodies.push({ start: body.at, end: body.end });
@@ -290,10 +297,10 @@ class Decoder {
       check.run(module.types[module.functions[i]]);
       if (!check.plainState) module.plainState = false;
       effort += check.effort;
-      if (effort > MODULE_LIMITS.moduleEffort) {
+      if (effort > this.limits.moduleEffort) {
         throw refused(
           'effort',
-          `the module would take too long to compile: up to ${where} its branches carry ${effort} locals and values; at most ${MODULE_LIMITS.moduleEffort} are allowed`,
+          `the module would take too long to compile: up to ${where} its branches carry ${effort} locals and values; at most ${this.limits.moduleEffort} are allowed`,
         );
       }
     }

@@ -3,8 +3,32 @@ export const PAGE_BYTES = 65536;
 /** The custom section in which a plugin says what it is, as JSON. */
 export const MANIFEST_SECTION = 'weir.manifest';
 
+/** What a module may be made of, by name. */
+export type ModuleLimits = Readonly<
+  Record<
+    | 'moduleBytes'
+    | 'componentBytes'
+    | 'manifestBytes'
+    | 'functions'
+    | 'bodyBytes'
+    | 'locals'
+    | 'tableEntries'
+    | 'tables'
+    | 'types'
+    | 'results'
+    | 'globals'
+    | 'elementEntries'
+    | 'dataSegments'
+    | 'nesting'
+    | 'bodyEffort'
+    | 'moduleEffort'
+    | 'memoryBytes',
+    number
+  >
+>;
+
 /** What a module may be made of. They bound what compiling and instantiating it costs, whatever it does later. */
-export const MODULE_LIMITS = {
+export const MODULE_LIMITS: ModuleLimits = {
   moduleBytes: 4 * 1024 * 1024,
   componentBytes: 16 * 1024 * 1024,
   manifestBytes: 256 * 1024,
@@ -27,4 +51,19 @@ export const MODULE_LIMITS = {
   moduleEffort: 12_000_000,
   /** The largest initial memory of any plugin; an attachment's own budget is checked when it is instantiated. */
   memoryBytes: 256 * 1024 * 1024,
-} as const;
+};
+
+/**
+ * Of components beyond 4 MiB, which carry the engine of another language. Compiling them takes seconds, and their calls are long: they run in worker
+ * threads only.
+ */
+export const LARGE_MODULE_LIMITS: ModuleLimits = {
+  ...MODULE_LIMITS,
+  moduleBytes: 16 * 1024 * 1024,
+  functions: 20_000,
+  bodyBytes: 256 * 1024,
+  tableEntries: 20_000,
+  elementEntries: 20_000,
+  bodyEffort: 8_000_000,
+  moduleEffort: 120_000_000,
+};

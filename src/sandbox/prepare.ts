@@ -4,6 +4,7 @@ import { isComponent, openComponent } from './component.js';
 import { coreContract, functionsOf } from './component-contract.js';
 import { decodeModule } from './decode.js';
 import type { DecodedModule } from './decoded-module.js';
+import { LARGE_MODULE_LIMITS, MODULE_LIMITS } from './limits.js';
 import { type Needs, needsOf } from './needs.js';
 import { pagesMax, rewriteModule } from './rewrite.js';
 
@@ -20,6 +21,8 @@ export interface PreparedModule {
   readonly stateGlobals: readonly string[] | null;
   /** Whether it was a component, which an adapter speaks for. */
   readonly isComponent: boolean;
+  /** Whether it is so large that only worker threads may run it. */
+  readonly isLarge: boolean;
   readonly hasInit: boolean;
   readonly hasTick: boolean;
   readonly hasDrain: boolean;
@@ -49,6 +52,7 @@ export function prepareModule(wasm: Uint8Array, metered = true): PreparedModule 
     memoryPages: { min: decoded.memory.min, max: pagesMax(decoded) },
     stateGlobals,
     isComponent: decoded.component !== null,
+    isLarge: isLarge(wasm),
     hasInit: exports.has('weir_init'),
     hasTick: exports.has('weir_tick'),
     hasDrain: exports.has('weir_drain'),
@@ -61,6 +65,10 @@ export function prepareModule(wasm: Uint8Array, metered = true): PreparedModule 
   };
 }
 
+function isLarge(wasm: Uint8Array): boolean {
+  return wasm.length > MODULE_LIMITS.moduleBytes;
+}
+
 /** The core module of a component; the component's own words are about all of it. */
 function decodeComponent(wasm: Uint8Array): DecodedModule {
   const component = openComponent(wasm);
@@ -68,7 +76,7 @@ function decodeComponent(wasm: Uint8Array): DecodedModule {
     throw new Failure('module-component', 'the component is more than one core module with types around it');
   }
   const { core, lifts, manifest } = component;
-  const decoded = decodeModule(core, coreContract(lifts));
+  const decoded = decodeModule(core, coreContract(lifts), isLarge(core) ? LARGE_MODULE_LIMITS : MODULE_LIMITS);
   if (decoded.memory.min === 0) {
     throw new Failure('module-memory', "a component's memory begins with 0 pages; at least one is expected");
   }

@@ -131,7 +131,7 @@ function functionSection(module: DecodedModule, adapter: Adapter | null): ByteWr
 function tableSection(module: DecodedModule): ByteWriter {
   const body = new ByteWriter().u32(module.tables.length);
   for (const { element, limits } of module.tables) {
-    const max = Math.min(limits.max ?? MODULE_LIMITS.tableEntries, MODULE_LIMITS.tableEntries);
+    const max = Math.max(limits.min, Math.min(limits.max ?? MODULE_LIMITS.tableEntries, MODULE_LIMITS.tableEntries));
     body.byte(element).byte(1).u32(limits.min).u32(max);
   }
   return body;
