@@ -109,9 +109,10 @@ export async function readCheckpoint(place: MetadataPlace): Promise<CheckpointCo
   try {
     const { subjects, names, rowPages, ...rest } = deserialize(pieces[0]) as Head;
     if (rest.shape !== SHAPE) return null;
-    // Copies: what was read whole is not kept for the sake of a page, and rows are numbers of four bytes.
-    const rows = pieces.slice(1, 1 + rowPages).map((piece) => new Int32Array(piece.slice().buffer));
-    const chunks = pieces.slice(1 + rowPages).map((piece) => piece.slice());
+    // Copies: what was read whole is not kept for the sake of a page, and rows are numbers of four bytes. What was decrypted is a `Buffer`,
+    // whose own `slice` copies nothing.
+    const rows = pieces.slice(1, 1 + rowPages).map((piece) => new Int32Array(new Uint8Array(piece).buffer));
+    const chunks = pieces.slice(1 + rowPages).map((piece) => new Uint8Array(piece));
     return { ...rest, subjects: { ...subjects, rows, names: { ...names, chunks } } };
   } catch {
     return null;

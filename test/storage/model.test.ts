@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { FileLogOptions } from '../../src/storage/file-log.js';
 import { MemoryLog } from '../../src/storage/memory-log.js';
 import { FaultDisk } from './fault-disk.js';
 import { openLog, silentListener } from './opened.js';
@@ -7,32 +8,34 @@ import { RandomOperations } from './random-operations.js';
 
 const OPERATIONS = 50_000;
 const TIMEOUT_MS = 120_000;
+const KEY = new Uint8Array(32).fill(7);
 
-/** Tells which seed to run again when something fails. */
-async function seeded(run: (random: Random) => Promise<void>): Promise<void> {
+/** Kinds of logs in files, and operations on each. */
+const KINDS: [string, Partial<FileLogOptions>, number][] = [
+  ['plain', {}, OPERATIONS],
+  ['of tiny segments', { segmentBytes: 2_000 }, OPERATIONS / 2],
+  ['encrypted', { encryption: { cipher: 'chacha20-poly1305', key: KEY } }, OPERATIONS / 2],
+  ['compressed', { compress: true }, OPERATIONS / 2],
+];
+
+/** The title says which seed to run again (`SEED=…`) when something fails. */
+function seeded(title: string, run: (random: Random) => Promise<void>): void {
   const seed = newSeed();
-  try {
-    await run(new Random(seed));
-  } catch (thrown) {
-    throw new Error(`seed ${seed}: ${thrown instanceof Error ? thrown.message : thrown}`, { cause: thrown });
-  }
+  test(`${title}, seed ${seed}`, { timeout: TIMEOUT_MS }, () => run(new Random(seed)));
 }
 
 describe('random operations on a log and on a simple model of it', () => {
-  test('memory', { timeout: TIMEOUT_MS }, () =>
-    seeded(async (random) => {
-      const operations = new RandomOperations(random, new MemoryLog(silentListener));
-      for (let i = 0; i < OPERATIONS; i++) {
-        operations.step();
-        if (i % 1000 === 0) operations.compare();
-      }
-      operations.compare();
-    }),
-  );
+  seeded('memory', async (random) => {
+    const operations = new RandomOperations(random, new MemoryLog(silentListener));
+    for (let i = 0; i < OPERATIONS; i++) {
+      operations.step();
+      if (i % 1000 === 0) operations.compare();
+    }
+    operations.compare();
+  });
 
-  test('file, opened again from time to time', { timeout: TIMEOUT_MS }, () =>
-    seeded((random) => runOnFiles(random, OPERATIONS)),
-  );
+  for (const [kind, options, count] of KINDS)
+    seeded(`file, ${kind}, opened again from time to time`, (random) => runOnFiles(random, count, options));
 
   test(
     'seed 1219042601: removals are remembered as long as files of purged segments are there',
@@ -46,11 +49,11 @@ describe('random operations on a log and on a simple model of it', () => {
 });
 
 /** Closes, kills or cuts the power off now and then. */
-async function runOnFiles(random: Random, count: number): Promise<void> {
+async function runOnFiles(random: Random, count: number, options: Partial<FileLogOptions> = {}): Promise<void> {
   let disk = new FaultDisk();
-  const operations = new RandomOperations(random, await openLog(disk));
+  const operations = new RandomOperations(random, await openLog(disk, options));
   const reopen = async () => {
-    operations.log = await openLog(disk, { listener: operations.listener() });
+    operations.log = await openLog(disk, { ...options, listener: operations.listener() });
     expect(operations.log.damages).toEqual([]);
     operations.compare();
   };
