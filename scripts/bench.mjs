@@ -1,11 +1,11 @@
-// `npm run bench`, and `npm run bench -- soak`: builds the project and the benchmarks (TypeScript, which Node 20 cannot run by itself), and runs them.
+// `npm run bench`, `npm run bench -- soak` and `npm run bench -- attack`: builds the project and the benchmarks (TypeScript, which Node 20 cannot run by itself), and runs them.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, root, run } from './ensure.mjs';
 
 ensureInstalled();
-const soak = process.argv.includes('soak');
-const args = process.argv.slice(2).filter((word) => word !== 'soak');
+const what = ['soak', 'attack'].find((word) => process.argv.includes(word)) ?? 'main';
+const args = process.argv.slice(2).filter((word) => word !== what);
 if (!args.includes('--no-build')) ensureBuilt();
 const { build } = await import('esbuild');
 // Inside node_modules, so that packages are found from there.
@@ -24,6 +24,8 @@ await build({
     soak: 'bench/soak.ts',
     'soak-load': 'bench/soak/load.ts',
     'soak-inside': 'bench/soak/inside.ts',
+    attack: 'bench/attack/main.ts',
+    'attack-probe': 'bench/attack/probe.ts',
     'relay-service': 'bench/relay-service.ts',
     // Where those who start them look for them: beside the file they are bundled into.
     'compile-worker': 'src/sandbox/compile-worker.ts',
