@@ -26,9 +26,9 @@ function circleOf(start: AttachmentDeclaration, others: readonly AttachmentDecla
 }
 
 /** Hops end what goes round; what can be seen to do so is hardly meant. Throws a `Failure` that names the way. */
-export function refuseCircle(declaration: AttachmentDeclaration, others: readonly AttachmentDeclaration[]): void {
-  if (declaration.force) return;
-  const circle = circleOf(declaration, others);
+export function refuseCircle(declaration: AttachmentDeclaration, others: () => readonly AttachmentDeclaration[]): void {
+  if (declaration.force || (declaration.grants?.emit ?? []).length === 0) return;
+  const circle = circleOf(declaration, others());
   if (circle === null) return;
   const way = circle.map((name) => JSON.stringify(name)).join(' → ');
   throw new Failure(

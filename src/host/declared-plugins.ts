@@ -37,7 +37,7 @@ export class DeclaredPlugins {
       // Of a declared module, what its file holds: the registry may have newer versions.
       const version = declaration.version ?? versions.get(declaration.plugin);
       const exact = await withEntries(version === undefined ? declaration : { ...declaration, version }, readFile);
-      this.started.set(declaration, await this.host.deployments.start(exact, true, others));
+      this.started.set(declaration, await this.host.deployments.start(exact, true, () => others));
     }
   }
 

@@ -72,7 +72,7 @@ export class Deployments {
   async start(
     declaration: AttachmentDeclaration,
     replace = false,
-    others: readonly AttachmentDeclaration[] = this.definitions(),
+    others: () => readonly AttachmentDeclaration[] = () => this.definitions(),
   ): Promise<Attachment> {
     const before = this.sameAsBefore(declaration, replace);
     if (before !== null) return before;

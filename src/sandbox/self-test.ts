@@ -58,7 +58,7 @@ export function outcomeOf(
 }
 
 /** What a running plugin makes of a message. */
-export function outcomeOn(instance: Instance, message: SelfTest['message']): Outcome {
+function outcomeOn(instance: Instance, message: SelfTest['message']): Outcome {
   const [subject, reply, headers, payload] = [message.subject, message.reply, message.headers, message.payload].map(
     bytesOf,
   );
