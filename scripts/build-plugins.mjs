@@ -1,9 +1,21 @@
 // Compiles every folder of plugins/ that has an `assembly/index.ts`. What was compiled before from the same sources comes from a cache.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { appendSection, splitManifest } from '../plugins/build/manifest.mjs';
 import { filesUnder, root } from './ensure.mjs';
 
 const folder = join(root, 'plugins');
@@ -19,13 +31,17 @@ export async function buildPlugins() {
     .update(options)
     .digest('hex');
   const plugins = pluginNames().map((name) => {
-    const digest = digestOf([join(folder, name, 'assembly')])
+    const digest = digestOf([join(folder, name, 'assembly'), join(folder, name, 'tests')])
       .update(readFileSync(join(folder, name, 'plugin.json')))
       .update(shared)
       .digest('hex');
     return { name, folder: join(folder, name), outFile: join(cache, `${name}-${digest}.wasm`) };
   });
-  await compileAll(plugins.filter(({ outFile }) => !existsSync(outFile)));
+  const made = plugins
+    .filter(({ outFile }) => !existsSync(outFile))
+    .map((plugin) => ({ ...plugin, target: plugin.outFile, outFile: `${plugin.outFile}.${process.pid}.made` }));
+  await compileAll(made);
+  await embedTests(made);
   const files = new Map(plugins.map(({ name, outFile }) => [`${name}.wasm`, readFileSync(outFile)]));
   sweepCache(new Set(plugins.map(({ outFile }) => outFile)));
   return files;
@@ -48,6 +64,43 @@ function digestOf(folders) {
     }
   }
   return hash;
+}
+
+/** Puts into each module what it makes of its test cases: whoever installs it makes sure that it does the same there. */
+async function embedTests(plugins) {
+  if (plugins.length === 0) return;
+  const { prepareModule, vectorsOf } = await engine();
+  for (const { folder: path, outFile, target } of plugins) {
+    const { wasm, manifest } = splitManifest(readFileSync(outFile));
+    const tests = vectorsOf(prepareModule(readFileSync(outFile)), path);
+    writeFileSync(outFile, appendSection(wasm, { ...manifest, self_tests: tests }));
+    renameSync(outFile, target);
+  }
+}
+
+/** The broker's own engine, from its sources: dist/ is not there yet. */
+async function engine() {
+  const { build } = await import('esbuild');
+  const out = mkdtempSync(join(cache, 'engine-'));
+  try {
+    await build({
+      absWorkingDir: root,
+      stdin: {
+        contents: `export { vectorsOf } from './src/cli/plugin-vectors.ts'; export { prepareModule } from './src/sandbox/prepare.ts';`,
+        resolveDir: root,
+      },
+      outfile: join(out, 'engine.mjs'),
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20.19',
+      packages: 'external',
+      logLevel: 'warning',
+    });
+    return await import(pathToFileURL(join(out, 'engine.mjs')).href);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
 }
 
 /** Two threads: asc takes a second to warm up, so more would only help with many more plugins. */

@@ -12,8 +12,8 @@ const VECTORS_MAX = 32;
 const VECTOR_BYTES_MAX = 4096;
 
 /** What the module makes of the messages of `tests/*.json` here and now: a server that installs it makes sure that it does the same there. */
-function vectorsOf(prepared: PreparedModule, folder: PluginFolder): SelfTest[] {
-  const tests = join(folder.path, 'tests');
+export function vectorsOf(prepared: PreparedModule, folder: string): SelfTest[] {
+  const tests = join(folder, 'tests');
   const files = existsSync(tests) ? readdirSync(tests).filter((name) => name.endsWith('.json')) : [];
   const vectors: SelfTest[] = [];
   for (const file of files.sort()) {
@@ -49,7 +49,7 @@ type SplitManifest = (wasm: Uint8Array) => { wasm: Uint8Array; manifest: object 
 
 /** Adds the vectors to the manifest of a module that was just built. Answers how many there are. */
 export async function embedVectors(prepared: PreparedModule, folder: PluginFolder): Promise<number> {
-  const vectors = vectorsOf(prepared, folder);
+  const vectors = vectorsOf(prepared, folder.path);
   if (vectors.length === 0) return 0;
   const script = pathToFileURL(join(packageFolder(), 'plugins', 'build', 'manifest.mjs'));
   const { appendSection, splitManifest }: { appendSection: AppendSection; splitManifest: SplitManifest } = await import(

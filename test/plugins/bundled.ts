@@ -13,9 +13,9 @@ const folder = join(root, 'dist', 'plugins');
 const BUDGET = { ...DEFAULT_BUDGET, fuelPerMessage: 100_000_000 };
 
 /** The plugins that come with Weir, by their folders. */
-export const bundled: readonly string[] = readdirSync(join(root, 'plugins'))
-  .filter((name) => existsSync(join(root, 'plugins', name, 'tests')))
-  .filter((name) => name !== 'template');
+export const bundled: readonly string[] = readdirSync(join(root, 'plugins')).filter(
+  (name) => !name.startsWith('template') && existsSync(join(root, 'plugins', name, 'tests')),
+);
 
 const prepared = new Map<string, PreparedModule>();
 

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runCases } from '../../src/cli/plugin-cases.js';
+import { vectorsOf } from '../../src/cli/plugin-vectors.js';
+import { readManifest } from '../../src/host/manifest.js';
 import { bundled, bundledModule } from './bundled.js';
 import { root } from './guest.js';
 
@@ -27,6 +29,12 @@ describe.each(bundled)('%s', (plugin) => {
       }
     });
   }
+
+  test('has in it what it makes of its cases', async () => {
+    const manifest = await readManifest(bundledModule(plugin).manifest);
+    expect(manifest!.self_tests.length).toBeGreaterThan(0);
+    expect(manifest!.self_tests).toEqual(vectorsOf(bundledModule(plugin), folder));
+  });
 
   test('says what it is, and its README names all that can be configured', () => {
     const { name, description, config } = JSON.parse(readFileSync(join(folder, 'plugin.json'), 'utf8')) as Description;
