@@ -7,6 +7,7 @@ import { type Account, PUBLISH_CONSUMED } from './account.js';
 import type { ExportSettings, ImportSettings } from './account-settings.js';
 import { latencyMetric } from './latency.js';
 import type { Responses } from './responses.js';
+import { withSubject } from './stream-import.js';
 import { type Leg, type Publisher, type Subscriber, Subscription } from './subscription.js';
 import { subjectOf, type TracedDelivery, tracedFrom } from './traced-publish.js';
 
@@ -58,6 +59,19 @@ export class ServiceImport implements Subscriber {
 
   deliverTraced(_leg: Leg, message: Message, delivery: TracedDelivery): boolean {
     return this.handOn(message, delivery.publisher, delivery);
+  }
+
+  /** What a stream hands out: it goes where a request to `address` would go, under its own subject. */
+  deliverTo(address: Message, message: Message): number {
+    const { account } = this.service;
+    const subject = account.mappedSubject(this.rename(subjectOf(address)));
+    if (subject === null || this.subscription.closed || depth >= DEPTH_MAX) return 0;
+    depth++;
+    try {
+      return account.deliverTo(withSubject(address, subject), message);
+    } finally {
+      depth--;
+    }
   }
 
   private handOn(message: Message, publisher: Publisher | null, traced: TracedDelivery | null): boolean {
