@@ -21,8 +21,8 @@ const SETTLE_MS = 300;
 export interface FieldOptions {
   /** The server's program. */
   weir: string;
-  /** Where `soak-inside.js` and `attack-probe.js` are. */
-  helpers: string;
+  /** Programs: what is loaded into the server to look at it from inside, and clients that behave. */
+  helpers: { inside: string; probe: string };
   /** Of the full size: 1 for the table, less in tests. */
   share: number;
 }
@@ -73,7 +73,7 @@ export class Field {
     // Not a pipe: an attacker that is slow to read it would be the one who holds the server up.
     const log = openSync(join(folder, 'server.log'), 'a');
     const server = fork(resolve(options.weir), ['serve', '-c', config], {
-      execArgv: ['--import', join(options.helpers, 'soak-inside.js')],
+      execArgv: ['--import', options.helpers.inside],
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);
@@ -186,17 +186,20 @@ export class Field {
 }
 
 /** Runs an attack against a server of its own, with a client that behaves beside it. */
-export async function runAttack(attack: Attack, options: FieldOptions): Promise<Result> {
+export async function runAttack(attack: Attack, options: FieldOptions, bounds = attack.bounds): Promise<Result> {
   const field = await Field.open(attack, options);
-  const probe = fork(join(options.helpers, 'attack-probe.js'), [
-    String(field.port),
-    JSON.stringify(attack.credentials?.() ?? {}),
-  ]);
+  const probe = fork(options.helpers.probe, [String(field.port), JSON.stringify(attack.credentials?.() ?? {})]);
   try {
     await once(probe, 'message');
     const { outcome, costs } = await watched(attack, field, probe);
     const { id, title } = attack;
-    return { id, title, ...outcome, ...costs, broken: brokenBounds(attack, costs) };
+    return {
+      id,
+      title,
+      ...outcome,
+      ...costs,
+      broken: brokenBounds({ ...USUAL_BOUNDS, ...bounds }, costs, attack.closed),
+    };
   } finally {
     probe.kill();
     await field.close();
@@ -227,7 +230,7 @@ async function watched(attack: Attack, field: Field, probe: ChildProcess): Promi
   const served = await ask<Served>(probe, 'take');
   const peak = field.residentBytes('VmHWM');
   field.leave();
-  const filesAfter = await settled(field, filesBefore);
+  const filesAfter = await settled(field, filesBefore + (attack.bounds?.keptFiles ?? USUAL_BOUNDS.keptFiles));
   const kept = await field.ask('collect');
   const after = field.residentBytes();
   return {
@@ -242,10 +245,10 @@ async function watched(attack: Attack, field: Field, probe: ChildProcess): Promi
   };
 }
 
-/** Waits until as many files are open as before, and answers how many there are. */
-async function settled(field: Field, before: number): Promise<number> {
+/** Waits until at most so many files are open, and answers how many there are. */
+async function settled(field: Field, most: number): Promise<number> {
   const endsMs = Date.now() + AFTER_MS_MAX;
-  while (field.files() > before && Date.now() < endsMs) await sleep(LOOK_EVERY_MS);
+  while (field.files() > most && Date.now() < endsMs) await sleep(LOOK_EVERY_MS);
   return field.files();
 }
 
@@ -255,8 +258,8 @@ async function ask<T>(child: ChildProcess, question: string): Promise<T> {
   return (await answer)[0] as T;
 }
 
-function brokenBounds(attack: Attack, { memory, files, keptBytes, stallMs, served }: Costs): string[] {
-  const bounds: Bounds = { ...USUAL_BOUNDS, ...attack.bounds };
+function brokenBounds(bounds: Bounds, costs: Costs, closed = false): string[] {
+  const { memory, files, keptBytes, stallMs, served } = costs;
   const broken: string[] = [];
   const judge = (what: string, value: number, most: number) => {
     if (value > most) broken.push(`${what}: ${Math.round(value)}, at most ${most}`);
@@ -267,6 +270,6 @@ function brokenBounds(attack: Attack, { memory, files, keptBytes, stallMs, serve
   judge('longest stall in ms', stallMs, bounds.stallMs);
   judge("another's latency in ms", served.latencyMaxMs, bounds.latencyMs);
   if (served.messages === 0) broken.push('a client that behaves got nothing');
-  if (attack.closed !== true && served.turnedAway > 0) broken.push(`${served.turnedAway} newcomers were turned away`);
+  if (!closed && served.turnedAway > 0) broken.push(`${served.turnedAway} newcomers were turned away`);
   return broken;
 }

@@ -1,5 +1,4 @@
 // `npm run bench -- attack`: what somebody may try to knock the server over, and what happens.
-import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { tableOf } from '../table.js';
@@ -51,18 +50,20 @@ async function main(): Promise<void> {
   if (unknown.length > 0) throw new Error(`no attack ${unknown.map((id) => JSON.stringify(id)).join(', ')}`);
   const share = Number(values.share);
   if (!(share > 0 && share <= 1)) throw new Error(`--share ${values.share}: expected a number above 0, at most 1`);
-  const options = { weir: values.weir, helpers: dirname(fileURLToPath(import.meta.url)), share };
+  const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+  const helpers = { inside: file('./soak-inside.js'), probe: file('./attack-probe.js') };
+  const options = { weir: values.weir, helpers, share };
   const rows: string[][] = [];
   console.log(tableOf(HEAD, []));
   for (const attack of attacks) {
     if (only.length > 0 && !only.includes(attack.id)) continue;
-    const result = await runAttack(attack, options).catch((error: Error) => {
-      throw new Error(`${attack.id}: ${error.message}`);
-    });
+    const result = await runAttack(attack, options).catch((error: Error) => error);
+    const problems = result instanceof Error ? [result.message] : result.broken;
+    for (const text of problems) console.error(`${attack.id}: ${text}`);
+    if (problems.length > 0) process.exitCode = 1;
+    if (result instanceof Error) continue;
     rows.push(row(result));
     console.log(`| ${rows.at(-1)!.join(' | ')} |`);
-    if (result.broken.length > 0) process.exitCode = 1;
-    for (const text of result.broken) console.error(`${attack.id}: out of bounds: ${text}`);
   }
   if (values.save) replaceBetween('docs/security.md', 'attacks', tableOf(HEAD, rows));
 }

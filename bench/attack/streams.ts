@@ -138,7 +138,7 @@ const lists: Attack = {
     void villain.send('SUB _INBOX.lists 1\r\n');
     const frames = Buffer.from('PUB $JS.API.STREAM.LIST _INBOX.lists 0\r\n\r\n'.repeat(50));
     const sent = villain.repeat(frames, count / 50);
-    const ended = field.until(() => villain.ended || field.log.includes('Slow Consumer'), 'a slow consumer', 20_000);
+    const ended = field.until(() => villain.ended || field.log.includes('Slow Consumer'), 'a slow consumer', 5_000);
     await Promise.race([Promise.all([sent, ended.catch(() => {})]), ended.catch(() => {})]);
     const cut = field.log.includes('Slow Consumer Detected');
     return {
@@ -282,6 +282,11 @@ const compressedBlocks: Attack = {
     const frame = pub('zeros.x', Buffer.alloc(MB - 1_000));
     await villain.repeat(frame, count);
     await villain.flush();
+    // They are being written.
+    for (let stored = -1, seen = -2; stored <= 0 || stored !== seen; await sleep(200)) {
+      seen = stored;
+      stored = Number(/"messages":(\d+)/.exec(await ask(asker, 'STREAM.INFO.ZEROS'))?.[1]);
+    }
     const readers = await Promise.all(Array.from({ length: 10 }, () => field.member()));
     await Promise.all(
       readers.map(async (reader) => {

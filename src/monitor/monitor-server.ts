@@ -35,7 +35,13 @@ export class MonitorServer {
     this.source = source;
     this.logger = logger;
     this.basePath = cleanPath(basePath);
-    const timeouts = { headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 };
+    const timeouts = {
+      headersTimeout: 5_000,
+      requestTimeout: 10_000,
+      keepAliveTimeout: 5_000,
+      // How often Node looks for requests that are too slow: as a rule each 30 s.
+      connectionsCheckingInterval: 2_500,
+    };
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
       this.answer(request, response).catch((error) => {
         logger.error(`Monitoring: cannot answer ${request.url}: ${describe(error)}`);
@@ -46,7 +52,7 @@ export class MonitorServer {
     this.server =
       tls === null
         ? createServer(timeouts, onRequest)
-        : createTlsServer({ ...timeouts, ...tls.httpsOptions() }, onRequest);
+        : createTlsServer({ ...timeouts, handshakeTimeout: 5_000, ...tls.httpsOptions() }, onRequest);
     this.server.maxConnections = CONNECTIONS_MAX;
   }
 

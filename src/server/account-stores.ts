@@ -43,11 +43,15 @@ class MemoryStore implements AccountStore {
   }
 }
 
+/** Questions to a server of accounts at a time: anybody may name an account, and each name is one. Others are refused at once. */
+const FETCHES_MAX = 256;
+
 /** A server that answers `GET <url><account>`. */
 class UrlStore implements AccountStore {
   readonly kind = 'url';
   private readonly url: string;
   private readonly timeoutMs: number;
+  private fetches = 0;
   private readonly tls: ResolverTls | null;
   /** What was told since, which counts more. */
   private readonly updated = new MemoryStore();
@@ -75,7 +79,9 @@ class UrlStore implements AccountStore {
   }
 
   private async get(account: string): Promise<string | null> {
-    const { status, text } = await this.ask(this.url + account);
+    if (this.fetches >= FETCHES_MAX) throw new Failure('account-fetch', `${FETCHES_MAX} accounts are being fetched`);
+    this.fetches++;
+    const { status, text } = await this.ask(this.url + account).finally(() => this.fetches--);
     if (status === 404) return null;
     if (status < 200 || status > 299) throw new Failure('account-fetch', `could not fetch <${this.url}>: ${status}`);
     return text.trim();
