@@ -6,14 +6,14 @@ import type { TraceHeaders } from '../message/trace-headers.js';
 const CLIENT = 0;
 
 /** A client's connection, as traces name it. */
-export interface TracedClient {
+interface TracedClient {
   readonly id: number;
   readonly name: string;
   readonly account: string;
 }
 
 /** What is known when a traced message comes in. */
-export interface TraceBeginning {
+interface TraceBeginning {
   readonly headers: TraceHeaders;
   readonly dest: string;
   readonly from: TracedClient;
@@ -31,7 +31,7 @@ interface TraceEvent {
 }
 
 /** What a stream made of a traced message. */
-export interface StreamOutcome {
+interface StreamOutcome {
   readonly stream: string;
   /** Under which subject. */
   readonly subject: string;
@@ -42,7 +42,7 @@ export interface StreamOutcome {
 }
 
 /** A subscription, as traces name it. */
-export interface TracedSubscription {
+interface TracedSubscription {
   readonly filter: string;
   readonly queue: string | null;
 }

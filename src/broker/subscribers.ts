@@ -3,7 +3,7 @@ import type { Account } from './account.js';
 import type { Subscription } from './subscription.js';
 
 /** Whose subscriptions are counted. */
-export interface SubscribersQuery {
+interface SubscribersQuery {
   /** A literal subject, or a filter: then subscriptions to a part of it count. */
   subject: string;
   /** Only those of this queue group; null is all. */
