@@ -1,10 +1,10 @@
-// `npm run bench`, `npm run bench -- soak` and `npm run bench -- attack`: builds the project and the benchmarks (TypeScript, which Node 20 cannot run by itself), and runs them.
+// `npm run bench`, and `soak`, `attack` or `fuzz` behind `npm run bench --`: builds the project and the benchmarks (TypeScript, which Node 20 cannot run by itself), and runs them.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, root, run } from './ensure.mjs';
 
 ensureInstalled();
-const what = ['soak', 'attack'].find((word) => process.argv.includes(word)) ?? 'main';
+const what = ['soak', 'attack', 'fuzz'].find((word) => process.argv.includes(word)) ?? 'main';
 const args = process.argv.slice(2).filter((word) => word !== what);
 if (!args.includes('--no-build')) ensureBuilt();
 const { build } = await import('esbuild');
@@ -26,6 +26,7 @@ await build({
     'soak-inside': 'bench/soak/inside.ts',
     attack: 'bench/attack/main.ts',
     'attack-probe': 'bench/attack/probe.ts',
+    fuzz: 'bench/fuzz/main.ts',
     'relay-service': 'bench/relay-service.ts',
     // Where those who start them look for them: beside the file they are bundled into.
     'compile-worker': 'src/sandbox/compile-worker.ts',
