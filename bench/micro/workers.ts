@@ -71,7 +71,7 @@ export async function benches(): Promise<MicroFigure[]> {
       const prepared = prepareModule(readFileSync(join('dist', 'plugins', 'threshold.wasm')));
       const config = JSON.stringify(CONFIGS.threshold);
       const settings = { prepared, budget: DEFAULT_BUDGET, config, image: null, keepsState: false, watchdogMs: 5_000 };
-      const batch = new Batch(tier.guest(settings), size);
+      const batch = new Batch(tier.guest({ ...settings, savedState: () => null }), size);
       for (let i = 0; i < 20; i++) await batch.run();
       const startedMs = performance.now();
       for (let i = 0; i < ROUNDS; i++) await batch.run();

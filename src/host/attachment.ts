@@ -56,6 +56,8 @@ export interface SeatOf {
   /** Answers when it was done; what it wrote is in `outbox` while `carryOut` runs. */
   tick(carryOut: () => void): Promise<void>;
   drain(carryOut: () => void): Promise<void>;
+  /** Resolves when everything before was answered. */
+  settled(): Promise<void>;
   save(): Promise<Uint8Array | null>;
   restore(state: Uint8Array): Promise<boolean>;
   /** Messages wait from now on, until `goOn` hands them to the attachment that is to be asked. */

@@ -32,7 +32,10 @@ export class Seat implements SeatOf {
     const { budget, config, keepsState } = attachment;
     this.attachment = attachment;
     this.clock = clock;
-    this.guest = tier.guest({ prepared, budget, config, image, keepsState, watchdogMs: watchdogMs(attachment) });
+    this.guest = tier.guest({
+      ...{ prepared, budget, config, image, keepsState, watchdogMs: watchdogMs(attachment) },
+      savedState: () => attachment.savedState,
+    });
   }
 
   get memoryBytes(): number {
@@ -63,9 +66,14 @@ export class Seat implements SeatOf {
     this.guest.setBudget(this.attachment.budget, watchdogMs(this.attachment));
   }
 
-  /** Makes the instance before the first message comes. */
-  async open(): Promise<void> {
-    this.note(await this.guest.open());
+  /** Makes the instance before the first message comes. One that keeps a state waits until it is known which. */
+  warmUp(): void {
+    if (!this.attachment.keepsState) void this.guest.open().then((outcome) => this.note(outcome));
+  }
+
+  /** Resolves when everything before was answered. */
+  async settled(): Promise<void> {
+    if (this.depth > 0) this.note(await this.guest.open());
   }
 
   /** One that did not answer the last one yet is not told again. */

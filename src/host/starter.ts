@@ -53,6 +53,7 @@ export class Starter {
     const { registry, clock } = this.parts;
     const { prepared } = await registry.load(version);
     const attachment = new Attachment(declaration, version, { clock });
+    if (prepared.isLarge && declaration.tier !== 'worker') throw tooLargeForLoop(declaration);
     if (attachment.table !== null && !prepared.hasTable) throw withoutTable(declaration);
     try {
       await this.follow(attachment);
@@ -75,7 +76,9 @@ export class Starter {
     attachment.begin(started);
     const image = 'image' in started ? started.image : null;
     if (image === null && attachment.table !== null) throw withoutImage(attachment.declaration);
-    attachment.seat = new Seat(attachment, { tier: await this.parts.tier(), clock, prepared, image });
+    const seat = new Seat(attachment, { tier: await this.parts.tier(), clock, prepared, image });
+    attachment.seat = seat;
+    seat.warmUp();
   }
 
   /** Throws a `Failure` when the bucket of a definition is not there. */
@@ -177,5 +180,10 @@ function withoutImage({ name, plugin }: AttachmentDeclaration): Failure {
 
 function withoutTable({ name, plugin }: AttachmentDeclaration): Failure {
   const text = `attachment ${JSON.stringify(name)}: plugin ${JSON.stringify(plugin)} takes no table: it has no export "weir_table"`;
+  return new Failure('attachment-invalid', text);
+}
+
+function tooLargeForLoop({ name, plugin }: AttachmentDeclaration): Failure {
+  const text = `attachment ${JSON.stringify(name)}: plugin ${JSON.stringify(plugin)} is too large for the event loop; add "tier": "worker"`;
   return new Failure('attachment-invalid', text);
 }

@@ -41,7 +41,7 @@ export class Ticker {
 
   /** As `drain`, behind the messages that its worker has before it. */
   private async drainBeside(attachment: Attachment): Promise<void> {
-    if (attachment.version.prepared?.hasDrain !== true) return;
+    if (attachment.version.prepared?.hasDrain !== true) return attachment.seat!.settled();
     await attachment.seat!.drain(() => this.carryOut(attachment));
     this.effects.emits.wake();
   }

@@ -13,6 +13,8 @@ const BYTES_MAX = 4 * 1024 * 1024;
 /** What a guest is made of, and how long a call may take. */
 export interface RemoteSettings extends Omit<GuestSpec, 'id' | 'savedState'> {
   readonly watchdogMs: number;
+  /** What it saved of itself last, as things are. */
+  savedState(): Uint8Array | null;
 }
 
 let lastId = 0;
@@ -30,8 +32,6 @@ export class RemoteGuest implements Asked {
   /** Messages that wait for an answer, and their bytes. */
   messages = 0;
   bytes = 0;
-  /** What it saved of itself last. */
-  savedState: Uint8Array | null = null;
   private settings: RemoteSettings;
   private thread: TierThread | null = null;
   /** Calls that wait until it is `goOn`; null while none have to. */
@@ -47,9 +47,8 @@ export class RemoteGuest implements Asked {
   }
 
   get spec(): GuestSpec {
-    const { id, savedState } = this;
-    const { prepared, budget, config, image, keepsState } = this.settings;
-    return { id, prepared, budget, config, image, keepsState, savedState };
+    const { prepared, budget, config, image, keepsState, savedState } = this.settings;
+    return { id: this.id, prepared, budget, config, image, keepsState, savedState: savedState() };
   }
 
   /** So much waits that whoever sends more has to be held. */
@@ -89,14 +88,11 @@ export class RemoteGuest implements Asked {
       if (verdict === FAULT) return;
       state = outbox.state === null ? new Uint8Array(0) : outbox.bytes.slice(outbox.state.start, outbox.state.end);
     });
-    if (state !== null) this.savedState = state;
     return state ?? outcome;
   }
 
-  async restore(state: Uint8Array): Promise<Outcome> {
-    const outcome = await this.ask(CallKind.restore, state);
-    if (outcome.fault === null) this.savedState = state;
-    return outcome;
+  restore(state: Uint8Array): Promise<Outcome> {
+    return this.ask(CallKind.restore, state);
   }
 
   /** For calls made from now on. */

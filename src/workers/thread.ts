@@ -215,8 +215,10 @@ export class TierThread {
       view.setInt32(at + RequestWord.payloadStart * 4, frame.payloadStart - start, true);
     }
     const source = frame === null ? data : frame.bytes.subarray(frame.subjectStart, frame.payloadEnd);
-    if (source !== null && byPort) port.postMessage(source.slice());
-    else if (source !== null) bytes.set(source, at + REQUEST_BYTES);
+    if (source !== null && byPort) {
+      const copy = source.slice();
+      port.postMessage(copy, [copy.buffer as ArrayBuffer]);
+    } else if (source !== null) bytes.set(source, at + REQUEST_BYTES);
     requests.commit(REQUEST_BYTES + (byPort ? 0 : length));
     // Behind this one it is unknown again.
     if (kind === CallKind.close) guest.posted = false;

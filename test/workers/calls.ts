@@ -51,7 +51,11 @@ function payloadOf({ bytes, payload }: Outbox): string {
 
 export function settingsOf(wasm: Uint8Array, changes: Partial<RemoteSettings> = {}): RemoteSettings {
   const prepared = prepareModule(wasm);
-  return { prepared, budget: DEFAULT_BUDGET, config: '{}', image: null, keepsState: false, watchdogMs: 50, ...changes };
+  return {
+    ...{ prepared, budget: DEFAULT_BUDGET, config: '{}', image: null, keepsState: false, watchdogMs: 50 },
+    savedState: () => null,
+    ...changes,
+  };
 }
 
 /** Sends messages with these payloads, each under its own as name. */

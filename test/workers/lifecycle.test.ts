@@ -125,6 +125,35 @@ describe('an attachment in the worker tier', () => {
     expect(new Set(seen.map(({ version }) => version)).size).toBeGreaterThan(swaps / 2);
   }, 120_000);
 
+  it('loses nothing of its state to swaps under load', async () => {
+    const messages = 20_000;
+    const swaps = 8;
+    await stage.bring('count', await countingGuest(), { ...BESIDE, grants: { state: true } });
+    const seen: number[] = [];
+    stage.client.subscribe('count.in', { callback: (_, { data }) => void seen.push(numberIn(data)) });
+    await stage.client.flush();
+    const publisher = await connect({ servers: stage.server.clientUrl });
+    let sent = 0;
+    const publish = async () => {
+      for (; sent < messages; sent++) {
+        publisher.publish('count.in', 'x');
+        if (sent % 500 === 499) await publisher.flush();
+      }
+      await publisher.flush();
+    };
+    const swap = async () => {
+      for (let i = 1; i <= swaps; i++) {
+        await until(() => sent >= ((i - 0.5) * messages) / swaps, 'the next swap', 60_000);
+        await stage.done('ATTACHMENT.SWAP.count', { config: { number: i } });
+      }
+    };
+    await Promise.all([publish(), swap()]);
+    await publisher.close();
+    await until(() => seen.length >= messages, 'all messages', 60_000);
+    expect(seen.every((count, i) => count === i + 1)).toBe(true);
+    expect(await stage.done('ATTACHMENT.INFO.count')).toMatchObject({ attachment: { swaps } });
+  }, 120_000);
+
   it('goes back by itself when its new version takes threads down', async () => {
     await stage.bring('count', await countingGuest(), BESIDE);
     expect(await counts('count', 1)).toEqual([1]);

@@ -117,10 +117,13 @@ describe('the worker tier', () => {
     const count = '(i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1)))';
     const trap = '(if (i32.eq (i32.load8_u (local.get 6)) (i32.const 116)) (then unreachable))';
     const message = `${count} ${trap} ${STUCK_ON_S.replace('i32.const 0', '')} ${record(3, 8)} i32.const 2`;
-    const settings = settingsOf(await guest({ extra, message }), { keepsState: true, budget: MUCH_FUEL });
+    let kept: Uint8Array | null = null;
+    const changes = { keepsState: true, budget: MUCH_FUEL, savedState: () => kept };
+    const settings = settingsOf(await guest({ extra, message }), changes);
     const one = tier.guest(settings);
     sendAll(one, came, ['a', 'b', 'c']);
     const state = await one.save();
+    kept = state as Uint8Array;
     expect(state).toEqual(new Uint8Array([3, 0, 0, 0]));
     sendAll(one, came, ['d', 'trap', 'e', 'stuck', 'f']);
     await until(() => came.length === 8, 'the answers', DEADLINE_MS);
