@@ -61,6 +61,7 @@ const halfOpen: Attack = {
 const connectionFlood: Attack = {
   id: 'connection-flood',
   title: 'connections opened and closed as fast as it goes',
+  bounds: { keptBytes: 48 * 1024 * 1024 },
   async run(field) {
     const count = field.amount(20_000);
     await inTurns(count, 100, async () => {
@@ -77,6 +78,7 @@ const houseFull: Attack = {
   title: 'more connections than `max_connections`',
   config: () => 'max_connections: 500\n',
   closed: true,
+  bounds: { stallMs: 300 },
   async run(field) {
     const count = field.amount(5_000, 600);
     const told: string[] = [];

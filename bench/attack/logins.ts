@@ -113,6 +113,7 @@ const resolver: Attack & { jwt: object; asked: number } = {
   credentials() {
     return this.jwt;
   },
+  bounds: { stallMs: 600, latencyMs: 600 },
   async run(field) {
     this.asked = 0;
     const count = field.amount(2_000);

@@ -109,6 +109,7 @@ const jsonRequests: Attack = {
 const distinctSubjects: Attack = {
   id: 'distinct-subjects',
   title: 'subjects that never come again',
+  bounds: { stallMs: 300 },
   async run(field) {
     const villain = await field.member();
     void villain.send('SUB distinct.> 1\r\n');
@@ -127,6 +128,7 @@ const distinctSubjects: Attack = {
 const noResponders: Attack = {
   id: 'no-responders',
   title: 'requests that nobody answers, with reply subjects of their own',
+  bounds: { stallMs: 1_200, latencyMs: 1_500 },
   async run(field) {
     const villain = await field.member();
     void villain.send('SUB _INBOX.> 1\r\n');
@@ -146,7 +148,7 @@ const slowConsumers: Attack = {
   id: 'slow-consumers',
   title: 'subscribers that read nothing, `max_pending: 16mb`',
   config: () => 'max_pending: 16mb\n',
-  bounds: { peakBytes: 600 * MB },
+  bounds: { peakBytes: 600 * MB, stallMs: 600, latencyMs: 900 },
   async run(field) {
     const count = field.amount(30);
     const deaf = await Promise.all(Array.from({ length: count }, () => field.member()));
@@ -172,7 +174,7 @@ const subscriptions: Attack = {
   id: 'subscriptions',
   title: 'subscriptions, of one client with `max_subscriptions: 0` (no limit)',
   config: () => 'max_subscriptions: 0\n',
-  bounds: { peakBytes: 700 * MB },
+  bounds: { peakBytes: 700 * MB, keptBytes: 120 * MB, stallMs: 6_000, latencyMs: 6_000 },
   async run(field) {
     const villain = await field.member();
     const count = field.amount(500_000);
@@ -197,6 +199,7 @@ const subscriptionLimit: Attack = {
   id: 'subscription-limit',
   title: 'subscriptions beyond `max_subscriptions`',
   config: () => 'max_subscriptions: 1000\n',
+  bounds: { stallMs: 500, latencyMs: 500 },
   async run(field) {
     const count = field.amount(200_000, 2_000);
     const villain = await field.member();
@@ -210,6 +213,7 @@ const subscriptionLimit: Attack = {
 const churn: Attack = {
   id: 'interest-churn',
   title: 'interest that comes and goes while others publish',
+  bounds: { stallMs: 1_000, latencyMs: 1_200 },
   async run(field) {
     const count = field.amount(200_000);
     const publisher = await field.member();
