@@ -11,6 +11,9 @@ export interface AccountClaims extends Claims {
   subscriptionsMax: number;
   payloadBytesMax: number;
   bearerForbidden: boolean;
+  /** What it may store, when there are no tiers: by the number of replicas, as `R1`. */
+  streams: StreamClaims;
+  tiers: ReadonlyMap<string, StreamClaims>;
   /** Keys that sign for it; one with limits signs for users that have just these. */
   signingKeys: ReadonlyMap<string, UserLimits | null>;
   /** Until when (seconds since the epoch) what a user was given does not count; `*` is everybody. */
@@ -23,6 +26,18 @@ export interface AccountClaims extends Claims {
   mappings: { source: string; destinations: { subject: string; weight: number; cluster: string }[] }[];
   /** Who is let in without a word from outside, and how to ask there; empty is nobody: nothing is asked. */
   externalAuthorization: { users: string[]; accounts: string[]; xkey: string };
+}
+
+/** What an account may store. -1 is no limit; no bytes of a storage is nothing there. */
+export interface StreamClaims {
+  memoryBytes: number;
+  storeBytes: number;
+  streams: number;
+  consumers: number;
+  ackPending: number;
+  memoryStreamBytes: number;
+  storeStreamBytes: number;
+  bytesMaxRequired: boolean;
 }
 
 export interface ExportClaims {
@@ -62,6 +77,13 @@ export function decodeAccountClaims(token: string): AccountClaims {
     subscriptionsMax: numberOf(limits, 'subs', -1),
     payloadBytesMax: numberOf(limits, 'payload', -1),
     bearerForbidden: flagOf(limits, 'disallow_bearer'),
+    streams: readStreams(limits),
+    tiers: new Map(
+      Object.keys(fieldsOf(limits, 'tiered_limits')).map((tier) => [
+        tier,
+        readStreams(fieldsOf(fieldsOf(limits, 'tiered_limits'), tier)),
+      ]),
+    ),
     signingKeys: readSigningKeys(nats),
     revocations: readTimes(nats, 'revocations'),
     defaultPermissions: readPermissions(fieldsOf(nats, 'default_permissions')),
@@ -111,6 +133,19 @@ export function isActivated(
 /** Whether a key signs for the account. */
 export function isSigner({ subject, signingKeys }: AccountClaims, key: string): boolean {
   return key === subject || signingKeys.has(key);
+}
+
+function readStreams(limits: Fields): StreamClaims {
+  return {
+    memoryBytes: numberOf(limits, 'mem_storage'),
+    storeBytes: numberOf(limits, 'disk_storage'),
+    streams: numberOf(limits, 'streams'),
+    consumers: numberOf(limits, 'consumer'),
+    ackPending: numberOf(limits, 'max_ack_pending'),
+    memoryStreamBytes: numberOf(limits, 'mem_max_stream_bytes'),
+    storeStreamBytes: numberOf(limits, 'disk_max_stream_bytes'),
+    bytesMaxRequired: flagOf(limits, 'max_bytes_required'),
+  };
 }
 
 function readSigningKeys(nats: Fields): Map<string, UserLimits | null> {

@@ -14,6 +14,8 @@ export interface AccountJetStream {
   memoryStreamBytesMax: number;
   storeStreamBytesMax: number;
   ackPendingMax: number;
+  /** By which tier of a JWT it is limited; empty without tiers, `missing` without one for streams of one replica. */
+  tier: '' | 'R1' | 'missing';
 }
 
 /** What an account may store unless its configuration says. */
@@ -26,6 +28,7 @@ export const UNLIMITED: Readonly<AccountJetStream> = {
   memoryStreamBytesMax: -1,
   storeStreamBytesMax: -1,
   ackPendingMax: -1,
+  tier: '',
 };
 
 const size: Read<number> = (value, key) => {

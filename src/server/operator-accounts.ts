@@ -17,6 +17,8 @@ export interface OperatorHouse {
   accounts: Accounts;
   clock: Clock;
   logger: Logger;
+  /** An account's JWT was taken on, for the first time or anew. */
+  onTaken: (account: string) => void;
   /** An account is another one now: who is in it has to be looked at. */
   onChanged: (claims: AccountClaims) => void;
   /** The time of an account's JWT is over. */
@@ -154,6 +156,7 @@ export class OperatorAccounts implements AccountSource {
     this.known.set(claims.subject, claims);
     if (claims.expires > 0) this.awaitEnd(claims);
     this.house.accounts.put(this.settingsOf(claims)).label = claims.name;
+    this.house.onTaken(claims.subject);
   }
 
   private awaitEnd(claims: AccountClaims): void {

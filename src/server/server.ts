@@ -178,6 +178,7 @@ export class Server implements ServerParts {
       setAdvertised: () => this.setAdvertised(),
       switchLog,
     });
+    await this.streams?.arrange();
     this.hosts.configure();
     this.configLoadedMs = this.clock.nowMs();
   }
@@ -215,6 +216,7 @@ export class Server implements ServerParts {
     await this.listeners.closeClients();
     // Plugins' last words go out while there is someone to hear them.
     await this.hosts.close();
+    this.streams?.dismiss();
     const transports = Array.from(this.door.sessions.values(), (session) => session.transport);
     this.door.closeAll(ClosedReason.serverShutdown);
     await Promise.all([this.listeners.close(), this.door.authenticator.close()]);
@@ -269,7 +271,8 @@ export class Server implements ServerParts {
     if (options.operator === null) return null;
     const onChanged = (claims: AccountClaims) => void enforceAccount(this.door, claims);
     const onExpired = (account: string) => expireAccount(this.door, account);
-    return new OperatorAccounts(options.operator, { accounts, clock, logger, onChanged, onExpired });
+    const onTaken = (account: string) => void this.streams?.arrange(account);
+    return new OperatorAccounts(options.operator, { accounts, clock, logger, onTaken, onChanged, onExpired });
   }
 
   private systemActions(): SystemActions {

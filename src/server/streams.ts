@@ -2,10 +2,9 @@ import { hkdfSync } from 'node:crypto';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
-import { GLOBAL_ACCOUNT } from '../auth/identity.js';
 import { describe } from '../base/failure.js';
 import type { Account } from '../broker/account.js';
-import { type AccountJetStream, UNLIMITED } from '../config/accounts-jetstream.js';
+import type { AccountJetStream } from '../config/accounts-jetstream.js';
 import type { PluginStreams } from '../host/plugin-streams.js';
 import type { JetStreamSnapshot } from '../monitor/streams-snapshot.js';
 import { nodeDisk } from '../storage/node-disk.js';
@@ -14,12 +13,14 @@ import { StreamApi } from '../stream/api.js';
 import { BucketFeed, bucketStream } from '../stream/bucket-feed.js';
 import { restoreConsumer } from '../stream/consumers.js';
 import { type FileHouse, FileStreamStore, folderName } from '../stream/file-store.js';
+import type { StreamLimits } from '../stream/limits.js';
 import { MemoryStreamStore } from '../stream/memory-store.js';
 import { NotEnabledApi } from '../stream/not-enabled.js';
 import { RecordedReader } from '../stream/recorded-messages.js';
 import type { StreamConfig } from '../stream/stream-config.js';
 import { Streams } from '../stream/streams.js';
 import type { ServerParts } from './server-parts.js';
+import { limitsOfAccount, wantedStreams } from './stream-limits.js';
 
 /** One account's streams and what answers for them. */
 interface AccountStreams {
@@ -38,8 +39,13 @@ export class JetStream {
   private readonly accounts: AccountStreams[] = [];
   /** Where everything is kept. */
   private readonly folder: string;
-  private memoryBytesMax = 0;
-  private storeBytesMax = 0;
+  /** Accounts without streams. */
+  private readonly disabled = new Map<string, NotEnabledApi>();
+  private arranged: Promise<void> = Promise.resolve();
+  private ready = false;
+  private stopped = false;
+  memoryBytesMax = 0;
+  storeBytesMax = 0;
   private readonly parts: ServerParts;
   private readonly random: () => number;
   private store: Store | null = null;
@@ -64,10 +70,19 @@ export class JetStream {
     logger.info(`  Store Directory: "${this.folder}"`);
     if (options.streams.domain !== '') logger.info(`  Domain:          ${options.streams.domain}`);
     logger.info('-------------------------------------------');
-    await this.openAccounts();
+    await this.recallAccounts();
+    await this.arrangeAll();
+    this.ready = true;
+  }
+
+  /** Tells whoever waits for messages that the server stops. */
+  dismiss(): void {
+    for (const { streams } of this.accounts) streams.dismiss();
   }
 
   async stop(): Promise<void> {
+    this.stopped = true;
+    await this.arranged;
     for (const { api } of this.accounts) api.close();
     await Promise.all(this.accounts.map(({ streams }) => streams.close()));
     await this.store?.close();
@@ -92,37 +107,66 @@ export class JetStream {
     this.storeBytesMax = bavail * bsize + (await bytesIn(this.folder));
   }
 
-  /** Without other accounts the global one has streams; with them, those whose configuration says so. */
-  private async openAccounts(): Promise<void> {
-    const { accounts, options } = this.parts;
-    const { systemAccount } = options;
-    const alone = accounts.all().every(({ name }) => name === GLOBAL_ACCOUNT || name === systemAccount);
-    for (const broker of accounts.all()) {
-      const own = options.accounts.find(({ name }) => name === broker.name)?.jetstream ?? null;
-      if (own !== null || (alone && broker.name === GLOBAL_ACCOUNT)) await this.open(broker, own ?? UNLIMITED);
-      else new NotEnabledApi(broker);
+  /**
+   * Accounts get streams, or lose them, or have other limits, as their configuration or JWT says now. What is stored of one that has
+   * none any more stays on disk.
+   */
+  arrange(account?: string): Promise<void> {
+    if (!this.ready) return Promise.resolve();
+    this.arranged = this.arranged
+      .then(() => this.arrangeAll(account))
+      .catch((error) => this.parts.logger.error(`Cannot open the streams of an account: ${describe(error)}`));
+    return this.arranged;
+  }
+
+  /** All accounts, or the one of this name. */
+  private async arrangeAll(account?: string): Promise<void> {
+    for (const broker of this.parts.accounts.all())
+      if (!this.stopped && (account === undefined || broker.name === account)) await this.arrangeOne(broker);
+  }
+
+  private async arrangeOne(broker: Account): Promise<void> {
+    const { disabled } = this;
+    const own = wantedStreams(this.parts, broker.name);
+    const present = this.accounts.find(({ streams }) => streams.broker === broker);
+    if (own !== null && present !== undefined) present.streams.limits = this.limitsFor(own);
+    else if (own !== null) {
+      await this.open(broker, own);
+      disabled.get(broker.name)?.close();
+      disabled.delete(broker.name);
+    } else {
+      if (present !== undefined) await this.shut(present);
+      if (!disabled.has(broker.name)) disabled.set(broker.name, new NotEnabledApi(broker));
     }
+  }
+
+  private async shut(gone: AccountStreams): Promise<void> {
+    this.accounts.splice(this.accounts.indexOf(gone), 1);
+    gone.api.close();
+    await gone.streams.close();
+    this.parts.logger.info(`JetStream is disabled for account ${JSON.stringify(gone.streams.broker.name)}`);
+  }
+
+  /** Accounts that left something here, and that nobody asked for yet. */
+  private async recallAccounts(): Promise<void> {
+    const { operator } = this.parts;
+    if (operator === null) return;
+    const folders = new Set(await this.store!.list(''));
+    for (const account of operator.store.list()) if (folders.has(folderName(account))) await operator.find(account);
+  }
+
+  private limitsFor(own: AccountJetStream): StreamLimits {
+    return limitsOfAccount(own, this.parts.options.streams, this);
   }
 
   private async open(broker: Account, own: AccountJetStream): Promise<void> {
     const { clock, logger, options } = this.parts;
-    const { domain, strict, requestBatchMax, duplicateWindowMaxNs, consumersMax, ackPendingMax } = options.streams;
+    const { domain, strict } = options.streams;
     const folder = `${folderName(broker.name)}/streams`;
     const house = this.fileHouse();
     const streams = new Streams({
       ...{ broker, clock, logger, domain, random: this.random, serverName: this.parts.identity.name },
-      limits: {
-        ...{ requestBatchMax, duplicateWindowMaxNs, streamsMax: own.streamsMax },
-        consumersMax: own.consumersMax >= 0 ? own.consumersMax : consumersMax,
-        ackPendingMax: own.ackPendingMax > 0 ? own.ackPendingMax : ackPendingMax,
-        accountMemoryMax: own.memoryBytesMax,
-        accountStoreMax: own.storeBytesMax,
-        memoryBytesMax: least(own.memoryBytesMax, this.memoryBytesMax),
-        storeBytesMax: least(own.storeBytesMax, this.storeBytesMax),
-        memoryStreamBytesMax: own.memoryStreamBytesMax,
-        storeStreamBytesMax: own.storeStreamBytesMax,
-        bytesMaxRequired: own.bytesMaxRequired,
-      },
+      limits: this.limitsFor(own),
       newStore: async ({ name, storage }: StreamConfig) =>
         storage === 'memory' ? new MemoryStreamStore() : new FileStreamStore(`${folder}/${folderName(name)}`, house),
     });
@@ -202,11 +246,6 @@ async function bytesIn(folder: string): Promise<number> {
   let bytes = 0;
   for (const entry of found) if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
   return bytes;
-}
-
-/** The smaller limit; -1 is none. */
-function least(one: number, other: number): number {
-  return one < 0 ? other : Math.min(one, other);
 }
 
 function sizeText(bytes: number): string {

@@ -26,6 +26,13 @@ export interface Verdict {
   batch: '' | 'continues' | 'ends';
 }
 
+/** A message that was found to be as it should be. */
+export interface Admitted {
+  message: Message;
+  verdict: Readonly<Verdict>;
+  headers: Headers | null;
+}
+
 /** What a message without any wishes gets. */
 export const WELCOME: Readonly<Verdict> = {
   ...{ error: null, duplicateOf: 0, msgId: '', rollup: '', ttlSeconds: 0 },

@@ -3,6 +3,7 @@ import { LogFilter } from '../storage/log-filter.js';
 import { filtersOverlap, isFilter } from '../subject/subject.js';
 import { apiError, invalidConfig } from './api-error.js';
 import { type ApiRequest, expectEmpty, isEmpty, jsonOf, type Operation, page } from './api-request.js';
+import type { StreamLimits } from './limits.js';
 import { flag, natural, object, text, whole } from './shape.js';
 import type { Stream } from './stream.js';
 import { createStreamShape } from './stream-config.js';
@@ -92,27 +93,41 @@ async function purge(request: ApiRequest): Promise<object> {
   return { success: true, purged };
 }
 
+function limitsJson(limits: StreamLimits): object {
+  return {
+    max_memory: limits.accountMemoryMax,
+    max_storage: limits.accountStoreMax,
+    max_streams: limits.streamsMax,
+    max_consumers: limits.consumersMax,
+    max_ack_pending: limits.ackPendingMax || -1,
+    memory_max_stream_bytes: limits.memoryStreamBytesMax,
+    storage_max_stream_bytes: limits.storeStreamBytesMax,
+    max_bytes_required: limits.bytesMaxRequired,
+  };
+}
+
+const NO_LIMITS_JSON = {
+  ...{ max_memory: 0, max_storage: 0, max_streams: 0, max_consumers: 0, max_ack_pending: 0 },
+  ...{ memory_max_stream_bytes: 0, storage_max_stream_bytes: 0, max_bytes_required: false },
+};
+
 function accountInfo({ streams, stats }: ApiRequest): object {
   const { memoryBytes, storeBytes, memoryReserved, storeReserved } = streams.usage();
   const { limits } = streams;
   const consumers = streams.all().flatMap((stream) => [...stream.consumers.values()]);
-  return {
+  const used = {
     memory: memoryBytes,
     storage: storeBytes,
     reserved_memory: memoryReserved,
     reserved_storage: storeReserved,
     streams: streams.size,
     consumers: consumers.filter(({ config }) => !config.direct).length,
-    limits: {
-      max_memory: limits.accountMemoryMax,
-      max_storage: limits.accountStoreMax,
-      max_streams: limits.streamsMax,
-      max_consumers: limits.consumersMax,
-      max_ack_pending: limits.ackPendingMax || -1,
-      memory_max_stream_bytes: limits.memoryStreamBytesMax,
-      storage_max_stream_bytes: limits.storeStreamBytesMax,
-      max_bytes_required: limits.bytesMaxRequired,
-    },
+  };
+  // With tiers each says its limits, and the account as a whole none.
+  const tiers = limits.tier === 'R1' ? { R1: { ...used, limits: limitsJson(limits) } } : undefined;
+  return {
+    ...used,
+    limits: limits.tier === '' ? limitsJson(limits) : NO_LIMITS_JSON,
     domain: streams.domain || undefined,
     api: {
       level: API_LEVEL,
@@ -120,6 +135,7 @@ function accountInfo({ streams, stats }: ApiRequest): object {
       errors: stats.errors,
       inflight: stats.inFlight > 1 ? stats.inFlight : undefined,
     },
+    tiers,
   };
 }
 

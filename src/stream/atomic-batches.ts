@@ -1,13 +1,12 @@
 import { textOf } from '../base/bytes.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import type { MessageLog } from '../storage/message-log.js';
-import { judge } from './admission.js';
+import { type Admitted, judge } from './admission.js';
 import { Alarm } from './alarm.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
 import { countUp } from './counter.js';
 import type { DedupeWindow } from './dedupe.js';
 import { changeHeaders, HEADER, type Headers, readHeaders } from './headers.js';
-import type { Admitted } from './intake.js';
 import type { PubAcks } from './pub-acks.js';
 import type { StreamConfig } from './stream-config.js';
 import { whyBatchFull } from './stream-limits.js';

@@ -1,5 +1,6 @@
 import type { MessageLog, StoredMessage } from '../storage/message-log.js';
 import type { ApiErrorJson } from './api-error.js';
+import type { Origin } from './origin.js';
 import type { SourceConfig, StreamConfig } from './stream-config.js';
 import type { Surroundings } from './surroundings.js';
 
@@ -8,17 +9,6 @@ export type Taken = Pick<StoredMessage, 'message' | 'sequence' | 'timeMs' | 'tim
 
 /** Takes a message under its new subject (null is the same), or says false: not now. */
 export type Hand = (taken: Taken, subject: Uint8Array | null) => boolean;
-
-/** A stream that others take messages from. */
-export interface Origin {
-  readonly config: Readonly<StreamConfig>;
-  readonly log: MessageLog;
-  readonly closed: boolean;
-  /** Called whenever messages became durable. */
-  readonly followers: Set<() => void>;
-  /** A message is durable in the stream that took it. */
-  onTaken(sequence: number): void;
-}
 
 /** A stream that takes messages from others, as what brings them sees it. */
 export interface Taker {

@@ -3,7 +3,7 @@ import { composeMessage, type Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
 import { type MessageLog, type PurgeOptions, REFUSED } from '../storage/message-log.js';
 import { SubjectTransform } from '../subject/transform.js';
-import { judge, type Verdict, WELCOME } from './admission.js';
+import { type Admitted, judge, type Verdict, WELCOME } from './admission.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
 import { AtomicBatches } from './atomic-batches.js';
 import type { Consumer } from './consumer.js';
@@ -40,13 +40,6 @@ export interface IntakeOwner {
 
 /** With each message that comes in while much is being removed. */
 const MOST_MEANWHILE = 16;
-
-/** A message that was found to be as it should be. */
-export interface Admitted {
-  message: Message;
-  verdict: Readonly<Verdict>;
-  headers: Headers | null;
-}
 
 /** Takes messages in: transform, checks, log, limits; and acknowledges them when they are durable. */
 export class Intake {

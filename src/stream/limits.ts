@@ -19,4 +19,6 @@ export interface StreamLimits {
   requestBatchMax: number;
   /** Longest duplicate window in ns; 0 is no limit. */
   duplicateWindowMaxNs: number;
+  /** The tier that these are of; empty without tiers, `missing`: none of them is for streams of one replica. */
+  tier: '' | 'R1' | 'missing';
 }

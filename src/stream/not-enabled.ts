@@ -9,10 +9,16 @@ import { errorJson } from './api-error.js';
 /** Answers for an account that may not store anything: that it may not, unless another account's API answers for it. */
 export class NotEnabledApi implements Subscriber {
   private readonly broker: Account;
+  private readonly subscription: Subscription;
 
   constructor(broker: Account) {
     this.broker = broker;
-    broker.subscribe(new Subscription(this, utf8('$JS.API.>'), null, utf8('js')));
+    this.subscription = new Subscription(this, utf8('$JS.API.>'), null, utf8('js'));
+    broker.subscribe(this.subscription);
+  }
+
+  close(): void {
+    this.broker.unsubscribe(this.subscription);
   }
 
   deliver(_leg: Leg, message: Message): boolean {

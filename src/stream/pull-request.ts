@@ -64,7 +64,8 @@ export function readPullRequest(payload: string, reply: Uint8Array, nowMs: numbe
     bytesLimited: max_bytes > 0,
     delivered: 0,
     noWait: fields.no_wait ?? false,
-    expiresMs: expires > 0 ? nowMs + expires / 1e6 : Number.POSITIVE_INFINITY,
+    // Clients wait as long by clocks of their own, which count less than whole milliseconds.
+    expiresMs: expires > 0 ? nowMs + expires / 1e6 + 1 : Number.POSITIVE_INFINITY,
     heartbeatMs: Math.max(0, idle_heartbeat) / 1e6,
     nextHeartbeatMs: idle_heartbeat > 0 ? nowMs + idle_heartbeat / 1e6 : Number.POSITIVE_INFINITY,
     formal: said.startsWith('{'),

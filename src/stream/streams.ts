@@ -6,9 +6,9 @@ import { filtersOverlap } from '../subject/subject.js';
 import { Advisories } from './advisories.js';
 import { apiError } from './api-error.js';
 import { newId } from './id.js';
-import type { Origin } from './inflow.js';
 import type { StreamLimits } from './limits.js';
 import { storedStreamMetadata } from './metadata.js';
+import type { Origin } from './origin.js';
 import { Stream } from './stream.js';
 import { inOrder, type StreamConfig, type StreamRequest } from './stream-config.js';
 import { completeStream } from './stream-rules.js';
@@ -47,7 +47,7 @@ export class Streams implements Surroundings {
   readonly logger: Logger;
   readonly serverName: string;
   readonly domain: string;
-  readonly limits: StreamLimits;
+  limits: StreamLimits;
   private readonly random: () => number;
   private readonly makeStore: StreamsParts['newStore'];
   private readonly advisories: Advisories;
@@ -243,15 +243,16 @@ export class Streams implements Surroundings {
 
   /** Whether as many bytes as the stream may have are there; `had` of them it has already. */
   private checkRoom({ max_bytes, storage }: StreamConfig, had: number): void {
-    const { bytesMaxRequired, memoryStreamBytesMax, storeStreamBytesMax } = this.limits;
+    const { bytesMaxRequired, memoryStreamBytesMax, storeStreamBytesMax, tier } = this.limits;
+    if (tier === 'missing') throw apiError('noLimits');
     if (bytesMaxRequired && max_bytes <= 0) throw apiError('streamMaxBytesRequired');
     const most = storage === 'memory' ? memoryStreamBytesMax : storeStreamBytesMax;
     if (most >= 0 && max_bytes > most) throw apiError('streamMaxStreamBytesExceeded');
-    if (max_bytes <= 0) return;
-    const { memoryReserved, storeReserved } = this.usage();
     const { memoryBytesMax, storeBytesMax } = this.limits;
+    if (max_bytes <= 0 && (storage === 'memory' ? memoryBytesMax : storeBytesMax) !== 0) return;
+    const { memoryReserved, storeReserved } = this.usage();
     const [reserved, max] = storage === 'memory' ? [memoryReserved, memoryBytesMax] : [storeReserved, storeBytesMax];
-    if (max < 0 || reserved - had + max_bytes <= max) return;
+    if (max < 0 || (max > 0 && reserved - had + max_bytes <= max)) return;
     throw apiError(storage === 'memory' ? 'memoryResourcesExceeded' : 'storageResourcesExceeded');
   }
 
@@ -281,6 +282,12 @@ export class Streams implements Surroundings {
       this.storeFull = storeBytesMax >= 0 && storeBytes >= storeBytesMax;
     }
     return storage === 'memory' ? this.memoryFull : this.storeFull;
+  }
+
+  /** Tells whoever waits for messages that the server stops; nobody gets any from now on. */
+  dismiss(): void {
+    for (const { consumers } of this.byName.values())
+      for (const consumer of consumers.values()) consumer.close('409 Server Shutdown');
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
-import type { Origin } from './inflow.js';
+import type { Origin } from './origin.js';
 
 /** What streams and consumers need of the house they live in. */
 export interface Surroundings {
