@@ -6,7 +6,7 @@ import { readManifest } from '../host/manifest.js';
 import type { Manifest } from '../host/manifest-contents.js';
 import { type PreparedModule, prepareModule } from '../sandbox/prepare.js';
 import { packageFolder } from './package-info.js';
-import { checkHasSource, type PluginFolder, pluginFolder } from './plugin-folder.js';
+import { checkHasSource, isJavaScript, type PluginFolder, pluginFolder } from './plugin-folder.js';
 import { checkTypedName } from './plugin-name.js';
 import { embedVectors } from './plugin-vectors.js';
 import { printJson, printLine } from './print.js';
@@ -15,9 +15,10 @@ type Compile = (request: { folder: string; outFile: string }) => Promise<unknown
 
 async function compile(folder: PluginFolder): Promise<void> {
   // A script outside of the bundle: `scripts/` compile the bundled plugins with it too.
-  const script = pathToFileURL(join(packageFolder(), 'plugins', 'build', 'compile.mjs'));
+  const script = isJavaScript(folder) ? 'componentize.mjs' : 'compile.mjs';
+  const scriptUrl = pathToFileURL(join(packageFolder(), 'plugins', 'build', script));
   try {
-    const { compilePlugin }: { compilePlugin: Compile } = await import(script.href);
+    const { compilePlugin }: { compilePlugin: Compile } = await import(scriptUrl.href);
     await compilePlugin({ folder: folder.path, outFile: folder.moduleFile });
   } catch (error) {
     // A line each for the compiler's diagnostics.

@@ -40,7 +40,11 @@ export async function checkPlugin(typed: string, options: Options): Promise<void
   const budget = budgetOf({}, manifest?.budget);
   const fuel = casesOf(folder, prepared).map((result) => result.fuel);
   const measured: Measured[] = [
-    { what: 'module, bytes', used: prepared.bytes, limit: MODULE_LIMITS.moduleBytes },
+    {
+      what: 'module, bytes',
+      used: prepared.bytes,
+      limit: prepared.isComponent ? MODULE_LIMITS.componentBytes : MODULE_LIMITS.moduleBytes,
+    },
     { what: 'memory at the start, bytes', used: prepared.memoryPages.min * PAGE_BYTES, limit: budget.memoryBytesMax },
     ...(fuel.length > 0
       ? [{ what: 'fuel of the dearest test case', used: Math.max(...fuel), limit: budget.fuelPerMessage }]

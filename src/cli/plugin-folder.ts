@@ -19,10 +19,15 @@ export function pluginFolder(typed: string): PluginFolder {
   return { name, typed, path, moduleFile: join(path, 'build', `${name}.wasm`) };
 }
 
+/** Whether the plugin is written in JavaScript, and becomes a component. */
+export function isJavaScript({ path }: PluginFolder): boolean {
+  return existsSync(join(path, 'plugin.js'));
+}
+
 /** Throws unless there is something to compile. */
 export function checkHasSource(folder: PluginFolder): void {
   const source = join('assembly', 'index.ts');
-  if (existsSync(join(folder.path, source))) return;
+  if (isJavaScript(folder) || existsSync(join(folder.path, source))) return;
   const found = existsSync(folder.path) ? `there is no "${source}" in it` : 'there is no such folder';
   throw new UsageFailure(
     'plugin-folder',

@@ -6,6 +6,11 @@ import { packageFolder } from './package-info.js';
 import { type PluginFolder, pluginFolder } from './plugin-folder.js';
 import { checkTypedName } from './plugin-name.js';
 import { printJson, printLine } from './print.js';
+import { UsageFailure } from './usage-failure.js';
+
+/** Folders of templates, by the language that a plugin is written in. */
+const templates = { assemblyscript: 'template', 'javascript-component': 'template-javascript' } as const;
+type Language = keyof typeof templates;
 
 /** Where the template's files have the plugin's name. */
 const namePlaceholder = /\{\{name\}\}/g;
@@ -25,9 +30,15 @@ function templateFiles(template: string): string[] {
     .sort();
 }
 
+function languageOf(typed = 'assemblyscript'): Language {
+  if (Object.hasOwn(templates, typed)) return typed as Language;
+  const known = Object.keys(templates).join(', ');
+  throw new UsageFailure('language', `there is no template for the language "${typed}": expected ${known}`);
+}
+
 /** Copies the template, filling in the plugin's name; answers the files, relative to the folder. */
-function copyTemplate({ path, name }: PluginFolder): string[] {
-  const template = join(packageFolder(), 'plugins', 'template');
+function copyTemplate({ path, name }: PluginFolder, language: Language): string[] {
+  const template = join(packageFolder(), 'plugins', templates[language]);
   if (!existsSync(template))
     throw new Failure('template-missing', `this copy of Weir has no template: no "${template}"`);
   const files = templateFiles(template);
@@ -40,17 +51,20 @@ function copyTemplate({ path, name }: PluginFolder): string[] {
 }
 
 /** Makes a folder with a plugin that builds and passes its tests. */
-export function createPlugin(typed: string, options: { json?: boolean }): void {
+export function createPlugin(typed: string, options: { json?: boolean; lang?: string }): void {
   const folder = pluginFolder(typed);
   checkTypedName('plugin', folder.name);
   checkIsFree(folder);
-  const files = copyTemplate(folder);
+  const language = languageOf(options.lang);
+  const files = copyTemplate(folder, language);
   if (options.json) {
     printJson({ plugin: folder.name, folder: folder.path, files });
     return;
   }
   printLine(`made plugin ${folder.name} in ${typed}: ${files.join(', ')}`);
   printLine('\nNext:');
+  if (language === 'javascript-component') printLine(`  (cd ${typed} && npm install)`);
   for (const step of ['build', 'test', 'install']) printLine(`  ${weirCommand()} plugin ${step} ${typed}`);
-  printLine(`  ${weirCommand()} plugin attach ${folder.name} 'your.subject.>'`);
+  const tier = language === 'javascript-component' ? ' --tier worker --metering off' : '';
+  printLine(`  ${weirCommand()} plugin attach ${folder.name} 'your.subject.>'${tier}`);
 }

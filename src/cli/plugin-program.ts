@@ -10,6 +10,11 @@ function addAuthoring(plugin: Command): void {
     .command('new')
     .argument('<folder>', "folder to make; its name becomes the plugin's")
     .description('make a folder with a plugin that builds and passes its tests')
+    .option(
+      '--lang <language>',
+      'assemblyscript, or javascript-component for a component with a JavaScript engine',
+      'assemblyscript',
+    )
     .option('--json', 'print JSON')
     .action(async (folder, options) => (await import('./plugin-new.js')).createPlugin(folder, options));
   examples(create, 'weir plugin new door-filter', 'weir plugin build door-filter && weir plugin test door-filter');
@@ -17,7 +22,7 @@ function addAuthoring(plugin: Command): void {
   const build = plugin
     .command('build')
     .argument('[folder]', 'folder of the plugin', '.')
-    .description('compile the AssemblyScript of a folder to build/<folder>.wasm, and check the module')
+    .description('compile the source of a folder to build/<folder>.wasm, and check the module')
     .option('--json', 'print JSON')
     .action(async (folder, options) => (await import('./plugin-build.js')).buildPlugin(folder, options));
   examples(build, 'weir plugin build', 'weir plugin build door-filter');

@@ -4,7 +4,7 @@ import { Failure } from '../base/failure.js';
 import { checkName } from './names.js';
 
 /** The largest module there may be is smaller; this bounds what an upload may hold in memory. */
-const BYTES_MAX = 4 * 1024 * 1024;
+const BYTES_MAX = 16 * 1024 * 1024;
 const UPLOADS_MAX = 8;
 /** An upload that nobody goes on with is forgotten. */
 const IDLE_MS = 60_000;

@@ -63,7 +63,8 @@ export interface AdapterIndexes {
   first: number;
   /** Allocates the guest's memory: `(old, oldBytes, alignment, bytes) -> address`. */
   realloc: number;
-  fuelGlobal: number;
+  /** Null where no fuel is charged. */
+  fuelGlobal: number | null;
   /** Pages of memory that the guest knows of. */
   pagesGlobal: number;
   /** Pages behind them that the host's boxes lie in. */
@@ -154,8 +155,7 @@ export class ComponentHelpers {
       ...when(not(get(0)), answer(pages)),
       ...when(equal(grow(get(0)), i32(-1)), answer(i32(-1))),
       // What moving the boxes costs, as `memory.copy` is charged.
-      ...setGlobal(fuelGlobal, subtract(getGlobal(fuelGlobal), shiftRight(boxBytes, i32(3)))),
-      ...when(negative(getGlobal(fuelGlobal)), trap),
+      ...(fuelGlobal === null ? [] : charge(fuelGlobal, shiftRight(boxBytes, i32(3)))),
       ...set(1, shiftLeft(pages, i32(16))),
       ...copy(shiftLeft(wanted, i32(16)), get(1), boxBytes),
       ...set(2, choose(less(get(0), boxes), get(0), boxes)),
@@ -393,6 +393,13 @@ export class ComponentHelpers {
       ],
     );
   }
+}
+
+function charge(fuelGlobal: number, fuel: Code): Code {
+  return [
+    ...setGlobal(fuelGlobal, subtract(getGlobal(fuelGlobal), fuel)),
+    ...when(negative(getGlobal(fuelGlobal)), trap),
+  ];
 }
 
 /** Runs the code of the case that the number names; traps when there is none. */

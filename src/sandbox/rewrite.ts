@@ -55,7 +55,7 @@ const MESSAGE_PARAMS = [I32, I32, I32, I32, I32, I32, I32, I32, F64, I32];
  * makes it as large as the attachment's budget allows. Nothing runs when it is instantiated: the start function becomes an export.
  */
 export function rewriteModule(module: DecodedModule, charges = true): RewrittenModule {
-  const adapter = adapterOf(module);
+  const adapter = adapterOf(module, charges);
   const writer = new ByteWriter(module.bytes.length + (module.bytes.length >> 1) + 1024);
   writer.raw([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   const functions = module.importedFunctions.length + module.functions.length;
@@ -94,13 +94,13 @@ const HOST_TYPES = [
   { params: [], results: [I32] },
 ];
 
-function adapterOf(module: DecodedModule): Adapter | null {
+function adapterOf(module: DecodedModule, charges: boolean): Adapter | null {
   if (module.component === null) return null;
   const first = module.importedFunctions.length + module.functions.length + HOST_TYPES.length + 1;
   const pagesGlobal = module.globals + 1;
   const adapter = new ComponentAdapter(module.component, {
     first,
-    fuelGlobal: module.globals,
+    fuelGlobal: charges ? module.globals : null,
     pagesGlobal,
     boxesGlobal: pagesGlobal + 1,
     pagesMax: module.memory.max ?? PAGES_MAX,
