@@ -18,7 +18,13 @@ const NONE = new Uint8Array(0);
 
 /** What a call costs besides the guest's own work, and what metering costs that. */
 export async function benches(): Promise<MicroFigure[]> {
-  return [...copies(), ...(await calls()), ...(await inTurn()), ...Object.keys(CONFIGS).flatMap(metering)];
+  return [
+    ...copies(),
+    ...(await calls()),
+    ...(await componentCalls()),
+    ...(await inTurn()),
+    ...Object.keys(CONFIGS).flatMap(metering),
+  ];
 }
 
 /** Ways to bring a frame into a guest's memory: why `GuestMemory` copies doubles. */
@@ -66,6 +72,27 @@ async function calls(): Promise<MicroFigure[]> {
   return [16, 128, 1024].map((bytes) => {
     const message = frame(new Uint8Array(bytes).fill(0x78));
     return { name: `call of a guest that passes all, ${bytes} B`, ns: nsPerCall([instance], message) };
+  });
+}
+
+/** The same guest as a component: allocates by counting up, and answers that the message may pass. */
+const PASSING_COMPONENT = `(module
+  (memory (export "memory") 2)
+  (global $heap (mut i32) (i32.const 1024))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (global.set $heap (i32.add (global.get $heap) (local.get 3))) (i32.sub (global.get $heap) (local.get 3)))
+  (func (export "weir:plugin/processor@1.0.0#process") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 f64) (result i32) i32.const 64)
+  (func (export "cabi_post_weir:plugin/processor@1.0.0#process") (param i32) (global.set $heap (i32.const 1024))))`;
+
+async function componentCalls(): Promise<MicroFigure[]> {
+  const { componentEmbed, componentNew } = await import('@bytecodealliance/jco-transpile/wasm-tools');
+  const binary = (await wabtModule()).parseWat('component.wat', PASSING_COMPONENT).toBinary({}).buffer;
+  const witSource = readFileSync(join('plugins', 'wit', 'weir-plugin.wit'), 'utf8');
+  const wasm = await componentNew(await componentEmbed({ binary, witSource, world: 'filter' }), []);
+  const instance = open(wasm, {});
+  return [16, 128, 1024].map((bytes) => {
+    const message = frame(new Uint8Array(bytes).fill(0x78));
+    return { name: `call of a component that passes all, ${bytes} B`, ns: nsPerCall([instance], message) };
   });
 }
 

@@ -73,7 +73,9 @@ function isLarge(wasm: Uint8Array): boolean {
 function decodeComponent(wasm: Uint8Array): DecodedModule {
   const component = openComponent(wasm);
   if (component === null) {
-    throw new Failure('module-component', 'the component is more than one core module with types around it');
+    const text =
+      'the component has several core modules, others within it, or strings that are not UTF-8; this server takes one core module with types around it';
+    throw new Failure('module-component', text);
   }
   const { core, lifts, manifest } = component;
   const decoded = decodeModule(core, coreContract(lifts), isLarge(core) ? LARGE_MODULE_LIMITS : MODULE_LIMITS);
