@@ -29,9 +29,9 @@ type Json = Record<string, unknown>;
 function spell(value: unknown, [blanks, isEscaped]: [number, boolean]): string {
   const text = JSON.stringify(value, null, blanks);
   if (!isEscaped) return text;
-  const escape = (letter: string) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const escaped = (letter: string) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return text.replace(/"(?:[^"\\]|\\.)*"/g, (string) =>
-    string.replace(/\\u....|\\.|[a-cé]/g, (part) => (part.startsWith('\\') ? part : escape(part))),
+    string.replace(/\\u....|\\.|[a-cé]/g, (part) => (part.startsWith('\\') ? part : escaped(part))),
   );
 }
 
