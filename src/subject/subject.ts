@@ -69,6 +69,7 @@ export function hasWildcard(filter: string): boolean {
 
 /** Whether every subject that the filter `inner` matches is matched by the filter `outer`. */
 export function filterCovers(outer: string, inner: string): boolean {
+  if (areApart(outer, inner)) return false;
   const outerTokens = outer.split('.');
   const innerTokens = inner.split('.');
   for (let i = 0; i < outerTokens.length; i++) {
@@ -95,6 +96,7 @@ export function filterMatches(filter: string, subject: string): boolean {
 
 /** Whether some subject is matched by both filters. */
 export function filtersOverlap(one: string, other: string): boolean {
+  if (areApart(one, other)) return false;
   const oneTokens = one.split('.');
   const otherTokens = other.split('.');
   const shared = Math.min(oneTokens.length, otherTokens.length);
@@ -105,4 +107,19 @@ export function filtersOverlap(one: string, other: string): boolean {
     if (a !== '*' && b !== '*' && a !== b) return false;
   }
   return oneTokens.length === otherTokens.length;
+}
+
+const WILDCARDS = [STAR, GREATER];
+
+/** Whether two filters begin to differ in tokens that are no wildcards, seen without taking them apart: of thousands, each is compared with each. */
+function areApart(one: string, other: string): boolean {
+  const shorter = Math.min(one.length, other.length);
+  let token = 0;
+  for (let i = 0; i < shorter; i++) {
+    const letter = one.charCodeAt(i);
+    if (letter !== other.charCodeAt(i))
+      return !WILDCARDS.includes(one.charCodeAt(token)) && !WILDCARDS.includes(other.charCodeAt(token));
+    if (letter === DOT) token = i + 1;
+  }
+  return false;
 }
