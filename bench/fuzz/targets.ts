@@ -1,6 +1,7 @@
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { decodeAccountClaims } from '../../src/auth/account-claims.js';
-import { encodeJwt, JwtMistake } from '../../src/auth/jwt.js';
+import { JwtMistake } from '../../src/auth/jwt.js';
 import { decodeKey, encodeKey } from '../../src/auth/nkey.js';
 import { decodeUserClaims } from '../../src/auth/user-claims.js';
 import { Failure } from '../../src/base/failure.js';
@@ -114,28 +115,34 @@ const configuration: Target = {
   },
 };
 
-/** A token as it is signed, with nothing that proves it: what is in it is read first. */
-const token = (claims: object) => encodeJwt(claims, () => new Uint8Array(64));
-const KEY = encodeKey('account', new Uint8Array(32).fill(7));
+/** A key that is the same in each run. */
+const SIGNER = createPrivateKey({
+  key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 7)]),
+  format: 'der',
+  type: 'pkcs8',
+});
+const KEY = encodeKey('account', createPublicKey(SIGNER).export({ format: 'der', type: 'spki' }).subarray(-32));
+const USER = encodeKey('user', Buffer.alloc(32, 3));
+const HEADER = Buffer.from('{"typ":"JWT","alg":"ed25519-nkey"}').toString('base64url');
+
+/** Signed in order, whatever it says: signatures are looked at first. */
+function tokenOf(claims: Uint8Array): string {
+  const signed = `${HEADER}.${Buffer.from(claims).toString('base64url')}`;
+  return `${signed}.${sign(null, Buffer.from(signed), SIGNER).toString('base64url')}`;
+}
 
 const jwts: Target = {
   id: 'jwt',
-  title: 'JWTs of users and accounts',
+  title: 'JWTs of users and accounts: claims that are signed, and tokens as they come',
   seeds: () =>
     utf8([
-      token({ jti: 'x', iss: KEY, sub: KEY, nats: { type: 'user', version: 2, pub: { allow: ['a'] }, subs: -1 } }),
-      token({
-        iss: KEY,
-        sub: KEY,
-        nats: { type: 'account', version: 2, limits: { conn: -1 }, exports: [{ subject: 'a' }] },
-      }),
+      `{"jti":"x","iat":1,"iss":"${KEY}","sub":"${USER}","nats":{"type":"user","version":2,"pub":{"allow":["a"]},"subs":-1,"times":[{"start":"08:00:00"}]}}`,
+      `{"iss":"${KEY}","sub":"${KEY}","nats":{"type":"account","version":2,"limits":{"conn":-1},"exports":[{"subject":"a","type":"stream"}],"revocations":{"*":1}}}`,
     ]),
   run: (bytes) => {
-    const token = text(bytes);
-    return (
-      taken(() => decodeUserClaims(token), JwtMistake, Failure) ||
-      taken(() => decodeAccountClaims(token), JwtMistake, Failure)
-    );
+    const read = (token: string) =>
+      [decodeUserClaims, decodeAccountClaims].some((decode) => taken(() => decode(token), JwtMistake, Failure));
+    return [tokenOf(bytes), text(bytes)].some(read);
   },
 };
 

@@ -14,8 +14,8 @@ describe('what strangers write, changed at random', () => {
       const endsMs = Date.now() + MS_MAX;
       const { inputs, taken, found } = await fuzz(target, seed, (done) => done >= INPUTS || Date.now() > endsMs);
       expect(found).toEqual([]);
-      // Changes are small enough for some to be taken, and large enough for some to be refused.
-      expect(taken).toBeGreaterThan(0);
+      // Changes are small enough for some to be taken (but for keys, which have a checksum), and large enough for some to be refused.
+      if (target.id !== 'nkey') expect(taken).toBeGreaterThan(0);
       expect(taken).toBeLessThan(inputs);
     });
   }
