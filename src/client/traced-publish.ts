@@ -10,6 +10,8 @@ import { isLiteralSubject } from '../subject/subject.js';
 import { publishViolation, replyViolation } from '../wire/nats/errors.js';
 import { goBehind } from './behind-lane.js';
 import { answerNoResponders } from './no-responders.js';
+import { PauseReason } from './pause-reason.js';
+import { rest } from './rest.js';
 import type { ClientSession } from './session.js';
 import { isReservedReply } from './violations.js';
 
@@ -34,6 +36,7 @@ function go(session: ClientSession, message: Message, trace: MessageTrace): void
   publish(session, message, trace);
   session.feedsPlugins = true;
   session.context.traced(session.account, trace);
+  if (session.account.mustRest && !session.reading.has(PauseReason.rest)) rest(session);
 }
 
 function decide(session: ClientSession, message: Message, headers: TraceHeaders): Decision {
