@@ -49,7 +49,7 @@ const pluginApi: Attack = {
     const answers = await flood(field, requests);
     return {
       amount: `${number(count)} requests`,
-      ending: `${number(answers)} answers; 256 at a time, others get none`,
+      ending: `${number(answers)} answers; 256 may be at work at a time`,
     };
   },
 };
