@@ -2,6 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
+import { prepareModule } from '../../src/sandbox/prepare.js';
 import { WorkerTier } from '../../src/workers/tier.js';
 import { CONTROL_AT, guest, INBOX_AT, OUTBOX_AT } from '../hostile/guest.js';
 import { until } from '../kit/wait.js';
@@ -9,7 +10,7 @@ import { type Came, MessageCall, sendAll, settingsOf } from './calls.js';
 
 /** Answers the payload's first byte less 48, as a verdict: "0" passes, "1" drops. */
 const BY_FIRST_BYTE = '(i32.sub (i32.load8_u (local.get 6)) (i32.const 48))';
-/** Never ends for a payload that begins with "s"; fuel for half a minute. */
+/** Never ends for a payload that begins with "s"; fuel for longer than the watchdog waits. */
 const STUCK_ON_S = '(if (i32.eq (i32.load8_u (local.get 6)) (i32.const 115)) (then (loop (br 0)))) i32.const 0';
 const MUCH_FUEL = { ...DEFAULT_BUDGET, fuelPerMessage: 2 ** 31 - 1 };
 const DEADLINE_MS = 20_000;
@@ -192,8 +193,8 @@ describe('the worker tier', () => {
 
   it('blames a call for the end of its worker, and makes the others again', async () => {
     newTier(1);
-    const settings = { budget: MUCH_FUEL, watchdogMs: 30_000 };
-    const one = tier.guest(settingsOf(await guest({ message: STUCK_ON_S }), settings));
+    const wasm = await guest({ message: STUCK_ON_S });
+    const one = tier.guest(settingsOf(wasm, { prepared: prepareModule(wasm, false), watchdogMs: 30_000 }));
     sendAll(one, came, ['a', 'stuck', 'b', 'c']);
     await until(() => came.length === 1, 'the first answer', DEADLINE_MS);
     await workerOf(tier).terminate();
