@@ -1,4 +1,3 @@
-import { createSecureContext } from 'node:tls';
 import { describe } from '../base/failure.js';
 import type { ConfigValue } from './grammar.js';
 import { keys, readBlock, set } from './key-table.js';
@@ -33,7 +32,7 @@ export function readResolverTls(value: ConfigValue, key: string, readFile: (path
     const content = (path: string) => (path === '' ? '' : readFile(path));
     const tls = { ...named, cert: content(named.cert), key: content(named.key), ca: content(named.ca) };
     // A test of the configuration finds the mistakes of its certificates.
-    createSecureContext({
+    process.getBuiltinModule('node:tls').createSecureContext({
       ...(tls.cert !== '' && { cert: tls.cert, key: tls.key }),
       ...(tls.ca !== '' && { ca: tls.ca }),
     });
