@@ -12,6 +12,7 @@ import { STREAM_OPERATIONS } from './api-streams.js';
 import { DirectGet } from './direct-get.js';
 import { HEADER, type Headers, readHeaders, status } from './headers.js';
 import { KeyGet } from './key-get.js';
+import { RequestTurns } from './request-turns.js';
 import type { Streams } from './streams.js';
 
 const PREFIX = '$JS.API.';
@@ -26,12 +27,15 @@ export class StreamApi implements Subscriber {
   private readonly strict: boolean;
   private readonly keyGet: KeyGet;
   private readonly subscriptions: Subscription[] = [];
+  private readonly turns: RequestTurns;
+  private dropping = false;
   /** Where the API's own part of a subject begins, by the first token behind `$JS`. */
   private readonly domainPrefix: string;
 
   constructor(streams: Streams, strict: boolean) {
     this.streams = streams;
     this.strict = strict;
+    this.turns = new RequestTurns(streams.clock);
     this.keyGet = new KeyGet(streams);
     this.domainPrefix = streams.domain === '' ? '' : `$JS.${streams.domain}.API.`;
     const filters = [API_FILTER, '$JS.ACK.>', '$JS.FC.>'];
@@ -99,7 +103,10 @@ export class StreamApi implements Subscriber {
     if (operation === undefined) return true;
     const args = tokens.slice(operation.name.split('.').length);
     const { streams, strict, stats } = this;
-    void this.answer(operation, { streams, args, payload, headers, reply, strict, stats }, `$JS.API.${name}`);
+    const request = { streams, args, payload, headers, reply, strict, stats };
+    const taken = this.turns.run(payload.length, () => void this.answer(operation, request, `$JS.API.${name}`));
+    if (!taken && !this.dropping) streams.logger.warn('JetStream API queue limit reached, dropping requests');
+    this.dropping = !taken;
     return true;
   }
 
