@@ -2,22 +2,20 @@ import { rangesEqual, textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
 import { type Chain, ChainOutcome } from '../host/chain.js';
 import { ChainRun } from '../host/chain-run.js';
-import type { Delivery, Giver } from '../host/delivery-chain.js';
+import type { Giver } from '../host/delivery-chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
 import { keepMessage } from '../message/kept.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { type AccountLimits, type AccountSettings, NO_LIMITS } from './account-settings.js';
+import { type FilteredDelivery, PUBLISH_CONSUMED } from './delivery.js';
 import { HeldMessage, laneOf, type Origin } from './held-message.js';
 import { Lane } from './lane.js';
 import { Mappings } from './mappings.js';
 import type { Route } from './route.js';
 import { Routes } from './routes.js';
-import { Leg, type Publisher, type Subscriber, type Subscription } from './subscription.js';
-import { type TracedDelivery, TracedPublish } from './traced-publish.js';
-
-/** A plugin rejected the message and the publisher was told; otherwise publishing answers the number of receivers. */
-export const PUBLISH_CONSUMED = -1;
+import { Leg, type Publisher, type Subscriber, type Subscription, type TracedDelivery } from './subscription.js';
+import { TracedPublish } from './traced-publish.js';
 
 /** What `deliverTo` answers when plugins kept the message from all who were there. */
 export const WITHHELD = -1;
@@ -466,11 +464,6 @@ export class Account {
       this.draining = false;
     }
   }
-}
-
-/** A message on its way to receivers that have plugins before them. */
-export interface FilteredDelivery extends Delivery {
-  readonly publisher: Publisher | null;
 }
 
 /** What plugins drop on the way counts as delivered: the receiver is there, it does not want this one. */

@@ -4,8 +4,8 @@ import type { Clock, Timer } from '../base/clock.js';
 import { composeMessage, type Message } from '../message/message.js';
 import type { Account } from './account.js';
 import type { ResponseType } from './account-settings.js';
-import { type Leg, type Publisher, type Subscriber, Subscription } from './subscription.js';
-import { subjectOf, type TracedDelivery } from './traced-publish.js';
+import { type Leg, type Publisher, type Subscriber, Subscription, type TracedDelivery } from './subscription.js';
+import { subjectOf } from './traced-publish.js';
 
 /** A request of another account that waits for its answers. */
 export interface AwaitedResponse {

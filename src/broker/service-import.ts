@@ -3,13 +3,14 @@ import type { Clock } from '../base/clock.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { untracedHeaders } from '../message/trace-headers.js';
 import { SubjectTransform } from '../subject/transform.js';
-import { type Account, PUBLISH_CONSUMED } from './account.js';
+import type { Account } from './account.js';
 import type { ExportSettings, ImportSettings } from './account-settings.js';
+import { PUBLISH_CONSUMED } from './delivery.js';
 import { latencyMetric } from './latency.js';
 import type { Responses } from './responses.js';
 import { withSubject } from './stream-import.js';
-import { type Leg, type Publisher, type Subscriber, Subscription } from './subscription.js';
-import { subjectOf, type TracedDelivery, tracedFrom } from './traced-publish.js';
+import { type Leg, type Publisher, type Subscriber, Subscription, type TracedDelivery } from './subscription.js';
+import { subjectOf, tracedFrom } from './traced-publish.js';
 
 const DEPTH_MAX = 32;
 let depth = 0;

@@ -4,8 +4,7 @@ import { filtersOverlap } from '../subject/subject.js';
 import { SubjectTransform } from '../subject/transform.js';
 import type { Account } from './account.js';
 import type { ImportSettings } from './account-settings.js';
-import { type Leg, type Publisher, type Subscriber, Subscription } from './subscription.js';
-import type { TracedDelivery } from './traced-publish.js';
+import { type Leg, type Publisher, type Subscriber, Subscription, type TracedDelivery } from './subscription.js';
 
 /** Accounts that one message may go through. */
 const DEPTH_MAX = 32;

@@ -4,7 +4,7 @@ import type { DeliveryChain } from '../host/delivery-chain.js';
 import type { Message } from '../message/message.js';
 import type { TrieValue } from '../subject/trie.js';
 import type { Lane } from './lane.js';
-import type { TracedDelivery } from './traced-publish.js';
+import type { MessageTrace } from './message-trace.js';
 
 /** Whoever takes messages: a client session, a system listener; later a stream, a peer. */
 export interface Subscriber {
@@ -39,6 +39,18 @@ export interface Publisher {
   requestInfo?(detailed: boolean): object;
   /** What it may do, as it is told itself. */
   userInfo?(): object;
+}
+
+/** What goes with a traced message from account to account. */
+export interface TracedDelivery {
+  readonly trace: MessageTrace;
+  readonly publisher: Publisher | null;
+  /** Whether the account imports the message as part of a stream. */
+  readonly imported: boolean;
+  /** Whether the import does not allow to be traced: the message goes on, and the trace does not say where. */
+  readonly hidden: boolean;
+  /** Why the receiver gets nothing of it, or null. */
+  readonly withheld: string | null;
 }
 
 /** One subject filter of one subscriber. */

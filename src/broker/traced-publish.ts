@@ -2,21 +2,23 @@ import { textOf } from '../base/bytes.js';
 import { type Chain, ChainOutcome } from '../host/chain.js';
 import { ChainWatch } from '../host/chain-watch.js';
 import type { Message } from '../message/message.js';
-import { type Account, type FilteredDelivery, PUBLISH_CONSUMED } from './account.js';
+import { type FilteredDelivery, PUBLISH_CONSUMED } from './delivery.js';
 import type { MessageTrace } from './message-trace.js';
 import type { Route } from './route.js';
-import { Leg, type Publisher } from './subscription.js';
+import { Leg, type Publisher, type TracedDelivery } from './subscription.js';
 
-/** What goes with a traced message from account to account. */
-export interface TracedDelivery {
-  readonly trace: MessageTrace;
-  readonly publisher: Publisher | null;
-  /** Whether the account imports the message as part of a stream. */
-  readonly imported: boolean;
-  /** Whether the import does not allow to be traced: the message goes on, and the trace does not say where. */
-  readonly hidden: boolean;
-  /** Why the receiver gets nothing of it, or null. */
-  readonly withheld: string | null;
+/** The account that the message is published in. */
+interface TracedAccount {
+  readonly name: string;
+  readonly random: () => number;
+  routeOf(message: Message): Route;
+  permits(route: Route, message: Message, publisher: Publisher): boolean;
+  publishOn(route: Route, message: Message, publisher: Publisher | null): number;
+  deliverImported(message: Message, publisher: Publisher | null): number;
+  reject(message: Message, publisher: Publisher | null, code: number, text: string): void;
+  beginDelivery(publisher: Publisher | null): FilteredDelivery;
+  endDelivery(): void;
+  drainEmits(): void;
 }
 
 /** The message as it comes from a client of the account. */
@@ -26,14 +28,14 @@ export function tracedFrom(trace: MessageTrace, publisher: Publisher | null): Tr
 
 /** Publishes as `Account.publishOn` does, a step at a time, and notes each of them. Nothing is delivered when only the trace is wanted. */
 export class TracedPublish {
-  private readonly account: Account;
+  private readonly account: TracedAccount;
   private readonly trace: MessageTrace;
   private readonly delivery: TracedDelivery;
   private readonly watch: ChainWatch;
   /** What plugins of receivers would make of the message, when only the trace is wanted. */
   private readonly rehearsed = new Map<Chain, Message | null>();
 
-  constructor(account: Account, delivery: TracedDelivery) {
+  constructor(account: TracedAccount, delivery: TracedDelivery) {
     this.account = account;
     this.trace = delivery.trace;
     this.delivery = delivery;

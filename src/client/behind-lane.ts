@@ -1,10 +1,17 @@
+import type { Lane } from '../broker/lane.js';
 import type { Route } from '../broker/route.js';
 import type { Message } from '../message/message.js';
 import { PauseReason } from './pause-reason.js';
-import type { ClientSession } from './session.js';
+import type { RestingSession } from './rest.js';
+
+/** A client whose messages may have to wait for plugins beside the event loop: a session. */
+export interface LanedSession extends RestingSession {
+  readonly lane: Lane | null;
+  onSubscribe(bytes: Uint8Array, tokens: Int32Array, withQueue: boolean): void;
+}
 
 /** Messages before it wait for plugins in worker threads: it waits behind them, and the client with it when they are many. */
-export function publishBehind(session: ClientSession, route: Route, message: Message): void {
+export function publishBehind(session: LanedSession, route: Route, message: Message): void {
   session.account.publishBehind(route, message, session);
   const { lane, reading } = session;
   if (lane === null || !lane.isFull || reading.has(PauseReason.workers)) return;
@@ -13,7 +20,7 @@ export function publishBehind(session: ClientSession, route: Route, message: Mes
 }
 
 /** Does what comes behind messages that wait when they are on their way, and reads nothing that follows until then. */
-export function goBehind(session: ClientSession, run: () => void): void {
+export function goBehind(session: LanedSession, run: () => void): void {
   const { lane, reading } = session;
   reading.hold(PauseReason.workers);
   lane!.whenIdle(() => {
@@ -24,7 +31,7 @@ export function goBehind(session: ClientSession, run: () => void): void {
 
 /** A subscription counts from its place among the messages of its client. */
 export function subscribeBehind(
-  session: ClientSession,
+  session: LanedSession,
   bytes: Uint8Array,
   tokens: Int32Array,
   withQueue: boolean,

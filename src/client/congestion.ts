@@ -9,7 +9,7 @@ const STALL_MS_MAX = 10;
 const STALL_BYTES = 64 * 1024;
 
 /** A publisher that can be held back, and a receiver that can be waited for: a session. */
-interface Party extends Publisher {
+export interface Party extends Publisher {
   readonly closedReason: ClosedReason | null;
   /** How often it was held back. */
   stalls: number;

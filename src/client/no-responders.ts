@@ -14,7 +14,7 @@ function noResponders({ bytes, subjectStart, subjectEnd, replyStart, replyEnd }:
 }
 
 /** A client that sends requests: a session. */
-interface Requestor {
+export interface Requestor {
   readonly options: { readonly noResponders: boolean };
   readonly headers: boolean;
   readonly account: Account;

@@ -1,25 +1,39 @@
 import { utf8 } from '../base/bytes.js';
+import type { Account } from '../broker/account.js';
 import { MessageTrace } from '../broker/message-trace.js';
 import { withSubject } from '../broker/stream-import.js';
-import type { Leg } from '../broker/subscription.js';
-import { subjectOf, type TracedDelivery, tracedFrom } from '../broker/traced-publish.js';
+import type { Leg, Subscriber, TracedDelivery } from '../broker/subscription.js';
+import { subjectOf, tracedFrom } from '../broker/traced-publish.js';
 import { keepMessage } from '../message/kept.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { readTraceHeaders, type TraceHeaders } from '../message/trace-headers.js';
 import { isLiteralSubject } from '../subject/subject.js';
 import { publishViolation, replyViolation } from '../wire/nats/errors.js';
-import { goBehind } from './behind-lane.js';
-import { answerNoResponders } from './no-responders.js';
+import { goBehind, type LanedSession } from './behind-lane.js';
+import type { ConnectOptions } from './connect-options.js';
+import type { ClientContext } from './context.js';
+import { answerNoResponders, type Requestor } from './no-responders.js';
 import { PauseReason } from './pause-reason.js';
 import { rest } from './rest.js';
-import type { ClientSession } from './session.js';
 import { isReservedReply } from './violations.js';
+
+/** A client that publishes and gets messages: a session. */
+interface TracedSession extends LanedSession, Requestor, Subscriber {
+  readonly id: number;
+  readonly label: string;
+  readonly account: Account;
+  readonly context: ClientContext;
+  readonly options: Readonly<ConnectOptions>;
+  mayGoOn(message: Message): boolean;
+  isFiltered(message: Message): boolean;
+  onPublishDenied(message: Message): void;
+}
 
 /** What is to be done with a message: it is traced, it goes on without a trace, or it goes nowhere. */
 type Decision = MessageTrace | 'pass' | 'skip';
 
 /** Publishes a message that asks for a trace, and sends that. False when it is not to be traced after all: nothing was done then. */
-export function publishTraced(session: ClientSession, message: Message): boolean {
+export function publishTraced(session: TracedSession, message: Message): boolean {
   const headers = readTraceHeaders(message);
   const decision = headers === null ? 'pass' : decide(session, message, headers);
   if (typeof decision === 'string') return decision === 'skip';
@@ -32,14 +46,14 @@ export function publishTraced(session: ClientSession, message: Message): boolean
   return true;
 }
 
-function go(session: ClientSession, message: Message, trace: MessageTrace): void {
+function go(session: TracedSession, message: Message, trace: MessageTrace): void {
   publish(session, message, trace);
   session.feedsPlugins = true;
   session.context.traced(session.account, trace);
   if (session.account.mustRest && !session.reading.has(PauseReason.rest)) rest(session);
 }
 
-function decide(session: ClientSession, message: Message, headers: TraceHeaders): Decision {
+function decide(session: TracedSession, message: Message, headers: TraceHeaders): Decision {
   const { account, options, context } = session;
   const otherwise = headers.only ? 'skip' : 'pass';
   if (headers.originAccount !== '') {
@@ -68,13 +82,13 @@ function decide(session: ClientSession, message: Message, headers: TraceHeaders)
 }
 
 /** Where the account wants traces that others ask for with a `traceparent`; empty when not of this message. */
-function sampledDest({ account, context }: ClientSession): string {
+function sampledDest({ account, context }: TracedSession): string {
   const trace = context.accounts.settingsOf(account.name)?.trace ?? null;
   return trace !== null && context.random() * 100 < trace.sampling ? trace.dest : '';
 }
 
 /** As the session publishes what is not traced, with a word about each step. */
-function publish(session: ClientSession, received: Message, trace: MessageTrace): void {
+function publish(session: TracedSession, received: Message, trace: MessageTrace): void {
   const { account } = session;
   const message = mapped(session, received, trace);
   if (message === null) {
@@ -95,7 +109,7 @@ function publish(session: ClientSession, received: Message, trace: MessageTrace)
 }
 
 /** Null when the account's mapping loses the message. */
-function mapped({ account }: ClientSession, message: Message, trace: MessageTrace): Message | null {
+function mapped({ account }: TracedSession, message: Message, trace: MessageTrace): Message | null {
   const { mapping } = account.routeOf(message);
   if (mapping === null) return message;
   const before = subjectOf(message);
@@ -112,7 +126,7 @@ interface TracedMessage {
 }
 
 /** Says what becomes of it here, and delivers it when that is wanted. */
-export function deliverTraced(session: ClientSession, { leg, message, delivery }: TracedMessage): boolean {
+export function deliverTraced(session: TracedSession, { leg, message, delivery }: TracedMessage): boolean {
   const { trace, publisher, imported, hidden } = delivery;
   const { id, options, account } = session;
   if (imported) trace.streamExport(account.name, subjectOf(message));
@@ -123,7 +137,7 @@ export function deliverTraced(session: ClientSession, { leg, message, delivery }
 }
 
 /** Why a session does not take a message, in nats-server's words. */
-function whyNot(session: ClientSession, { leg, message, delivery }: TracedMessage): string | null {
+function whyNot(session: TracedSession, { leg, message, delivery }: TracedMessage): string | null {
   if (delivery.publisher === session && !session.options.echo) return 'Not delivered because of no echo';
   if (session.isFiltered(message)) return 'Not delivered because subscription denies this subject';
   if (leg.subscription.closed) return 'Not delivered because subscription is closed';

@@ -1,5 +1,5 @@
 import { CONTROL_BYTES, ControlWord, RECORD_HEAD_BYTES, RecordKind } from './abi.js';
-import type { ComponentFunctions, LiftedFunction } from './component-contract.js';
+import type { ComponentFunctions, LiftedFunction } from './component-functions.js';
 import {
   type AdapterFunction,
   type AdapterIndexes,

@@ -1,4 +1,5 @@
 import { Failure } from '../base/failure.js';
+import type { ComponentFunctionName, ComponentFunctions, LiftedFunction } from './component-functions.js';
 import type { Contract } from './contract.js';
 import { ValueType } from './value-types.js';
 
@@ -7,28 +8,6 @@ const { i32: I32, f64: F64 } = ValueType;
 /** The package `plugins/wit/weir-plugin.wit`: interfaces are known by this name and version, and no other. */
 const PACKAGE = 'weir:plugin/';
 const VERSION = '1.0.0';
-
-/** What the host calls of a component, by its core functions. */
-export interface LiftedFunction {
-  readonly index: number;
-  /** Gives back what the answer lies in; null when there is nothing to give back. */
-  readonly post: number | null;
-}
-
-/** Indexes of functions of a component's core module. */
-export interface ComponentFunctions {
-  /** Allocates the guest's memory: `(old, oldBytes, alignment, bytes) -> address`. */
-  readonly realloc: number;
-  readonly process: LiftedFunction;
-  readonly configure?: LiftedFunction | undefined;
-  readonly tick?: LiftedFunction | undefined;
-  readonly drain?: LiftedFunction | undefined;
-  readonly save?: LiftedFunction | undefined;
-  readonly restore?: LiftedFunction | undefined;
-  readonly entry?: LiftedFunction | undefined;
-}
-
-export type ComponentFunctionName = Exclude<keyof ComponentFunctions, 'realloc'>;
 
 interface WitFunction {
   interface: string;

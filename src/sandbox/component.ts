@@ -1,13 +1,7 @@
 import { Failure } from '../base/failure.js';
 import { ByteReader, malformed } from './byte-reader.js';
-import {
-  type ComponentFunctionName,
-  checkLifts,
-  FUNCTION_NAMES,
-  interfaceOf,
-  type Lift,
-  type Lifts,
-} from './component-contract.js';
+import { checkLifts, FUNCTION_NAMES, interfaceOf, type Lift, type Lifts } from './component-contract.js';
+import type { ComponentFunctionName } from './component-functions.js';
 import { ComponentTypes } from './component-types.js';
 import { MANIFEST_SECTION, MODULE_LIMITS } from './limits.js';
 

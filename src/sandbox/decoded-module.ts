@@ -1,4 +1,4 @@
-import type { ComponentFunctions } from './component-contract.js';
+import type { ComponentFunctions } from './component-functions.js';
 
 export interface FunctionType {
   params: Uint8Array;

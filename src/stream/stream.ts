@@ -1,8 +1,7 @@
 import { utf8 } from '../base/bytes.js';
 import type { Failure } from '../base/failure.js';
 import { describe } from '../base/failure.js';
-import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
-import type { TracedDelivery } from '../broker/traced-publish.js';
+import { type Leg, type Subscriber, Subscription, type TracedDelivery } from '../broker/subscription.js';
 import type { Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
 import {

@@ -1,5 +1,6 @@
 import { utf8 } from '../base/bytes.js';
-import { subjectOf, type TracedDelivery } from '../broker/traced-publish.js';
+import type { TracedDelivery } from '../broker/subscription.js';
+import { subjectOf } from '../broker/traced-publish.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { untracedHeaders } from '../message/trace-headers.js';
 import { SubjectTransform } from '../subject/transform.js';
