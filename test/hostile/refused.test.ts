@@ -94,7 +94,10 @@ const RAW: Record<string, [parts: RawParts, refusal: RegExp]> = {
     { exports: [['$weir:fuel', 3, 0]] },
     /exports "\$weir:fuel"; names that begin/,
   ],
-  'an export of the contract to come': [{ exports: [['weir_table', 0, 0]] }, /exports "weir_table"; names that begin/],
+  'an export of the contract to come': [
+    { exports: [['weir_another', 0, 0]] },
+    /exports "weir_another"; names that begin/,
+  ],
   'a contract function that is a memory': [
     { exports: [['weir_init', 2, 0]] },
     /the export "weir_init" is not a function/,

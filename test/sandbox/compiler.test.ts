@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
 import { Compiler } from '../../src/sandbox/compiler.js';
 import { Instance } from '../../src/sandbox/instance.js';
+import { componentText } from '../components/component.js';
 import { guest, writingGuest } from '../hostile/guest.js';
 
 let compiler: Compiler;
@@ -24,7 +25,8 @@ describe('a module', () => {
   test.each<[what: string, make: () => Promise<Uint8Array>, code: string, text: string]>([
     ['empty', async () => new Uint8Array(), 'module-malformed', 'the module is malformed'],
     ['text', async () => Buffer.from('(module)'), 'module-malformed', 'the module is malformed'],
-    ['a component', async () => Uint8Array.of(0, 97, 115, 109, 13, 0, 1, 0), 'module-component', 'a core module'],
+    ['an empty component', async () => componentText('(component)'), 'module-export', 'does not export "weir:plugin'],
+    ['a component of two modules', twoModules, 'module-component', 'takes one core module'],
     ['asking for a file', async () => importing(), 'module-import', '"wasi.read"'],
     ['without the contract', async () => bare, 'module-memory', 'no memory'],
   ])('is refused: %s', async (_what, make, code, text) => {
@@ -110,6 +112,12 @@ describe('closing', () => {
 
 /** An empty module. */
 const bare = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);
+
+/** A component whose core modules are put together by whoever runs it. */
+function twoModules(): Promise<Uint8Array> {
+  return componentText(`(component (core module $one) (core module $other)
+    (core instance (instantiate $one)) (core instance (instantiate $other)))`);
+}
 
 /** A module with one import, and nothing else. */
 function importing(): Uint8Array {
