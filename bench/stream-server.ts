@@ -66,7 +66,7 @@ export async function withStreams<T>(
 
 /** A request to the API of streams, on a connection of its own. */
 // biome-ignore lint/suspicious/noExplicitAny: whatever the API answers
-export async function askApi(port: number, subject: string, body: object = {}): Promise<any> {
+async function askApi(port: number, subject: string, body: object = {}): Promise<any> {
   const connection = new Connection(port);
   try {
     await connection.open(`SUB ${INBOX} 1\r\n`);

@@ -16,7 +16,7 @@ const FOUND_MAX = 5;
 const POOL_MAX = 200;
 
 /** Random numbers from a seed: the same ones again for the same seed. */
-export function randomFrom(seed: number): (below: number) => number {
+function randomFrom(seed: number): (below: number) => number {
   let state = seed | 1;
   return (below) => {
     state ^= state << 13;

@@ -16,7 +16,13 @@ const LIBRARY = 'weir-library';
 /** The module asc starts from. It lies in the author's folder only for asc: `readSource` answers with the SDK's `entry.ts`. */
 const ENTRY = 'weir-entry';
 /** What is compiled besides, by the functions that ask for it. */
-const HOOKS = { tick: ['onTick'], drain: ['onDrain'], state: ['onSave', 'onRestore'], bytes: ['onSaveBytes', 'onRestoreBytes'], table: ['onEntry'] };
+const HOOKS = {
+  tick: ['onTick'],
+  drain: ['onDrain'],
+  state: ['onSave', 'onRestore'],
+  bytes: ['onSaveBytes', 'onRestoreBytes'],
+  table: ['onEntry'],
+};
 
 /**
  * Compiles `<folder>/assembly/index.ts` into `outFile` (by default `<folder>/build/<name of the folder>.wasm`). Throws an `Error` whose

@@ -28,8 +28,8 @@ const SAMPLE = 'record{kind:enum{counter,gauge,histogram},name:string,value:f64}
 const EFFECTS = `list<variant{emit(${EMISSION}),log(${LINE}),metric(${SAMPLE})}>`;
 const OUTCOME = `record{verdict:${VERDICT},effects:${EFFECTS}}`;
 
-/** The functions of `weir-plugin.wit`; a test holds them to the file. */
-export const WIT_FUNCTIONS: Readonly<Record<ComponentFunctionName, WitFunction>> = {
+/** The functions of `weir-plugin.wit`; tests build components by the file, and what differed would be refused. */
+const WIT_FUNCTIONS: Readonly<Record<ComponentFunctionName, WitFunction>> = {
   process: {
     interface: 'processor',
     type: `func(message:${MESSAGE})->result<${OUTCOME},string>`,

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { assemble, hex } from '../hostile/guest.js';
 
-export const WIT = readFileSync(join(import.meta.dirname, '..', '..', 'plugins', 'wit', 'weir-plugin.wit'), 'utf8');
+const WIT = readFileSync(join(import.meta.dirname, '..', '..', 'plugins', 'wit', 'weir-plugin.wit'), 'utf8');
 
 /** Where components of these tests keep their answers, and allocate from. */
 export const ANSWER_AT = 0x4000;
-export const HEAP_AT = 0x8000;
+const HEAP_AT = 0x8000;
 
 export type World = 'filter' | 'configured-filter' | 'plugin';
 

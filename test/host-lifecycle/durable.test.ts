@@ -182,8 +182,8 @@ describe('an upload in pieces', () => {
   test('has limits', async () => {
     const refusal = async (body: object) => (await stage.api('PLUGIN.UPLOAD.big', body)).error?.description;
     const sha256 = '0'.repeat(64);
-    expect(await refusal({ bytes: 5e6, sha256 })).toMatch(
-      /"bytes" is 5000000; expected a whole number from 1 to 4194304/,
+    expect(await refusal({ bytes: 17e6, sha256 })).toMatch(
+      /"bytes" is 17000000; expected a whole number from 1 to 16777216/,
     );
     expect(await refusal({ bytes: 5, sha256: 'x' })).toMatch(/"sha256" is "x"; expected 64 hexadecimal digits/);
     for (let i = 0; i < 8; i++) await stage.done('PLUGIN.UPLOAD.big', { bytes: 5, sha256 });

@@ -144,7 +144,7 @@ describe('a manifest', () => {
 
   test('whose schema is nested without end is refused', async () => {
     let schema: object = {};
-    for (let i = 0; i < 1_000; i++) schema = { items: schema };
+    for (let i = 0; i < 100; i++) schema = { items: schema };
     expect(await refusal({ config: schema })).toMatch(/is nested deeper than 32/);
   });
 
