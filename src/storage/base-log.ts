@@ -84,6 +84,10 @@ export abstract class BaseLog implements MessageLog {
     this.onChange(0);
   }
 
+  has(sequence: number): boolean {
+    return this.ledger.has(sequence);
+  }
+
   read(sequence: number, into: StoredMessage): boolean {
     return this.ledger.read(sequence, into);
   }

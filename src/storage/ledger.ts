@@ -188,6 +188,10 @@ export class Ledger {
     return low;
   }
 
+  has(sequence: number): boolean {
+    return this.segments[this.segmentIndex(sequence)].has(sequence);
+  }
+
   /** The first message at or after `from`; -1 when there is none. */
   nextLive(from: number): number {
     if (from <= this.state.firstSequence) return this.state.messages > 0 ? this.state.firstSequence : -1;

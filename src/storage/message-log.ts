@@ -40,6 +40,8 @@ export interface MessageLog {
   /** What one message of these sizes counts for in `state.bytes`; as nats-server counts it. */
   sizeOf(subjectBytes: number, headersBytes: number, payloadBytes: number): number;
 
+  /** Whether there is a message of this sequence; reads nothing. */
+  has(sequence: number): boolean;
   /** Reads one message; false when there is none of this sequence (removed, not yet there, unreadable). */
   read(sequence: number, into: StoredMessage): boolean;
   /**

@@ -160,14 +160,13 @@ export class Consumer implements ConsumerCore {
 
   onRemoved(sequence: number, subject: Uint8Array): void {
     this.feed.onRemoved(sequence, subject);
-    if (this.ledger.settle(sequence)) this.owner.onChanged(this.name);
+    if (this.ledger.onRemoved(sequence)) this.owner.onChanged(this.name);
   }
 
   /** All messages below the log's first were removed. */
   onPurged(): void {
     const { firstSequence } = this.owner.log.state;
-    const gone = [...this.ledger.pending.keys()].filter((sequence) => sequence < firstSequence);
-    for (const sequence of gone) this.ledger.settle(sequence);
+    this.ledger.onRemovedBelow(firstSequence);
     this.ledger.skipTo(firstSequence);
     this.feed.onPurged();
     this.owner.onChanged(this.name);

@@ -24,7 +24,7 @@ const AT_ONCE_MAX = 10_000;
 export class Expiry {
   private readonly stream: Expiring;
   private readonly alarm: Alarm;
-  private readonly due = new TimeHeap();
+  private readonly due = new TimeHeap((sequence) => this.stream.log.has(sequence));
   /** Messages that stay for ever. */
   private readonly kept = new Set<number>();
   private readonly stored = new StoredMessage();
@@ -64,6 +64,18 @@ export class Expiry {
   onRemoved(sequence: number, subject: Uint8Array): void {
     this.kept.delete(sequence);
     this.losing?.add(Buffer.from(subject).toString('latin1'));
+  }
+
+  /** All messages were removed at once, and nobody told of each. */
+  onPurged(): void {
+    this.due.clear();
+    this.kept.clear();
+    this.configure();
+  }
+
+  /** Messages that it remembers, because they go earlier or later than others. */
+  get remembered(): number {
+    return this.due.size + this.kept.size;
   }
 
   close(): void {

@@ -112,6 +112,19 @@ export class Ledger {
     return true;
   }
 
+  /** A message was removed; false when it was not pending. One that was given up is not remembered either. */
+  onRemoved(sequence: number): boolean {
+    if (this.settle(sequence)) return true;
+    this.redeliveries.delete(sequence);
+    return false;
+  }
+
+  /** The same for all below a sequence. */
+  onRemovedBelow(first: number): void {
+    for (const sequence of [...this.pending.keys()]) if (sequence < first) this.settle(sequence);
+    for (const sequence of this.redeliveries.keys()) if (sequence < first) this.redeliveries.delete(sequence);
+  }
+
   /** A message that nobody is to have is done. It takes no number of the consumer's own count: whoever counts would miss it. */
   passOver(sequence: number): void {
     if (this.settle(sequence)) return;

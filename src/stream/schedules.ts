@@ -24,7 +24,7 @@ const GRAIN_MS = 20;
 export class Schedules {
   private readonly stream: Scheduling;
   private readonly alarm: Alarm;
-  private readonly heap = new TimeHeap();
+  private readonly heap = new TimeHeap((sequence) => this.dueMs.has(sequence));
   /** When each schedule's message is due. */
   private readonly dueMs = new Map<number, number>();
 
@@ -43,6 +43,12 @@ export class Schedules {
 
   onRemoved(sequence: number): void {
     this.dueMs.delete(sequence);
+  }
+
+  /** All messages were removed at once, and nobody told of each. */
+  onPurged(): void {
+    this.heap.clear();
+    this.dueMs.clear();
   }
 
   close(): void {

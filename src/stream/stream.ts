@@ -314,6 +314,9 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
 
   private tellPurged(): void {
     for (const consumer of this.consumers.values()) consumer.onPurged();
+    if (this.log.state.messages > 0) return;
+    this.expiry.onPurged();
+    this.schedules.onPurged();
   }
 
   addConsumer(consumer: Consumer): void {
