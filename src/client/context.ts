@@ -10,6 +10,7 @@ import type { Congestion } from './congestion.js';
 import type { ConnectOptions } from './connect-options.js';
 import type { InfoBuilder } from './info.js';
 import type { ClientLimits } from './limits.js';
+import type { ReadingTurn } from './reading-turn.js';
 import type { ClientTls } from './tls-entrance.js';
 
 /** Who wants to be known, as far as the connection says it: a session. */
@@ -36,6 +37,7 @@ export interface ClientContext {
   /** Bytes of a message that a protocol trace prints at most. */
   readonly tracedBytesMax: number;
   readonly congestion: Congestion;
+  readonly turn: ReadingTurn;
   /** Whether clients must identify themselves. */
   readonly authRequired: boolean;
   /** Null where clients come without TLS, or with it already. */

@@ -18,6 +18,7 @@ import { recordOf } from './connection-record.js';
 import type { Applicant, ClientContext } from './context.js';
 import type { InfoBuilder } from './info.js';
 import type { ClientLimits } from './limits.js';
+import { ReadingTurn } from './reading-turn.js';
 import { ClientSession } from './session.js';
 import type { ClientTls } from './tls-entrance.js';
 
@@ -93,6 +94,7 @@ export class ClientDoor implements ClientContext {
   /** Changes by a reload. */
   tracedBytesMax: number;
   readonly congestion: Congestion;
+  readonly turn: ReadingTurn;
   readonly sessions = new Map<number, ClientSession>();
   readonly closedConnections: ClosedConnections;
   authenticator: Authentication;
@@ -123,6 +125,7 @@ export class ClientDoor implements ClientContext {
     this.limits = house.limits;
     this.tracedBytesMax = house.tracedBytesMax;
     this.congestion = new Congestion(house.clock, () => !this.limits.noProducerStall);
+    this.turn = new ReadingTurn(house.clock);
     this.closedConnections = new ClosedConnections(house.limits.closedClientsMax);
   }
 

@@ -8,5 +8,7 @@ export const PauseReason = {
   congestion: 4,
   /** Messages of its wait for plugins in worker threads. */
   workers: 8,
+  /** Clients had their share of this turn. */
+  turn: 16,
 } as const;
 export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];

@@ -270,6 +270,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     if (this.verbose) this.sendOk();
   }
 
+  onSlice(): void {
+    this.context.turn.look(this);
+  }
+
   onPing(): void {
     if (this.lane !== null) {
       goBehind(this, () => this.onPing());

@@ -58,6 +58,10 @@ export class WebSocketEntrance implements ClientContext {
     return this.door.flushQueue;
   }
 
+  get turn() {
+    return this.door.turn;
+  }
+
   get accounts() {
     return this.door.accounts;
   }

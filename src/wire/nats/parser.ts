@@ -10,6 +10,8 @@ const CR = 0x0d;
 const TAB = 0x09;
 const SPACE = 0x20;
 const PUB_ = 0x50554220;
+/** The owner is asked so often whether what follows may be done at once. */
+const SLICE_BYTES = 4096;
 
 /** What is handed on. One of each serves all connections: whoever gets them is done with them before the call returns. */
 const theMessage = new Message();
@@ -136,10 +138,15 @@ export class Parser {
 
   private run(bytes: Uint8Array, start: number, end: number): void {
     let at = start;
-    while (at < end && !this.stopped && !this.held) {
-      const next = this.operation(bytes, at, end);
-      if (next === 0) break;
-      at = next;
+    let next = -1;
+    while (at < end && next !== 0 && !this.stopped && !this.held) {
+      const sliceEnd = Math.min(end, at + SLICE_BYTES);
+      while (at < sliceEnd && !this.stopped && !this.held) {
+        next = this.operation(bytes, at, end);
+        if (next === 0) break;
+        at = next;
+      }
+      if (at < end && next !== 0) this.operations.onSlice?.();
     }
     if (at < end && !this.stopped) this.keep(bytes, at, end);
   }
