@@ -94,7 +94,12 @@ export class Maintenance {
   /** A segment has no messages and is not in the ledger any more. */
   retire(segment: Segment): void {
     const { files, cache } = this.options;
-    for (const block of segment.loaded) if (block !== null) cache.remove(block);
+    // Its file may stay for long, and many others with it: what can be read again takes no memory meanwhile.
+    for (const [index, block] of segment.loaded.entries()) {
+      if (block === null || !block.cached) continue;
+      cache.remove(block);
+      segment.loaded[index] = null;
+    }
     this.thinned.delete(segment);
     this.changed = true;
     const file = files.get(segment);

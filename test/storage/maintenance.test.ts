@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FileLog, FileLogOptions } from '../../src/storage/file-log.js';
 import { LogFilter } from '../../src/storage/log-filter.js';
+import type { Maintenance } from '../../src/storage/maintenance.js';
 import { StoredMessage } from '../../src/storage/message-log.js';
 import { until } from '../kit/wait.js';
 import { FaultDisk } from './fault-disk.js';
@@ -49,6 +50,22 @@ describe('a file log, beside its work,', () => {
     await log.flush();
     await until(() => segmentFiles(disk).length === 1, 'all but one segment to go', DEADLINE_MS);
     await survives(disk, log);
+    await log.close();
+  });
+
+  test('keeps nothing in memory of segments whose files wait to be deleted', async () => {
+    const log = await openLog(new FaultDisk(), { segmentBytes: 4000 });
+    await fill(log, 200);
+    const snapshot = await log.snapshot();
+    log.trimMessages(10);
+    await log.flush();
+    const { retired } = (log as unknown as { maintenance: Maintenance }).maintenance;
+    expect(retired.length).toBeGreaterThan(8);
+    const blocks = retired.flatMap(({ segment }) => segment.loaded);
+    expect(blocks.length).toBeGreaterThan(8);
+    expect(blocks.filter((block) => block !== null)).toEqual([]);
+    snapshot!.release();
+    await until(() => retired.length <= 1, 'segments to go', DEADLINE_MS);
     await log.close();
   });
 
