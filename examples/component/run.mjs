@@ -37,6 +37,7 @@ try {
   const { url } = server;
   console.log(`\nThe broker is up: ${url}`);
   weir('plugin', 'inspect', module);
+  weir('plugin', 'test', module);
   weir('plugin', 'install', module, '-s', url);
   weir('plugin', 'attach', 'readings', feed, '-s', url);
   const client = await connect({ servers: url });

@@ -33,9 +33,10 @@ interface BuiltPlugin {
   manifest: Manifest | null;
 }
 
-/** Compiles a plugin's folder and checks the module as a server would at its installation. */
+/** Compiles a plugin's folder, unless another tool did, and checks the module as a server would at its installation. */
 export async function buildFolder(folder: PluginFolder): Promise<BuiltPlugin> {
   checkTypedName('plugin', folder.name);
+  if (folder.isBuilt) return checkModule(folder);
   checkHasSource(folder);
   await compile(folder);
   const checked = await checkModule(folder);

@@ -8,7 +8,7 @@ import { MODULE_LIMITS, PAGE_BYTES } from '../sandbox/limits.js';
 import { type PreparedModule, prepareModule } from '../sandbox/prepare.js';
 import { buildFolder } from './plugin-build.js';
 import { type CaseResult, runCases } from './plugin-cases.js';
-import { type PluginFolder, pluginFolder } from './plugin-folder.js';
+import { type PluginFolder, pluginFolderOrModule } from './plugin-folder.js';
 import { moduleFile } from './plugin-module.js';
 import { formatTable, microseconds, printJson, printLine, right } from './print.js';
 import { exitCodes } from './usage-failure.js';
@@ -35,7 +35,7 @@ interface Measured {
 
 /** Builds a plugin's folder and shows what it uses of each limit. */
 export async function checkPlugin(typed: string, options: Options): Promise<void> {
-  const folder = pluginFolder(typed);
+  const folder = pluginFolderOrModule(typed);
   const { prepared, manifest } = await buildFolder(folder);
   const budget = budgetOf({}, manifest?.budget);
   const fuel = casesOf(folder, prepared).map((result) => result.fuel);
@@ -66,7 +66,7 @@ export async function checkPlugin(typed: string, options: Options): Promise<void
 
 /** Builds a plugin's folder and shows what each test case costs. */
 export async function benchPlugin(typed: string, options: Options): Promise<void> {
-  const folder = pluginFolder(typed);
+  const folder = pluginFolderOrModule(typed);
   const { prepared } = await buildFolder(folder);
   const results = casesOf(folder, prepared).filter(({ ns }) => ns !== null);
   if (results.length === 0) {

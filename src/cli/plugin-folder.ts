@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { UsageFailure } from './usage-failure.js';
 
 /** Where a plugin's author keeps what. */
@@ -11,12 +11,26 @@ export interface PluginFolder {
   path: string;
   /** The module that a build leaves. */
   moduleFile: string;
+  /** Whether a module was typed, which another tool has built. */
+  isBuilt: boolean;
 }
 
 export function pluginFolder(typed: string): PluginFolder {
   const path = resolve(typed);
   const name = basename(path);
-  return { name, typed, path, moduleFile: join(path, 'build', `${name}.wasm`) };
+  return { name, typed, path, moduleFile: join(path, 'build', `${name}.wasm`), isBuilt: false };
+}
+
+/** A plugin's folder, or a module: its test cases lie beside it, or beside the folder `build` that it is in. */
+export function pluginFolderOrModule(typed: string): PluginFolder {
+  if (!typed.endsWith('.wasm')) return pluginFolder(typed);
+  const moduleFile = resolve(typed);
+  if (!statSync(moduleFile, { throwIfNoEntry: false })?.isFile()) {
+    throw new UsageFailure('module-file', `there is no file "${typed}"`);
+  }
+  const around = dirname(moduleFile);
+  const path = basename(around) === 'build' ? dirname(around) : around;
+  return { name: basename(typed, '.wasm'), typed, path, moduleFile, isBuilt: true };
 }
 
 /** Whether the plugin is written in JavaScript, and becomes a component. */

@@ -29,24 +29,24 @@ function addAuthoring(plugin: Command): void {
 
   const test = plugin
     .command('test')
-    .argument('[folder]', 'folder of the plugin', '.')
-    .description("build, and run the cases of tests/*.json on the broker's own engine")
+    .argument('[plugin]', 'folder of the plugin, or .wasm file', '.')
+    .description("build a folder, and run the cases of tests/*.json on the broker's own engine")
     .option('--json', 'print JSON')
     .action(async (folder, options) => (await import('./plugin-test.js')).testPlugin(folder, options));
   examples(test, 'weir plugin test', 'weir plugin test door-filter --json');
 
   const check = plugin
     .command('check')
-    .argument('[folder]', 'folder of the plugin', '.')
-    .description('build, and show what the plugin uses of each limit')
+    .argument('[plugin]', 'folder of the plugin, or .wasm file', '.')
+    .description('build a folder, and show what the plugin uses of each limit')
     .option('--json', 'print JSON')
     .action(async (folder, options) => (await import('./plugin-check.js')).checkPlugin(folder, options));
   examples(check, 'weir plugin check', 'weir plugin check door-filter --json');
 
   const bench = plugin
     .command('bench')
-    .argument('[folder]', 'folder of the plugin', '.')
-    .description('build, and time the cases of tests/*.json')
+    .argument('[plugin]', 'folder of the plugin, or .wasm file', '.')
+    .description('build a folder, and time the cases of tests/*.json')
     .option('--json', 'print JSON')
     .action(async (folder, options) => (await import('./plugin-check.js')).benchPlugin(folder, options));
   examples(bench, 'weir plugin bench', 'weir plugin bench door-filter --json');

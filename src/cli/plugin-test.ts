@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Failure } from '../base/failure.js';
 import { buildFolder } from './plugin-build.js';
 import { type CaseResult, runCases } from './plugin-cases.js';
-import { pluginFolder } from './plugin-folder.js';
+import { pluginFolderOrModule } from './plugin-folder.js';
 import { microseconds, printJson, printLine } from './print.js';
 import { exitCodes } from './usage-failure.js';
 
@@ -13,7 +13,7 @@ interface FileResult extends CaseResult {
 
 /** Builds a plugin's folder and runs the cases of its `tests/*.json`, on the broker's own engine. */
 export async function testPlugin(typed: string, options: { json?: boolean }): Promise<void> {
-  const folder = pluginFolder(typed);
+  const folder = pluginFolderOrModule(typed);
   const { prepared } = await buildFolder(folder);
   const tests = join(folder.path, 'tests');
   const files = existsSync(tests) ? readdirSync(tests).filter((name) => name.endsWith('.json')) : [];
