@@ -27,8 +27,37 @@ const LETTER_LOW_T = 0x74;
 const TRACE_AT = 5;
 const PARENT_COLON_AT = 11;
 
-/** A quick look at what only few messages have; `readTraceHeaders` says for certain. */
-export function mayAskForTrace({ bytes, headersStart, payloadStart }: Message): boolean {
+/** Eleven letters each, of which every eighth place of a message meets four in a row. */
+const SOUGHT = ['traceparent', '-trace-dest'];
+const STRIDE = 8;
+/** Sets the letters' case aside. */
+const LOWER = 0x20202020;
+const HASH_SHIFT = 26;
+/** All words of four letters that may be met, by their hash, which no two of them share. */
+const marks = new Int32Array(1 << (32 - HASH_SHIFT));
+for (const name of SOUGHT) {
+  for (let i = 0; i < STRIDE; i++) {
+    const word = new DataView(Uint8Array.from(utf8(name.slice(i, i + 4))).buffer).getInt32(0, true) | LOWER;
+    marks[hashOf(word)] = word;
+  }
+}
+
+function hashOf(word: number): number {
+  return Math.imul(word, 0x9e3779b1) >>> HASH_SHIFT;
+}
+
+/** A quick look at what only few messages have (bench: headers-128); `readTraceHeaders` says for certain. */
+export function mayAskForTrace(message: Message): boolean {
+  const { words, headersStart, payloadStart } = message;
+  for (let at = headersStart; at < payloadStart; at += STRIDE) {
+    const word = words.getInt32(at, true) | LOWER;
+    if (marks[hashOf(word)] === word) return hasTraceHeader(message);
+  }
+  return false;
+}
+
+/** Looks at the beginning of each line. */
+function hasTraceHeader({ bytes, headersStart, payloadStart }: Message): boolean {
   let at = headersStart;
   while (at < payloadStart) {
     const letter = bytes[at];
