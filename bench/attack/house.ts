@@ -116,7 +116,7 @@ const importChain: Attack = {
     });
     return `accounts { ${accounts.join('\n')} }\nno_auth_user: u0\n`;
   },
-  bounds: { stallMs: 1_000, latencyMs: 1_200 },
+  bounds: { stallMs: 300 },
   async run(field) {
     const count = field.amount(50_000);
     const frames = Buffer.from('PUB ask.0 _INBOX.api 2\r\nhi\r\n'.repeat(100));

@@ -17,6 +17,8 @@ interface Holder extends Subscriber {
 }
 
 const DOT = 0x2e;
+/** Some milliseconds of work. */
+const FORGOTTEN_PER_TURN = 1_000;
 
 /** What one client listens to: by the names (sids) that it gave. */
 export class ClientSubscriptions {
@@ -96,10 +98,9 @@ export class ClientSubscriptions {
 
   /** The session is over: nothing is delivered any more. What there was can still be looked at until `clear`. */
   end(): void {
-    for (const subscription of this.bySid.values()) {
-      subscription.closed = true;
-      this.holder.account.unsubscribe(subscription);
-    }
+    const all = [...this.bySid.values()];
+    for (const subscription of all) subscription.closed = true;
+    forget(this.holder.account, all);
   }
 
   clear(): void {
@@ -121,6 +122,13 @@ export class ClientSubscriptions {
     if (subscriptionsMax >= 0 && this.bySid.size >= subscriptionsMax) return ErrorText.maximumSubscriptions;
     return isFilterBytes(filter, 0, filter.length) ? null : ErrorText.invalidSubject;
   }
+}
+
+/** Takes out subscriptions that are closed. Hundreds of thousands take more than one turn of the event loop: nothing is delivered to them anyway. */
+function forget(account: Account, closed: Subscription[]): void {
+  const end = Math.max(0, closed.length - FORGOTTEN_PER_TURN);
+  while (closed.length > end) account.unsubscribe(closed.pop()!);
+  if (closed.length > 0) setImmediate(() => forget(account, closed));
 }
 
 /** Sids are bytes: text in which each stands for itself. */
