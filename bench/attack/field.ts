@@ -230,6 +230,8 @@ async function watched(attack: Attack, field: Field, probe: ChildProcess): Promi
   const served = await ask<Served>(probe, 'take');
   const peak = field.residentBytes('VmHWM');
   field.leave();
+  // The server hears of it a little later, and has something for each of them until then.
+  await sleep(SETTLE_MS);
   const filesAfter = await settled(field, filesBefore + (attack.bounds?.keptFiles ?? USUAL_BOUNDS.keptFiles));
   const kept = await field.ask('collect');
   const after = field.residentBytes();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack } from './attack.js';
 import type { Field } from './field.js';
-import { endings, inTurns, type Raw } from './raw.js';
+import { counting, endings, inTurns, type Raw } from './raw.js';
 
 const MB = 1024 * 1024;
 const number = (count: number) => count.toLocaleString('en');
@@ -113,6 +113,7 @@ const distinctSubjects: Attack = {
   title: 'subjects that never come again',
   async run(field) {
     const villain = await field.member();
+    const came = counting(villain, 'MSG distinct.');
     void villain.send('SUB distinct.> 1\r\n');
     const count = field.amount(2_000_000);
     const batch = 2_000;
@@ -122,7 +123,7 @@ const distinctSubjects: Attack = {
       await villain.send(frames);
     }
     await villain.flush();
-    return { amount: `${number(count)} messages`, ending: 'all were delivered; the route cache is bounded' };
+    return { amount: `${number(count)} messages`, ending: `${number(came())} × delivered; the route cache is bounded` };
   },
 };
 
@@ -131,6 +132,7 @@ const noResponders: Attack = {
   title: 'requests that nobody answers, with reply subjects of their own',
   async run(field) {
     const villain = await field.member();
+    const told = counting(villain, 'NATS/1.0 503');
     void villain.send('SUB _INBOX.> 1\r\n');
     const count = field.amount(1_000_000);
     const batch = 2_000;
@@ -140,7 +142,7 @@ const noResponders: Attack = {
       await villain.send(frames);
     }
     await villain.flush();
-    return { amount: `${number(count)} requests`, ending: 'each was told that nobody is there' };
+    return { amount: `${number(count)} requests`, ending: `${number(told())} × told that nobody is there` };
   },
 };
 

@@ -120,3 +120,17 @@ export async function inTurns(count: number, atATime: number, run: (i: number) =
   };
   await Promise.all(Array.from({ length: Math.min(count, atATime) }, worker));
 }
+
+/** Counts from now on how often `word` comes. */
+export function counting(raw: Raw, word: string): () => number {
+  let count = 0;
+  let rest = '';
+  raw.socket.on('data', (chunk) => {
+    const text = rest + chunk.toString('latin1');
+    const pieces = text.split(word);
+    count += pieces.length - 1;
+    // Too short to hold the word, long enough for all but its last letter.
+    rest = pieces.at(-1)!.slice(-(word.length - 1));
+  });
+  return () => count;
+}
