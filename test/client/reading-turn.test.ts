@@ -52,11 +52,11 @@ describe('ReadingTurn', () => {
     const { operations, parser, transport, reading } = reader();
     const bytes = PINGS(100);
     parser.parse(bytes, 0, bytes.length);
-    expect(operations.pings).toBeLessThan(12);
+    expect(operations.pings).toBeLessThan(24);
     expect(transport.paused).toBe(true);
     for (let before = operations.pings; waiting() > 0; before = operations.pings) {
       nextTurn();
-      expect(operations.pings - before).toBeLessThan(12);
+      expect(operations.pings - before).toBeLessThan(24);
     }
     expect(operations.pings).toBe(100);
     expect(transport.paused).toBe(false);
