@@ -56,6 +56,11 @@ function checkConfiguration(executable: Executable, { configFile, configDigest, 
   else process.stderr.write(`${executable}: configuration file ${configFile} is valid (${configDigest})\n`);
 }
 
+async function saveMemory(): Promise<void> {
+  const engine = await import('./engine.js');
+  engine.saveMemory();
+}
+
 async function run(executable: Executable, args: readonly string[]): Promise<void> {
   const parsed = parseArguments(args, executable === 'weir');
   if ('error' in parsed) {
@@ -63,6 +68,8 @@ async function run(executable: Executable, args: readonly string[]): Promise<voi
     return;
   }
   if (await answered(executable, parsed)) return;
+  // Reading the configuration loads enough for V8 to take more space than it gives back.
+  if (parsed.values.edge === true) await saveMemory();
   const load = () =>
     loadOptions({ arguments: parsed, env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
   const options = await load();
@@ -71,7 +78,7 @@ async function run(executable: Executable, args: readonly string[]): Promise<voi
     return;
   }
   for (const warning of options.warnings) process.stderr.write(`${warning}\n`);
-  if (options.edge) (await import('./engine.js')).saveMemory();
+  if (options.edge) await saveMemory();
   const { ServerProcess } = await import('./server-process.js');
   await new ServerProcess(executable, options, load).start();
 }
