@@ -22,7 +22,10 @@ export interface Bounds {
   latencyMs: number;
 }
 
-const MB = 1024 * 1024;
+export const MB = 1024 * 1024;
+
+/** As the table writes it: 5,000. */
+export const written = (count: number): string => count.toLocaleString('en');
 
 /** For attacks that say nothing else; those of the machine at hand, with half of its two cores taken by the attackers. */
 export const USUAL_BOUNDS: Bounds = {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attack } from './attack.js';
+import { type Attack, written } from './attack.js';
 import { certificateFiles } from './certificates.js';
 import { endings, inTurns, type Raw } from './raw.js';
 
@@ -7,7 +7,6 @@ const TOKEN = 'authorization { token: "s3cret", timeout: 2 }\n';
 const CONNECT = 'CONNECT {"verbose":false,"pedantic":false}\r\n';
 /** Dribbles are sent so often. */
 const DRIBBLE_MS = 100;
-const number = (count: number) => count.toLocaleString('en');
 
 /** Sends one byte of `text` to each, every so often, until all have ended or the text has. */
 async function dribble(raws: readonly Raw[], text: string): Promise<void> {
@@ -27,7 +26,7 @@ const slowConnect: Attack = {
     const raws = field.crowd(field.amount(2_000));
     await dribble(raws, CONNECT.repeat(3));
     return {
-      amount: `${number(raws.length)} connections`,
+      amount: `${written(raws.length)} connections`,
       ending: endings(await Promise.all(raws.map((raw) => raw.end()))),
     };
   },
@@ -42,7 +41,7 @@ const slowPublish: Attack = {
     await Promise.all(raws.map((raw) => raw.send(`${CONNECT}PUB slow 1048576\r\n${'x'.repeat(10_000)}`)));
     await dribble(raws, 'x'.repeat(10));
     const ended = await Promise.all(raws.map((raw) => raw.end()));
-    return { amount: `${number(raws.length)} connections, 10 KB of each payload`, ending: endings(ended) };
+    return { amount: `${written(raws.length)} connections, 10 KB of each payload`, ending: endings(ended) };
   },
 };
 
@@ -54,7 +53,7 @@ const halfOpen: Attack = {
     const raws = field.crowd(field.amount(2_000));
     for (const raw of raws) raw.send(CONNECT);
     const ended = await Promise.all(raws.map((raw) => raw.end()));
-    return { amount: `${number(raws.length)} connections`, ending: endings(ended) };
+    return { amount: `${written(raws.length)} connections`, ending: endings(ended) };
   },
 };
 
@@ -64,12 +63,13 @@ const connectionFlood: Attack = {
   bounds: { keptBytes: 48 * 1024 * 1024 },
   async run(field) {
     const count = field.amount(20_000);
+    let greeted = 0;
     await inTurns(count, 100, async () => {
       const raw = field.raw();
-      await raw.saw('INFO');
+      if (await raw.saw('INFO')) greeted++;
       raw.close();
     });
-    return { amount: `${number(count)} connections`, ending: 'all were let in and forgotten' };
+    return { amount: `${written(count)} connections`, ending: `${written(greeted)} × let in` };
   },
 };
 
@@ -91,7 +91,7 @@ const houseFull: Attack = {
     });
     await field.until(() => raws.filter(({ ended }) => ended).length >= count - 500, 'the others to be sent away');
     for (const raw of raws) if (raw.ended) told.push(raw.errorText);
-    return { amount: `${number(count)} connections`, ending: `${raws.length - told.length} stay, ${endings(told)}` };
+    return { amount: `${written(count)} connections`, ending: `${raws.length - told.length} stay, ${endings(told)}` };
   },
 };
 
@@ -112,7 +112,7 @@ const tlsUnfinished: Attack = {
     await Promise.all(raws.map((raw) => raw.end()));
     const timeouts = field.log.split('TLS handshake error: tls: handshake timeout').length - 1;
     return {
-      amount: `${number(raws.length)} connections`,
+      amount: `${written(raws.length)} connections`,
       ending: `all were closed after \`tls { timeout }\`${timeouts > 0 ? ', which the log says' : ''}`,
     };
   },
@@ -140,8 +140,8 @@ const tlsFlood: Attack = {
       });
     });
     return {
-      amount: `${number(count)} handshakes`,
-      ending: `${number(secured)} went through, ${number(refused)} were refused: Connection throttling is active`,
+      amount: `${written(count)} handshakes`,
+      ending: `${written(secured)} went through, ${written(refused)} were refused: Connection throttling is active`,
     };
   },
 };

@@ -1,11 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attack } from './attack.js';
+import { type Attack, MB, written } from './attack.js';
 import type { Field } from './field.js';
 import { counting, inTurns } from './raw.js';
-
-const MB = 1024 * 1024;
-const number = (count: number) => count.toLocaleString('en');
 
 /** Publishes requests without waiting for answers, then counts those. */
 async function flood(field: Field, requests: readonly Uint8Array[], atATime = 50): Promise<number> {
@@ -47,10 +44,7 @@ const pluginApi: Attack = {
     const count = field.amount(100_000);
     const requests = Array.from({ length: count }, (_, i) => request(`$WEIR.API.${subjects[i % subjects.length]}`));
     const answers = await flood(field, requests);
-    return {
-      amount: `${number(count)} requests`,
-      ending: `${number(answers)} answers; 256 may be at work at a time`,
-    };
+    return { amount: `${written(count)} requests`, ending: `${written(answers)} × answered` };
   },
 };
 
@@ -70,7 +64,7 @@ const pluginUploads: Attack = {
       return request(`$WEIR.API.ATTACHMENT.CREATE.a${i}`, `{"plugin":"same2","subject":"attacked.${i}.>"}`);
     });
     const answers = await flood(field, requests, 4);
-    return { amount: `${number(count)} requests`, ending: `${number(answers)} answers; 8 uploads at a time` };
+    return { amount: `${written(count)} requests`, ending: `${written(answers)} × answered` };
   },
 };
 
@@ -126,8 +120,8 @@ const importChain: Attack = {
     await villain.repeat(frames, count / 100);
     await villain.flush();
     return {
-      amount: `${number(count)} requests`,
-      ending: `a message goes through 32 accounts at most: ${number(told())} × told that nobody is there`,
+      amount: `${written(count)} requests`,
+      ending: `a message goes through 32 accounts at most: ${written(told())} × told that nobody is there`,
     };
   },
 };
@@ -145,7 +139,7 @@ const mappingCircle: Attack = {
     const frames = Buffer.from('PUB a.x 1\r\nx\r\nPUB b.x 1\r\nx\r\nPUB c.x 1\r\nx\r\n'.repeat(100));
     await villain.repeat(frames, count / 300);
     await villain.flush();
-    return { amount: `${number(count)} messages`, ending: `a mapping counts once: ${number(came())} × delivered` };
+    return { amount: `${written(count)} messages`, ending: `a mapping counts once: ${written(came())} × delivered` };
   },
 };
 
@@ -163,10 +157,15 @@ const replyLoop: Attack = {
     const pairs = subjects.flatMap((one) => subjects.map((other) => [one, other]));
     const count = field.amount(50_000);
     const villain = await field.member();
+    const came = counting(villain, 'MSG $JS.API.');
+    void villain.send('SUB $JS.API.> 1\r\n');
     const frames = Buffer.from(pairs.map(([one, other]) => `PUB ${one} ${other} 0\r\n\r\n`).join(''));
     await inTurns(count / pairs.length, 1, () => villain.send(frames));
     await villain.flush();
-    return { amount: `${number(count)} requests`, ending: 'an answer asks for none: it ends there' };
+    return {
+      amount: `${written(count)} requests`,
+      ending: `it ends there: ${written(came())} requests and answers to \`$JS.API\``,
+    };
   },
 };
 

@@ -3,11 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { createAccount, createUser } from '@nats-io/nkeys';
 import bcrypt from 'bcryptjs';
 import { newOperator, newUser } from '../../test/auth/operator.js';
-import type { Attack } from './attack.js';
+import { type Attack, written } from './attack.js';
 import type { Field } from './field.js';
 import { endings, inTurns } from './raw.js';
 
-const number = (count: number) => count.toLocaleString('en');
 const ANYBODY = 'no_auth_user: probe\n';
 const PROBE = '{ user: probe, password: probe }';
 
@@ -30,7 +29,7 @@ const plain: Attack = {
   async run(field) {
     const count = field.amount(10_000);
     const ending = await logins(field, count, (i) => ({ user: i % 2 === 0 ? 'ann' : `nobody${i}`, pass: `guess${i}` }));
-    return { amount: `${number(count)} logins`, ending };
+    return { amount: `${written(count)} logins`, ending };
   },
 };
 
@@ -42,7 +41,7 @@ const hashed: Attack = {
   async run(field) {
     const count = field.amount(100);
     const ending = await logins(field, count, (i) => ({ user: 'ann', pass: `guess${i}` }));
-    return { amount: `${number(count)} logins, 100 at a time`, ending };
+    return { amount: `${written(count)} logins, 100 at a time`, ending };
   },
 };
 
@@ -58,7 +57,7 @@ const nkeys: Attack & { key: string } = {
     const count = field.amount(5_000);
     const signature = Buffer.alloc(64, 7).toString('base64url');
     const ending = await logins(field, count, () => ({ nkey: this.key, sig: signature }));
-    return { amount: `${number(count)} logins`, ending };
+    return { amount: `${written(count)} logins`, ending };
   },
 };
 
@@ -92,7 +91,7 @@ const strangers: Attack & { jwt: object } = {
       const at = 40 + (i % (jwt.length - 80));
       return { sig, jwt: i % 2 === 0 ? jwt : `${jwt.slice(0, at)}A${jwt.slice(at + 1)}` };
     });
-    return { amount: `${number(count)} logins`, ending };
+    return { amount: `${written(count)} logins`, ending };
   },
 };
 
@@ -124,7 +123,7 @@ const resolver: Attack & { jwt: object; asked: number } = {
       void raw.saw('INFO').then(() => raw.send(`CONNECT ${JSON.stringify({ jwt: users[i].jwt, sig })}\r\n`));
     const ended = await Promise.all(raws.map((raw) => raw.end()));
     return {
-      amount: `${number(count)} logins, ${number(this.asked)} questions to the resolver`,
+      amount: `${written(count)} logins, ${written(this.asked)} questions to the resolver`,
       ending: endings(ended),
     };
   },

@@ -2,18 +2,18 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { tableOf } from '../table.js';
+import { MB } from './attack.js';
 import { attacks } from './attacks.js';
-import { replaceBetween } from './document.js';
+import { changeBetween, rowsOf } from './document.js';
 import { type Result, runAttack } from './field.js';
 
 const USAGE = `usage: npm run bench -- attack [options]
   --only a,b      only these (--list shows them)
   --share n       of the full size, above 0, at most 1 (default 1)
   --weir path     attack this Weir instead of this project's
-  --save          write the table into docs/security.md
+  --save          put each row into the table of docs/security.md, when its attack is over
   --list          list the attacks`;
 
-const MB = 1024 * 1024;
 const HEAD = ['what was tried', 'how much', 'memory in MB', 'files', 'stall', 'another client', 'how it ended'];
 
 function row({ title, amount, memory, files, stallMs, served, ending }: Result): string[] {
@@ -53,7 +53,6 @@ async function main(): Promise<void> {
   const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
   const helpers = { inside: file('./soak-inside.js'), probe: file('./attack-probe.js') };
   const options = { weir: values.weir, helpers, share };
-  const rows: string[][] = [];
   console.log(tableOf(HEAD, []));
   for (const attack of attacks) {
     if (only.length > 0 && !only.includes(attack.id)) continue;
@@ -62,10 +61,21 @@ async function main(): Promise<void> {
     for (const text of problems) console.error(`${attack.id}: ${text}`);
     if (problems.length > 0) process.exitCode = 1;
     if (result instanceof Error) continue;
-    rows.push(row(result));
-    console.log(`| ${rows.at(-1)!.join(' | ')} |`);
+    const cells = row(result);
+    console.log(`| ${cells.join(' | ')} |`);
+    if (values.save) save(cells);
   }
-  if (values.save) replaceBetween('docs/security.md', 'attacks', tableOf(HEAD, rows));
+}
+
+/** Puts the row in place of the one before, in the order of the attacks. */
+function save(cells: string[]): void {
+  changeBetween('docs/security.md', 'attacks', (table) => {
+    const rows = rowsOf(table).set(cells[0], cells);
+    return tableOf(
+      HEAD,
+      attacks.flatMap(({ title }) => (rows.has(title) ? [rows.get(title)!] : [])),
+    );
+  });
 }
 
 if (values.help) console.log(USAGE);

@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attack } from './attack.js';
+import { type Attack, MB, written } from './attack.js';
 import type { Field } from './field.js';
 import { counting, endings, inTurns, type Raw } from './raw.js';
-
-const MB = 1024 * 1024;
-const number = (count: number) => count.toLocaleString('en');
 
 const controlLines: Attack = {
   id: 'control-lines',
@@ -14,7 +11,7 @@ const controlLines: Attack = {
     const line = Buffer.from(`CONNECT {}\r\nSUB ${'a'.repeat(MB)}`);
     for (const raw of raws) void raw.send(line);
     const ended = await Promise.all(raws.map((raw) => raw.end()));
-    return { amount: `${number(raws.length)} of 1 MB`, ending: endings(ended) };
+    return { amount: `${written(raws.length)} of 1 MB`, ending: endings(ended) };
   },
 };
 
@@ -26,7 +23,7 @@ const payloads: Attack = {
     const raws = field.crowd(field.amount(1_000, sizes.length));
     for (const [i, raw] of raws.entries()) void raw.send(`CONNECT {}\r\nPUB foo ${sizes[i % sizes.length]}\r\n`);
     const ended = await Promise.all(raws.map((raw) => raw.end()));
-    return { amount: `${number(raws.length)}`, ending: endings(ended) };
+    return { amount: `${written(raws.length)}`, ending: endings(ended) };
   },
 };
 
@@ -37,13 +34,18 @@ const headers: Attack = {
     const asker = await field.member();
     await request(asker, 'STREAM.CREATE.BOMBS', { name: 'BOMBS', subjects: ['bombs.>'], storage: 'memory' });
     const villain = await field.member();
+    const delivered = counting(villain, 'HMSG bombs.');
+    const refused = counting(villain, '"error":');
     void villain.send('SUB bombs.> 1\r\nSUB answers.> 2\r\n');
     const block = `NATS/1.0\r\n${'a: b\r\n'.repeat(170_000).slice(0, 600_000)}\r\n`;
     const frame = Buffer.from(`HPUB bombs.x answers.x ${block.length} ${block.length}\r\n${block}\r\n`);
     const count = field.amount(200);
     await villain.repeat(frame, count);
     await villain.flush();
-    return { amount: `${number(count)} messages of 600 KB`, ending: 'refused by the stream, delivered as they are' };
+    return {
+      amount: `${written(count)} messages of 600 KB`,
+      ending: `${written(delivered())} × delivered, ${written(refused())} × refused by the stream`,
+    };
   },
 };
 
@@ -85,8 +87,8 @@ const jsonConnect: Attack = {
     const answered = await Promise.all(raws.map((raw) => raw.saw('PONG')));
     const inside = answered.filter(Boolean).length;
     return {
-      amount: `${number(raws.length)} of 4 KB`,
-      ending: `${number(raws.length - inside)} × closed, ${number(inside)} × unknown fields left out`,
+      amount: `${written(raws.length)} of 4 KB`,
+      ending: `${written(raws.length - inside)} × closed, ${written(inside)} × unknown fields left out`,
     };
   },
 };
@@ -97,6 +99,8 @@ const jsonRequests: Attack = {
   bounds: { stallMs: 400, latencyMs: 600, peakBytes: 300 * MB },
   async run(field) {
     const villain = await field.member();
+    const told = counting(villain, '"error":');
+    const nobody = counting(villain, 'NATS/1.0 503');
     void villain.send('SUB _INBOX.> 1\r\n');
     const count = field.amount(350, BOMBS.length);
     for (let i = 0; i < count; i++) {
@@ -104,7 +108,10 @@ const jsonRequests: Attack = {
       await villain.send(`PUB ${SUBJECTS[i % SUBJECTS.length]} _INBOX.${i} ${bomb.length}\r\n${bomb}\r\n`);
     }
     await villain.flush();
-    return { amount: `${number(count)} requests`, ending: 'each was answered with an error, or by nobody' };
+    return {
+      amount: `${written(count)} requests`,
+      ending: `${written(told())} × answered with an error, ${written(nobody())} × by nobody`,
+    };
   },
 };
 
@@ -123,7 +130,10 @@ const distinctSubjects: Attack = {
       await villain.send(frames);
     }
     await villain.flush();
-    return { amount: `${number(count)} messages`, ending: `${number(came())} × delivered; the route cache is bounded` };
+    return {
+      amount: `${written(count)} messages`,
+      ending: `${written(came())} × delivered; the route cache is bounded`,
+    };
   },
 };
 
@@ -142,7 +152,7 @@ const noResponders: Attack = {
       await villain.send(frames);
     }
     await villain.flush();
-    return { amount: `${number(count)} requests`, ending: `${number(told())} × told that nobody is there` };
+    return { amount: `${written(count)} requests`, ending: `${written(told())} × told that nobody is there` };
   },
 };
 
@@ -200,8 +210,8 @@ const subscriptions: Attack = {
     while ((await subscribed(field)) > open - count && Date.now() < endsMs) await sleep(100);
     const left = (await subscribed(field)) - open + count;
     return {
-      amount: `${number(count)} subscriptions`,
-      ending: `${number(Math.round(bytes / MB))} MB while they are there; ${left > 0 ? `${number(left)} stay` : 'gone with the client'}`,
+      amount: `${written(count)} subscriptions`,
+      ending: `${written(Math.round(bytes / MB))} MB while they are there; ${left > 0 ? `${written(left)} stay` : 'gone with the client'}`,
     };
   },
 };
@@ -216,7 +226,7 @@ const subscriptionLimit: Attack = {
     for (let at = 0; at < count; at += 1_000)
       await villain.send(Array.from({ length: 1_000 }, (_, i) => `SUB s.${at + i} ${at + i}\r\n`).join(''));
     await villain.saw('maximum subscriptions exceeded');
-    return { amount: number(count), ending: villain.errorText };
+    return { amount: written(count), ending: villain.errorText };
   },
 };
 
@@ -240,7 +250,7 @@ const churn: Attack = {
     for (const villain of villains) await villain.flush();
     done = true;
     await publishing;
-    return { amount: `${number(count)} SUB and UNSUB`, ending: 'all were done' };
+    return { amount: `${written(count)} SUB and UNSUB`, ending: 'all were done' };
   },
 };
 

@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { s2Chunks, s2Head } from '../../src/stream/s2.js';
-import type { Attack } from './attack.js';
+import { type Attack, MB, written } from './attack.js';
 import type { Field } from './field.js';
 import type { Raw } from './raw.js';
 
-const MB = 1024 * 1024;
-const number = (count: number) => count.toLocaleString('en');
 const memory = (name: string, subjects: readonly string[], more: object = {}) => ({
   name,
   subjects,
@@ -56,7 +54,7 @@ async function askMany(field: Field, requests: Iterable<[operation: string, body
     60_000,
   );
   if (rest !== '') note(rest);
-  return [...counts].map(([what, times]) => `${number(times)} × ${what}`).join(', ');
+  return [...counts].map(([what, times]) => `${written(times)} × ${what}`).join(', ');
 }
 
 const streams: Attack = {
@@ -73,7 +71,7 @@ const streams: Attack = {
         for (let i = 0; i < count; i++) yield [`STREAM.CREATE.S${i}`, memory(`S${i}`, [`s.${i}.>`])];
       })(),
     );
-    return { amount: `${number(count)} requests`, ending };
+    return { amount: `${written(count)} requests`, ending };
   },
 };
 
@@ -97,7 +95,7 @@ const consumers: Attack = {
           ];
       })(),
     );
-    return { amount: `${number(count)} requests`, ending };
+    return { amount: `${written(count)} requests`, ending };
   },
 };
 
@@ -120,7 +118,7 @@ const filters: Attack = {
           ];
       })(),
     );
-    return { amount: `${count} consumers of ${number(subjects.length)} filters`, ending };
+    return { amount: `${count} consumers of ${written(subjects.length)} filters`, ending };
   },
 };
 
@@ -142,7 +140,7 @@ const lists: Attack = {
     await Promise.race([Promise.all([sent, ended.catch(() => {})]), ended.catch(() => {})]);
     const cut = field.log.includes('Slow Consumer Detected');
     return {
-      amount: `${number(count)} lists of ${number(made)} streams, not read`,
+      amount: `${written(count)} lists of ${written(made)} streams, not read`,
       ending: cut ? 'Slow Consumer' : 'it was not read from until it reads',
     };
   },
@@ -218,8 +216,8 @@ const restoreFlood: Attack = {
     await sleep(6_000);
     const sent = Math.round((pieces * accepted.length * piece.length) / MB);
     return {
-      amount: `${wanted} begun, ${number(sent)} MB`,
-      ending: `${accepted.length} at a time are taken; those that do not wait are given up`,
+      amount: `${wanted} begun, ${written(sent)} MB`,
+      ending: `${accepted.length} × taken, ${wanted - accepted.length} × refused`,
     };
   },
 };
@@ -260,7 +258,7 @@ const republishLoop: Attack = {
     const last = Number(/"last_seq":(\d+)/.exec(info)?.[1]);
     return {
       amount: 'one message',
-      ending: `itself: ${refusal}; each other: ${number(last)} times, until its headers are too long`,
+      ending: `itself: ${refusal}; each other: ${written(last)} times, until its headers are too long`,
     };
   },
 };

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
-import type { Attack } from './attack.js';
+import { type Attack, MB, written } from './attack.js';
 import type { Field } from './field.js';
 import { inTurns, type Raw } from './raw.js';
 
-const MB = 1024 * 1024;
-const number = (count: number) => count.toLocaleString('en');
 const WEBSOCKET = 'websocket { port: -1, no_tls: true, compression: true, handshake_timeout: "2s" }\n';
 
 /** A WebSocket as it is spoken by those who want to break it. */
@@ -51,8 +49,8 @@ const handshakes: Attack = {
     await Promise.all(raws.map((raw) => raw.end()));
     const status = (code: string) => raws.filter(({ text }) => text.includes(` ${code} `)).length;
     return {
-      amount: `${number(raws.length)} connections`,
-      ending: `${number(status('408'))} × 408 after the timeout, ${number(status('431'))} × 431 Header Fields Too Large`,
+      amount: `${written(raws.length)} connections`,
+      ending: `${written(status('408'))} × 408 after the timeout, ${written(status('431'))} × 431 Header Fields Too Large`,
     };
   },
 };
@@ -112,8 +110,8 @@ const frames: Attack = {
       if (pinger.socket.writableLength > 8 * MB) break;
     }
     return {
-      amount: `${number(count)} connections`,
-      ending: `${number(closed)} × closed; a pinger that reads nothing is not read`,
+      amount: `${written(count)} connections`,
+      ending: `${written(closed)} × closed; a pinger that reads nothing is not read`,
     };
   },
 };
@@ -130,8 +128,8 @@ const slowRequests: Attack = {
     await Promise.all(raws.map((raw) => raw.end(60_000)));
     const timedOut = raws.filter(({ text }) => text.includes(' 408 ')).length;
     return {
-      amount: `${number(raws.length)} connections`,
-      ending: `256 at a time: ${number(timedOut)} × 408 after the timeout, the others were closed at once`,
+      amount: `${written(raws.length)} connections`,
+      ending: `256 at a time: ${written(timedOut)} × 408 after the timeout, the others were closed at once`,
     };
   },
 };
@@ -165,7 +163,7 @@ const hugeQueries: Attack = {
       bytes += raw.receivedBytes;
     });
     return {
-      amount: `${number(count)} requests, 20 at a time; ${number(connections)} clients with 100 subscriptions each`,
+      amount: `${written(count)} requests, 20 at a time; ${written(connections)} clients with 100 subscriptions each`,
       ending: `all were answered, with ${Math.round(bytes / MB)} MB`,
     };
   },
