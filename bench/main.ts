@@ -3,7 +3,7 @@ import { type MicroFigure, runMicro } from './micro.js';
 import { type BenchOptions, readOptions, USAGE } from './options.js';
 import { findPeers, newestNatsServer, type Peer, relayPeer, weirPeer } from './peers.js';
 import { machineBusyShare } from './process-usage.js';
-import { comparedWith, microTable, readBaseline, saveResults } from './results.js';
+import { comparedWith, type Found, microTable, readBaseline, saveResults } from './results.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 import { coresMarkdown, markdown, type Row, relayMarkdown, rowsOf } from './table.js';
@@ -22,14 +22,21 @@ async function main(options: BenchOptions): Promise<void> {
   const chosen = choose(options);
   const peers = takePart(options);
   if (!options.tiny) await warnWhenBusy();
-  const rows = chosen.length === 0 ? [] : await measureAll(chosen, peers, options);
-  const micro = options.micro || options.save ? await runMicro(note) : [];
-  print(rows, micro, options);
-  if (options.save) {
-    const order = scenarios.flatMap(({ metrics }) => metrics.map(({ id }) => id));
-    saveResults(order, { rows, micro }, { peers, options });
-    console.log('\nwritten: bench/RESULTS.md, bench/baseline.json');
+  const order = scenarios.flatMap(({ metrics }) => metrics.map(({ id }) => id));
+  const save = (found: Partial<Found>) => {
+    if (options.save) saveResults(order, { rows: [], micro: [], ...found }, { peers, options });
+  };
+  const rows: Row[] = [];
+  // Each is saved at once: a run of all takes most of an hour, and may be cut off.
+  for await (const found of measured(chosen, peers, options)) {
+    rows.push(...found);
+    save({ rows: found });
   }
+  const all = options.save && options.only.length === 0;
+  const micro = options.micro || all ? await runMicro(note) : [];
+  save({ micro });
+  print(rows, micro, options);
+  if (options.save) console.log('\nwritten: bench/RESULTS.md, bench/baseline.json');
 }
 
 function choose({ only, micro, tiny }: BenchOptions): Scenario[] {
@@ -58,19 +65,19 @@ function takePart(options: BenchOptions): Peer[] {
   return [weir, ...found, ...(relay === null ? [] : [relay])];
 }
 
-async function measureAll(chosen: Scenario[], peers: Peer[], options: BenchOptions): Promise<Row[]> {
+/** The rows of one scenario after the other. */
+async function* measured(chosen: Scenario[], peers: Peer[], options: BenchOptions): AsyncGenerator<Row[]> {
+  if (chosen.length === 0) return;
   const measure = new Measure(options, peers, note);
-  const rows: Row[] = [];
   try {
     for (const scenario of chosen) {
       const obstacle = scenario.obstacle?.() ?? null;
       if (obstacle !== null) note(`${scenario.id} skipped: ${obstacle}`);
-      else rows.push(...rowsOf(scenario, await measure.scenario(scenario), peers));
+      else yield rowsOf(scenario, await measure.scenario(scenario), peers);
     }
   } finally {
     measure.stop();
   }
-  return rows;
 }
 
 function print(rows: Row[], micro: MicroFigure[], options: BenchOptions): void {

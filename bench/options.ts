@@ -31,8 +31,8 @@ export const USAGE = `usage: npm run bench -- [options]
                        also from WEIR_BENCH_PEERS, separated by commas)
   --weir path          measure this Weir instead of this project's
   --pin                servers on core 0, load on the others (needs taskset)
-  --micro              the micro-benchmarks alone
-  --save               write bench/RESULTS.md and bench/baseline.json (a full run does so anyway)
+  --micro              the micro-benchmarks alone (or beside the rows of --only)
+  --save               put each row into bench/RESULTS.md and bench/baseline.json (a full run does so anyway)
   --no-build           take dist/ as it is
   --list               list the scenarios`;
 

@@ -52,11 +52,17 @@ function machineLine(): string {
   return `${processors.length} × ${processors[0]?.model.trim() ?? 'CPU'}, ${gigabytes} GiB, ${process.platform} ${process.arch}, Node ${process.version}`;
 }
 
+/** What was measured. */
+export interface Found {
+  rows: Row[];
+  micro: MicroFigure[];
+}
+
 /**
  * Keeps the rows in baseline.json, in place of those of the same metric, and writes RESULTS.md. Rows of another machine or of
  * other servers are not mixed in: they go.
  */
-export function saveResults(order: string[], found: { rows: Row[]; micro: MicroFigure[] }, run: SavedRun): void {
+export function saveResults(order: string[], found: Found, run: SavedRun): void {
   const date = new Date().toISOString().slice(0, 10);
   const { runs, runMs, pin } = run.options;
   const how = `${runs} runs of ${runMs / 1000} s${pin ? ', pinned' : ''}`;
