@@ -112,8 +112,8 @@ export class Stage {
   }
 
   /**
-   * Runs `act`, at ever longer intervals, until it kept the event loop for at most `blockedMsMax` at a time, while the bystander is served without pause. Answers what
-   * the last run answered.
+   * Runs `act`, at ever longer intervals, until it kept the event loop for at most `blockedMsMax` at a time, while the
+   * bystander is served without pause. Answers what the last run answered.
    */
   async contained<T>(act: () => Promise<T>, blockedMsMax = BLOCKED_MS_MAX): Promise<T> {
     let leastMs = Number.POSITIVE_INFINITY;

@@ -5,8 +5,10 @@ import { Stage } from './stage.js';
 
 const BESIDE = { tier: 'worker', metering: 'off' };
 const DEADLINE_MS = 20_000;
-/** The bystander is served while the guest is at it, which is what counts: with a thread that never rests, a busy machine has none to spare for the event loop. */
-const HOWEVER_LONG = Number.POSITIVE_INFINITY;
+/** What the watchdog promises of the event loop, also while a thread beside it never rests. */
+const BLOCKED_MS_MAX = 100;
+/** An endless loop takes nothing but its own thread. */
+const LOOP_BLOCKED_MS_MAX = 10;
 const TABLE = '(table 2 funcref) (elem (i32.const 0) func $f $f)';
 
 /** Guests without metering that do not come back on their own, or take what they can get. */
@@ -82,22 +84,25 @@ describe('a hostile guest in the worker tier', { timeout: 60_000 }, () => {
     return arrived.filter(({ subject }) => subject === `${name}.in`).map(({ data }) => data);
   };
 
+  /** One that is quarantined for what it did before is not asked again: then it is attached anew. */
+  const revive = async (name: string, definition: object) => {
+    if (!attachmentOf(name).breaker.quarantined) return;
+    await stage.api(`ATTACHMENT.DELETE.${name}`);
+    await stage.attach(name, definition);
+  };
+
   for (const [what, { guest: parts, cause, text }] of Object.entries(CASES)) {
     it(`${what}: a fault, and the event loop goes on`, async () => {
       const name = `beside${number++}`;
       await stage.bring(name, await guest(parts), BESIDE);
       const letter = await stage.contained(
         async () => {
-          // One that is quarantined for what it did before is not asked again.
-          if (attachmentOf(name).breaker.quarantined) {
-            await stage.api(`ATTACHMENT.DELETE.${name}`);
-            await stage.attach(name, BESIDE);
-          }
+          await revive(name, BESIDE);
           return stage.deadLetterOf(name, () => stage.villain.publish(`${name}.in`, 'x'));
         },
-        what === 'an endless loop' ? 10 : HOWEVER_LONG,
+        what === 'an endless loop' ? LOOP_BLOCKED_MS_MAX : BLOCKED_MS_MAX,
       );
-      expect(letter).toMatchObject({ cause, text });
+      expect([letter.cause, letter.text]).toEqual([cause, expect.stringMatching(text)]);
       expect(attachmentOf(name).seat!.memoryBytes).toBeLessThanOrEqual(16 * 1024 * 1024);
       await stage.api(`ATTACHMENT.DELETE.${name}`);
     });
@@ -106,18 +111,20 @@ describe('a hostile guest in the worker tier', { timeout: 60_000 }, () => {
   it('that never starts is refused', async () => {
     const wasm = await guest({ init: '(loop (br 0)) i32.const 0' });
     expect((await stage.install('never', wasm)).error?.description).toBeUndefined();
-    const answer = await stage.contained(() => stage.attach('never', BESIDE), HOWEVER_LONG);
+    const answer = await stage.contained(() => stage.attach('never', BESIDE), BLOCKED_MS_MAX);
     expect(answer.error?.description).toMatch(/took longer than 5000 ms/);
   });
 
   it('whose tick never ends is a fault each time, until it is quarantined', async () => {
     const extra = '(func (export "weir_tick") (param f64) (result i32) (loop (br 0)) i32.const 0)';
-    await stage.bring('ticking', await guest({ extra }), { ...BESIDE, tick_ms: 20 });
+    const definition = { ...BESIDE, tick_ms: 20 };
+    await stage.bring('ticking', await guest({ extra }), definition);
     await stage.contained(async () => {
-      const before = attachmentOf('ticking').counters.faults.watchdog ?? 0;
-      const { breaker, counters } = attachmentOf('ticking');
-      await until(() => breaker.quarantined || (counters.faults.watchdog ?? 0) > before, 'a tick', DEADLINE_MS);
-    }, HOWEVER_LONG);
+      await revive('ticking', definition);
+      const { counters } = attachmentOf('ticking');
+      const before = counters.faults.watchdog ?? 0;
+      await until(() => (counters.faults.watchdog ?? 0) > before, 'a tick', DEADLINE_MS);
+    }, BLOCKED_MS_MAX);
     await until(() => attachmentOf('ticking').breaker.quarantined, 'the quarantine', DEADLINE_MS);
     await stage.api('ATTACHMENT.DELETE.ticking');
   });
@@ -132,18 +139,21 @@ describe('a hostile guest in the worker tier', { timeout: 60_000 }, () => {
       expect((await stage.api('ATTACHMENT.DELETE.draining')).error).toBeUndefined();
       await until(() => (counters.faults.watchdog ?? 0) === 1, 'the watchdog', DEADLINE_MS);
       expect(seat!.depth).toBe(0);
-    }, HOWEVER_LONG);
+    }, BLOCKED_MS_MAX);
   });
 
   it('whose state is never ready does not keep a swap waiting', async () => {
     const extra = `(func (export "weir_save") (result i32) (loop (br 0)) i32.const 0)
       (func (export "weir_restore") (param i32) (result i32) i32.const 0)`;
-    await stage.bring('saving', await guest({ extra }), { ...BESIDE, grants: { state: true } });
-    await stage.send('saving');
-    expect((await stage.install('saving', await guest({ message: 'i32.const 1' }))).error).toBeUndefined();
-    expect((await stage.api('ATTACHMENT.SWAP.saving')).error?.description).toBeUndefined();
-    expect(await sent('saving')).toEqual([]);
-    await stage.api('ATTACHMENT.DELETE.saving');
+    await stage.contained(async () => {
+      const name = `saving${number++}`;
+      await stage.bring(name, await guest({ extra }), { ...BESIDE, grants: { state: true } });
+      await stage.send(name);
+      expect((await stage.install(name, await guest({ message: 'i32.const 1' }))).error).toBeUndefined();
+      expect((await stage.api(`ATTACHMENT.SWAP.${name}`)).error?.description).toBeUndefined();
+      expect(await sent(name)).toEqual([]);
+      await stage.api(`ATTACHMENT.DELETE.${name}`);
+    }, BLOCKED_MS_MAX);
   });
 
   it('that writes 4 MiB for each message is carried, and nobody is held up for long', async () => {
@@ -153,7 +163,7 @@ describe('a hostile guest in the worker tier', { timeout: 60_000 }, () => {
       (i32.store (i32.const ${CONTROL_AT + 16}) (i32.const ${bytes + 8})) i32.const 2`;
     const wasm = await guest({ memory: '100', control: [0x10000, 0x10000, OUTBOX_AT, 0x500000], message });
     await stage.bring('large', wasm, { ...BESIDE, budget: { output_bytes: 8 * 1024 * 1024 } });
-    const arrived = await stage.contained(() => sent('large'), HOWEVER_LONG);
+    const arrived = await stage.contained(() => sent('large'), BLOCKED_MS_MAX);
     expect(arrived.map((data) => data.length)).toEqual([bytes]);
     await stage.api('ATTACHMENT.DELETE.large');
   });
