@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
@@ -8,7 +7,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Options } from '../../src/config/options.js';
 import type { TableSnapshot } from '../../src/host/snapshot.js';
 import { type GuestParts, guest } from '../hostile/guest.js';
-import { until } from '../kit/wait.js';
+import { tempFolder } from '../kit/temp-folder.js';
+import { eventually, until } from '../kit/wait.js';
 import { optionsOf, Stage } from './stage.js';
 
 const INBOX = 0x10000;
@@ -44,6 +44,11 @@ const LOOK_UP: GuestParts = {
     i32.const 2`,
 };
 
+/** Does nothing but this with an entry. */
+const entry = (body: string): GuestParts => ({
+  extra: `(func (export "weir_table") (param i32 i32) (result i32) ${body})`,
+});
+
 const GRANTED = { grants: { table: true } };
 let open: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -52,8 +57,8 @@ afterEach(async () => {
 });
 
 function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'weir-tables-'));
-  open.push(async () => rmSync(path, { recursive: true, force: true }));
+  const { path, remove } = tempFolder();
+  open.push(async () => remove());
   return path;
 }
 
@@ -85,10 +90,8 @@ async function tableOf(stage: Stage, name: string): Promise<TableSnapshot> {
 }
 
 async function becomes(stage: Stage, [name, payload]: [string, string], expected: string | null): Promise<void> {
-  const endsMs = Date.now() + 15_000;
-  let found = await ask(stage, name, payload);
-  while (found !== expected && Date.now() < endsMs) found = await ask(stage, name, payload);
-  expect(found).toBe(expected);
+  const what = `${JSON.stringify(payload)} to become ${JSON.stringify(expected)}`;
+  await eventually(async () => (await ask(stage, name, payload)) === expected, what, 15_000);
 }
 
 describe('a table of a definition', () => {
@@ -150,12 +153,14 @@ describe('a table of a definition', () => {
     const stage = await stageWith();
     await stage.done('PLUGIN.INSTALL.plain', await guest());
     await stage.done('PLUGIN.INSTALL.look', await guest(LOOK_UP));
-    const create = async (plugin: string, value: string) => {
-      const definition = { plugin, subject: 'x', ...GRANTED, table: { entries: { a: 1, b: value } } };
+    await stage.done('PLUGIN.INSTALL.choosy', await guest(entry('i32.const -1')));
+    const create = async (plugin: string) => {
+      const definition = { plugin, subject: 'x', ...GRANTED, table: { entries: { a: 1, b: 'x' } } };
       return (await stage.api('ATTACHMENT.CREATE.x', definition)).error?.description;
     };
-    expect(await create('plain', 'x')).toContain('it has no export "weir_table"');
-    expect(await create('look', 'x')).toBeUndefined();
+    expect(await create('plain')).toContain('it has no export "weir_table"');
+    expect(await create('choosy')).toContain('weir_table answered -1');
+    expect(await create('look')).toBeUndefined();
   });
 
   test('comes from a file that the configuration names, and changes with it at a reload', async () => {
@@ -274,10 +279,6 @@ describe('a table of a bucket', () => {
 });
 
 describe('a hostile plugin', () => {
-  const entry = (body: string): GuestParts => ({
-    extra: `(func (export "weir_table") (param i32 i32) (result i32) ${body})`,
-  });
-
   test.each([
     ['never ends', entry('(loop (br 0)) i32.const 0'), 'weir_table used up its fuel'],
     ['traps', entry('unreachable'), 'weir_table trapped: unreachable'],
@@ -287,7 +288,7 @@ describe('a hostile plugin', () => {
       entry('(i32.store (i32.const 32) (i32.const 0x7fffff00)) i32.const 0'),
       'the outbox holds 2147483392 bytes',
     ],
-    ['calls itself for ever', entry('(call 0 (local.get 0) (local.get 1))'), 'weir_table'],
+    ['calls itself for ever', entry('(call 0 (local.get 0) (local.get 1))'), 'weir_table trapped: stack overflow'],
   ])('that %s at an entry is not attached, and with a bucket has no entries and works', async (_, parts, text) => {
     const stage = await stageWith(streams());
     const bucket = await bucketOf(stage);
@@ -300,8 +301,7 @@ describe('a hostile plugin', () => {
     expect(await tableOf(stage, 'bad')).toMatchObject({ entries: 0, refused: 5 });
     expect((await tableOf(stage, 'bad')).last_refusal?.text).toContain(text);
     await bucket.put('later', 'v');
-    const endsMs = Date.now() + 15_000;
-    while ((await tableOf(stage, 'bad')).refused < 6 && Date.now() < endsMs);
+    await eventually(async () => (await tableOf(stage, 'bad')).refused >= 6, 'the next entry to be refused', 15_000);
     expect(await tableOf(stage, 'bad')).toMatchObject({ entries: 0, refused: 6 });
     expect(await ask(stage, 'bad', 'x')).toBe('x');
   });

@@ -7,6 +7,15 @@ export async function until(holds: () => boolean, what: string, deadlineMs = 5_0
   }
 }
 
+/** As `until`, for what has to be asked for. */
+export async function eventually(holds: () => Promise<boolean>, what: string, deadlineMs = 10_000): Promise<void> {
+  const endsMs = Date.now() + deadlineMs;
+  while (!(await holds())) {
+    if (Date.now() > endsMs) throw new Error(`waited ${deadlineMs} ms for ${what}`);
+    await sleep(10);
+  }
+}
+
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { absent, findPeer } from '../kit/peers.js';
 import { type RunningServer, startProgram, startWeir } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
-import { eventually } from './servers.js';
+import { eventually } from '../kit/wait.js';
 
 const natsServer = findPeer('nats-server');
 

@@ -1,6 +1,7 @@
 // Removals that take long leave the others their turns.
 import { expect, it } from 'vitest';
-import { describeStreams, eventually } from './servers.js';
+import { eventually } from '../kit/wait.js';
+import { describeStreams } from './servers.js';
 
 const MESSAGES = 20_000;
 

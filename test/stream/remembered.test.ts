@@ -7,9 +7,9 @@ import { Expiry } from '../../src/stream/expiry.js';
 import { Ledger } from '../../src/stream/ledger.js';
 import { TimeHeap } from '../../src/stream/time-heap.js';
 import { ManualClock } from '../kit/manual-clock.js';
-import { sleep } from '../kit/wait.js';
+import { eventually, sleep } from '../kit/wait.js';
 import { silentListener } from '../storage/opened.js';
-import { describeStreams, eventually } from './servers.js';
+import { describeStreams } from './servers.js';
 
 const KEPT = 100;
 const TAKEN = 20_000;

@@ -1,8 +1,13 @@
+import { join } from 'node:path';
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.js';
+import { nodeDisk } from '../../src/storage/node-disk.js';
+import { Store } from '../../src/storage/store.js';
 import { startWeir } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
+import { eventually } from '../kit/wait.js';
 
 describe('after a restart', () => {
   const folder = tempFolder();
@@ -63,10 +68,9 @@ describe('after a restart', () => {
     expect((await last.info()).num_pending).toBe(3);
     for (let i = 0; i < 3; i++) rest.push((await last.next({ expires: 5_000 }))!.seq);
     expect(rest).toEqual([9, 10, 11]);
-    const endsMs = Date.now() + 10_000;
-    while ((await after.manager.streams.info('R')).state.messages > 9 && Date.now() < endsMs)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    expect((await after.manager.streams.info('R')).state.messages).toBe(9);
+    const stored = async () => (await after.manager.streams.info('R')).state.messages;
+    await eventually(async () => (await stored()) <= 9, 'what was acknowledged to go');
+    expect(await stored()).toBe(9);
     await after.stop();
   });
 
@@ -84,17 +88,23 @@ describe('after a restart', () => {
     expect((await after.manager.streams.names().next()).sort()).toEqual(['O', 'S']);
     expect(await after.manager.consumers.list('O').next()).toEqual([]);
     await after.js.publish('o', '5');
-    const endsMs = Date.now() + 10_000;
-    while ((await after.manager.streams.info('S')).state.messages < 6 && Date.now() < endsMs)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    expect((await after.manager.streams.info('S')).state).toMatchObject({ messages: 6, last_seq: 6 });
+    const state = async () => (await after.manager.streams.info('S')).state;
+    await eventually(async () => (await state()).messages >= 6, 'the message from the source');
+    expect(await state()).toMatchObject({ messages: 6, last_seq: 6 });
     await after.stop();
   });
 
   it('only one server may have the store', async () => {
-    await start();
-    await expect(startWeir(`jetstream { store_dir: ${JSON.stringify(folder.path)} }`)).rejects.toThrow(
-      /another (?:running process owns|server uses) it/,
-    );
+    const second = () => startWeir(`jetstream { store_dir: ${JSON.stringify(folder.path)} }`);
+    const first = await start();
+    await expect(second()).rejects.toThrow(/cannot use the folder of plugins .*: another server uses it/);
+    const store = { folder: join(folder.path, 'jetstream'), disk: nodeDisk, clock: systemClock };
+    await expect(Store.open(store)).rejects.toThrow('another running process owns it');
+    await first.stop();
+    // Somebody else who is there before the server has only the streams.
+    const other = await Store.open(store);
+    await expect(second()).rejects.toThrow(/cannot use the store .*: another running process owns it/);
+    await other.close();
+    await (await start()).stop();
   });
 });

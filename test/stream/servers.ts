@@ -51,12 +51,3 @@ function run(
   });
   tests(() => at, storage);
 }
-
-/** Waits until the answer is yes, asking again each few milliseconds. */
-export async function eventually(holds: () => Promise<boolean>, what: string, deadlineMs = 10_000): Promise<void> {
-  const endsMs = Date.now() + deadlineMs;
-  while (!(await holds())) {
-    if (Date.now() > endsMs) throw new Error(`waited ${deadlineMs} ms for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

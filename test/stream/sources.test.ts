@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { describeStreams, eventually } from './servers.js';
+import { eventually } from '../kit/wait.js';
+import { describeStreams } from './servers.js';
 
 describeStreams('mirrors and sources', (at, storage) => {
   const messagesOf = async (name: string) => (await at().manager.streams.info(name)).state.messages;
