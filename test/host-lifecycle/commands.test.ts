@@ -94,7 +94,13 @@ describe('weir plugin', { timeout: 90_000 }, () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     // Each of the three commands is told of as an audit too.
-    expect(told.filter(({ type }) => type !== 'io.weir.event.v1.audit')).toMatchObject([
+    const isAudit = ({ type }: { type: string }) => type === 'io.weir.event.v1.audit';
+    expect(told.filter(isAudit)).toMatchObject([
+      { action: 'plugin.install', name: 'p', outcome: 'done' },
+      { action: 'attachment.swap', name: 'p', outcome: 'done' },
+      { action: 'attachment.delete', name: 'p', outcome: 'done' },
+    ]);
+    expect(told.filter((event) => !isAudit(event))).toMatchObject([
       { type: 'io.weir.event.v1.swapped', attachment: 'p', version: 2, from_version: 1 },
       { type: 'io.weir.event.v1.detached', attachment: 'p' },
     ]);

@@ -1,22 +1,9 @@
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CONTROL_AT, guest, OUTBOX_AT, writingGuest } from '../hostile/guest.js';
+import { guest, writingGuest } from '../hostile/guest.js';
 import { until } from '../kit/wait.js';
+import { digitGuest } from './counting.js';
 import { optionsOf, Stage, verdictGuest } from './stage.js';
-
-/** Replaces the payload by the number of its call. */
-function countingGuest(): Promise<Uint8Array> {
-  return guest({
-    extra: '(global $count (mut i32) (i32.const 48))',
-    message: `
-      (global.set $count (i32.add (global.get $count) (i32.const 1)))
-      (i32.store (i32.const ${OUTBOX_AT}) (i32.const 3))
-      (i32.store (i32.const ${OUTBOX_AT + 4}) (i32.const 1))
-      (i32.store (i32.const ${OUTBOX_AT + 8}) (global.get $count))
-      (i32.store (i32.const ${CONTROL_AT + 16}) (i32.const 9))
-      i32.const 2`,
-  });
-}
 
 let stage: Stage;
 let others: NatsConnection[] = [];
@@ -57,7 +44,7 @@ async function attach(name: string, wasm: Uint8Array, definition: object = {}): 
 
 describe('the stage deliver', () => {
   test('runs once for a message, and all its receivers share what comes of it', async () => {
-    await attach('count', await countingGuest());
+    await attach('count', await digitGuest());
     const { account } = stage.server;
     const before = account.subscriptions;
     const clients = [await other(), await other(), await other()];
@@ -76,7 +63,7 @@ describe('the stage deliver', () => {
   });
 
   test('is for the receivers whose subscription is covered', async () => {
-    await attach('count', await countingGuest(), { receivers: { subscription: 'a.*' } });
+    await attach('count', await digitGuest(), { receivers: { subscription: 'a.*' } });
     const client = await other();
     const [narrow, exact, wide] = [
       await listen(client, 'a.*'),
@@ -88,7 +75,7 @@ describe('the stage deliver', () => {
   });
 
   test('is for the receivers of a queue group', async () => {
-    await attach('count', await countingGuest(), { receivers: { queue: 'workers' } });
+    await attach('count', await digitGuest(), { receivers: { queue: 'workers' } });
     const client = await other();
     const [plain, one, two] = [
       await listen(client, 'a.x'),
@@ -103,7 +90,7 @@ describe('the stage deliver', () => {
     await stage.close();
     const users = '{user: ann, password: x}, {user: bob, password: x}, {user: root, password: x}';
     stage = await Stage.open(await optionsOf(`authorization { users = [${users}] }`), {}, { user: 'root', pass: 'x' });
-    await attach('count', await countingGuest(), { receivers: { user: 'bob' } });
+    await attach('count', await digitGuest(), { receivers: { user: 'bob' } });
     const [ann, bob] = [await listen(await other('ann'), 'a.x'), await listen(await other('bob'), 'a.x')];
     await send('a.x', 'p');
     expect([ann, bob].map(texts)).toEqual([['p'], ['1']]);
@@ -120,7 +107,7 @@ describe('the stage deliver', () => {
   });
 
   test('goes through several plugins in order, each set of receivers through its own', async () => {
-    await attach('upper', await countingGuest(), { order: 1 });
+    await attach('upper', await digitGuest(), { order: 1 });
     await attach('drop', await guest({ message: '(i32.eq (i32.load8_u (local.get 6)) (i32.const 50))' }), {
       order: 2,
       receivers: { queue: 'q' },
@@ -134,8 +121,8 @@ describe('the stage deliver', () => {
   });
 
   test('what one chain made is not overwritten by what another makes of the same message', async () => {
-    await attach('count', await countingGuest(), { receivers: { subscription: 'a.x' } });
-    await attach('other', await countingGuest(), { receivers: { subscription: 'a.*' }, order: 5 });
+    await attach('count', await digitGuest(), { receivers: { subscription: 'a.x' } });
+    await attach('other', await digitGuest(), { receivers: { subscription: 'a.*' }, order: 5 });
     await stage.done('ATTACHMENT.BUDGET.other', { fuel_per_message: 999_999 });
     const client = await other();
     const arrived = [];

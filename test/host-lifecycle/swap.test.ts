@@ -6,27 +6,13 @@ import { CONTROL_AT, guest, OUTBOX_AT } from '../hostile/guest.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
+import { countingGuest, countsOf, numberIn, numberingGuest } from './counting.js';
 import { optionsOf, Stage, verdictGuest } from './stage.js';
 
 const MESSAGES = 200_000;
 const SWAPS = 50;
 const PUBLISHERS = 2;
 const PAYLOAD_BYTES = 8;
-
-/** Appends its number to the payload of 8 bytes: who processed a message can be read from it, and how often. */
-function numberingGuest(number: number): Promise<Uint8Array> {
-  const record = PAYLOAD_BYTES + 4;
-  return guest({
-    memory: '8',
-    message: `
-      (i32.store (i32.const ${OUTBOX_AT}) (i32.const 3))
-      (i32.store (i32.const ${OUTBOX_AT + 4}) (i32.add (local.get 7) (i32.const 4)))
-      (memory.copy (i32.const ${OUTBOX_AT + 8}) (local.get 6) (local.get 7))
-      (i32.store (i32.add (i32.const ${OUTBOX_AT + 8}) (local.get 7)) (i32.const ${number}))
-      (i32.store (i32.const ${CONTROL_AT + 16}) (i32.const ${8 + record}))
-      i32.const 2`,
-  });
-}
 
 describe('swapping', { timeout: 120_000 }, () => {
   test(`${SWAPS} times under ${MESSAGES} messages: each is processed once, by one version, in order`, async () => {
@@ -37,10 +23,8 @@ describe('swapping', { timeout: 120_000 }, () => {
     let received = 0;
     stage.client.subscribe('mark.in', {
       callback: (_, { data }) => {
-        const view = new DataView(data.buffer, data.byteOffset, data.length);
         if (data.length !== PAYLOAD_BYTES + 4) wrong.push(`${data.length} bytes`);
-        else
-          seen[view.getUint32(0, true)].push({ sequence: view.getUint32(4, true), version: view.getUint32(8, true) });
+        else seen[numberIn(data)].push({ sequence: numberIn(data, 4), version: numberIn(data, 8) });
         received++;
       },
     });
@@ -82,24 +66,6 @@ describe('swapping', { timeout: 120_000 }, () => {
   });
 });
 
-/** Counts messages in a global, answers the count as payload, and hands it over as four bytes. */
-function countingGuest({ step = 1, restore = '(global.set $count (i32.load (i32.const 65536))) i32.const 0' } = {}) {
-  const write = (kind: number) => `
-    (i32.store (i32.const ${OUTBOX_AT}) (i32.const ${kind}))
-    (i32.store (i32.const ${OUTBOX_AT + 4}) (i32.const 4))
-    (i32.store (i32.const ${OUTBOX_AT + 8}) (global.get $count))
-    (i32.store (i32.const ${CONTROL_AT + 16}) (i32.const 12))`;
-  return guest({
-    memory: '8',
-    extra: `(global $count (mut i32) (i32.const 0))
-      (func (export "weir_save") (result i32) ${write(9)} i32.const 0)
-      (func (export "weir_restore") (param i32) (result i32) ${restore})`,
-    message: `
-      (if (i32.eq (local.get 7) (i32.const 4)) (then unreachable))
-      (global.set $count (i32.add (global.get $count) (i32.const ${step}))) ${write(3)} i32.const 2`,
-  });
-}
-
 describe('what a plugin saved', () => {
   let stage: Stage;
   beforeEach(async () => {
@@ -107,59 +73,45 @@ describe('what a plugin saved', () => {
   });
   afterEach(() => stage.close());
 
-  const counts = async (name: string, messages: number) => {
-    const arrived = await stage.listen(`${name}.in`);
-    for (let i = 0; i < messages; i++) stage.client.publish(`${name}.in`, 'x');
-    await stage.client.flush();
-    return arrived.map(({ data }) => new DataView(data.buffer, data.byteOffset).getUint32(0, true));
-  };
-
   test('moves over to the next version, when that is granted', async () => {
     await stage.bring('count', await countingGuest(), { grants: { state: true } });
-    expect(await counts('count', 3)).toEqual([1, 2, 3]);
+    expect(await countsOf(stage, 'xxx')).toEqual([1, 2, 3]);
     await stage.done('PLUGIN.INSTALL.count', await countingGuest({ step: 10 }));
     await stage.done('ATTACHMENT.SWAP.count');
-    expect(await counts('count', 2)).toEqual([13, 23]);
+    expect(await countsOf(stage, 'xx')).toEqual([13, 23]);
     await stage.done('ATTACHMENT.ROLLBACK.count');
-    expect(await counts('count', 1)).toEqual([24]);
+    expect(await countsOf(stage, 'x')).toEqual([24]);
   });
 
   test('stays behind without the grant', async () => {
     await stage.bring('count', await countingGuest());
-    expect(await counts('count', 3)).toEqual([1, 2, 3]);
+    expect(await countsOf(stage, 'xxx')).toEqual([1, 2, 3]);
     await stage.done('PLUGIN.INSTALL.count', await countingGuest({ step: 10 }));
     await stage.done('ATTACHMENT.SWAP.count');
-    expect(await counts('count', 1)).toEqual([10]);
+    expect(await countsOf(stage, 'x')).toEqual([10]);
   });
 
   test('is refused by a version that cannot take it on: the old one stays', async () => {
     await stage.bring('count', await countingGuest(), { grants: { state: true } });
-    expect(await counts('count', 3)).toEqual([1, 2, 3]);
+    expect(await countsOf(stage, 'xxx')).toEqual([1, 2, 3]);
     await stage.done('PLUGIN.INSTALL.count', await countingGuest({ restore: 'i32.const -7' }));
     expect((await stage.api('ATTACHMENT.SWAP.count')).error).toMatchObject({
       err_code: 20038,
       description: 'version 2 of plugin "count" refused the state of version 1: weir_restore answered -7',
     });
-    expect(await counts('count', 1)).toEqual([4]);
+    expect(await countsOf(stage, 'x')).toEqual([4]);
     expect(await stage.done('ATTACHMENT.INFO.count')).toMatchObject({ attachment: { version: 1 } });
   });
 });
 
 describe('what a plugin saves at intervals', () => {
-  const send = async (stage: Stage, payloads: string[]) => {
-    const arrived = await stage.listen('count.in');
-    for (const payload of payloads) stage.client.publish('count.in', payload);
-    await stage.client.flush();
-    return arrived.map(({ data }) => new DataView(data.buffer, data.byteOffset).getUint32(0, true));
-  };
-
   test('is where a new instance goes on after a trap', async () => {
     const clock = new ManualClock();
     const stage = await Stage.open({}, { clock });
     await stage.bring('count', await countingGuest(), { grants: { state: true } });
-    expect(await send(stage, ['x', 'x'])).toEqual([1, 2]);
+    expect(await countsOf(stage, 'xx')).toEqual([1, 2]);
     clock.advance(10_000);
-    expect(await send(stage, ['x', 'trap', 'x'])).toEqual([3, 3]);
+    expect(await countsOf(stage, 'xtx')).toEqual([3, 3]);
     await stage.close();
   });
 
@@ -167,13 +119,13 @@ describe('what a plugin saves at intervals', () => {
     const folder = tempFolder();
     let stage = await Stage.open({ storeDir: folder.path });
     await stage.bring('count', await countingGuest(), { grants: { state: true } });
-    expect(await send(stage, ['x', 'x'])).toEqual([1, 2]);
+    expect(await countsOf(stage, 'xx')).toEqual([1, 2]);
     await stage.close();
     stage = await Stage.open({ storeDir: folder.path });
-    expect(await send(stage, ['x'])).toEqual([3]);
+    expect(await countsOf(stage, 'x')).toEqual([3]);
     await stage.done('ATTACHMENT.DELETE.count');
     await stage.done('ATTACHMENT.CREATE.count', { plugin: 'count', subject: 'count.in', grants: { state: true } });
-    expect(await send(stage, ['x'])).toEqual([1]);
+    expect(await countsOf(stage, 'x')).toEqual([1]);
     await stage.close();
     folder.remove();
   });
@@ -187,15 +139,9 @@ test('what a plugin of the configuration file saved is there after a restart, to
   const plugins = (attachments: string) => `plugins { modules { count: ${JSON.stringify(module)} }, ${attachments} }`;
   const open = async (attachments: string) =>
     Stage.open(await optionsOf(`store_dir: ${JSON.stringify(folder.path)}\n${plugins(attachments)}`));
-  const counts = async (stage: Stage) => {
-    const arrived = await stage.listen('count.in');
-    stage.client.publish('count.in', 'x');
-    await stage.client.flush();
-    return new DataView(arrived[0].data.buffer, arrived[0].data.byteOffset).getUint32(0, true);
-  };
   for (const expected of [1, 2, 3]) {
     const stage = await open(`attachments { count ${attachment} }`);
-    expect(await counts(stage)).toBe(expected);
+    expect(await countsOf(stage, 'x')).toEqual([expected]);
     await stage.close();
   }
   folder.remove();

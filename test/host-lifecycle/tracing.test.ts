@@ -1,24 +1,12 @@
 import { headers } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CONTROL_AT, emit, guest, Kind, OUTBOX_AT, record, records, writingGuest } from '../hostile/guest.js';
+import { emit, guest, Kind, record, records, writingGuest } from '../hostile/guest.js';
+import { digitGuest } from './counting.js';
 import { Stage, verdictGuest } from './stage.js';
 
 const DEADLINE_MS = 10_000;
 // biome-ignore lint/suspicious/noExplicitAny: events are looked into at will, and every look is an expectation.
 type Json = Record<string, any>;
-
-/** Replaces the payload by the number of its call. */
-const countingGuest = () =>
-  guest({
-    extra: '(global $count (mut i32) (i32.const 48))',
-    message: `
-      (global.set $count (i32.add (global.get $count) (i32.const 1)))
-      (i32.store (i32.const ${OUTBOX_AT}) (i32.const 3))
-      (i32.store (i32.const ${OUTBOX_AT + 4}) (i32.const 1))
-      (i32.store (i32.const ${OUTBOX_AT + 8}) (global.get $count))
-      (i32.store (i32.const ${CONTROL_AT + 16}) (i32.const 9))
-      i32.const 2`,
-  });
 
 let stage: Stage;
 beforeEach(async () => {
@@ -88,7 +76,7 @@ describe('the trace of a message that plugins see', () => {
   });
 
   it('changes nothing when only the trace is wanted', async () => {
-    await stage.bring('counts', await countingGuest());
+    await stage.bring('counts', await digitGuest());
     await stage.done('PLUGIN.INSTALL.emits', await writingGuest(0, records(emit('emitted', 'x'))));
     await stage.done('ATTACHMENT.CREATE.emits', {
       plugin: 'emits',
@@ -97,7 +85,7 @@ describe('the trace of a message that plugins see', () => {
     });
     await stage.bring('traps', await guest({ message: 'unreachable' }));
     const [counted, emitted, letters] = await Promise.all(
-      ['counts.in', 'emitted', '$WEIR.DLQ.>'].map((s) => stage.listen(s)),
+      ['counts.in', 'emitted', '$WEIR.DEAD.>'].map((s) => stage.listen(s)),
     );
     stage.client.publish('counts.in');
     for (let i = 0; i < 3; i++) {

@@ -1,6 +1,7 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { countingGuest, countsOf, numberIn, numberingGuest } from '../host-lifecycle/counting.js';
 import { optionsOf, Stage } from '../host-lifecycle/stage.js';
 import { CONTROL_AT, guest, OUTBOX_AT } from '../hostile/guest.js';
 import { tempFolder } from '../kit/temp-folder.js';
@@ -9,33 +10,8 @@ import { until } from '../kit/wait.js';
 const DEADLINE_MS = 20_000;
 const BESIDE = { tier: 'worker', metering: 'off' };
 
-/** Counts messages, adds `step` for each, and answers the count as payload; keeps it as its state. */
-function countingGuest({ step = 1, restore = '(global.set $count (i32.load (i32.const 65536))) i32.const 0' } = {}) {
-  return guest({
-    extra: `(global $count (mut i32) (i32.const 0))
-      (func (export "weir_save") (result i32) ${write(9)} i32.const 0)
-      (func (export "weir_restore") (param i32) (result i32) ${restore})`,
-    message: `(if (i32.eq (i32.load8_u (local.get 6)) (i32.const 116)) (then unreachable))
-      (if (i32.eq (i32.load8_u (local.get 6)) (i32.const 115)) (then (loop (br 0))))
-      (global.set $count (i32.add (global.get $count) (i32.const ${step}))) ${write(3)} i32.const 2`,
-  });
-}
-
-/** Writes the count as a record. */
-function write(kind: number): string {
-  return `(i32.store (i32.const ${OUTBOX_AT}) (i32.const ${kind})) (i32.store (i32.const ${OUTBOX_AT + 4}) (i32.const 4))
-    (i32.store (i32.const ${OUTBOX_AT + 8}) (global.get $count)) (i32.store (i32.const ${CONTROL_AT + 16}) (i32.const 12))`;
-}
-
-/** Appends a number to the payload. */
-function numberingGuest(number: number): Promise<Uint8Array> {
-  return guest({
-    message: `(i32.store (i32.const ${OUTBOX_AT}) (i32.const 3)) (i32.store (i32.const ${OUTBOX_AT + 4}) (i32.add (local.get 7) (i32.const 4)))
-      (memory.copy (i32.const ${OUTBOX_AT + 8}) (local.get 6) (local.get 7))
-      (i32.store (i32.add (i32.const ${OUTBOX_AT + 8}) (local.get 7)) (i32.const ${number}))
-      (i32.store (i32.const ${CONTROL_AT + 16}) (i32.add (local.get 7) (i32.const 12))) i32.const 2`,
-  });
-}
+/** A number as four bytes. */
+const bytesOf = (number: number) => new Uint8Array(Uint32Array.of(number).buffer);
 
 /** A log record "hi" in the outbox, written by `weir_tick` or `weir_drain`. */
 function sayingGuest(hook: string): Promise<Uint8Array> {
@@ -47,8 +23,6 @@ function sayingGuest(hook: string): Promise<Uint8Array> {
   });
 }
 
-const numberIn = (data: Uint8Array, at = 0) => new DataView(data.buffer, data.byteOffset).getUint32(at, true);
-
 describe('an attachment in the worker tier', () => {
   let stage: Stage;
   beforeEach(async () => {
@@ -56,39 +30,32 @@ describe('an attachment in the worker tier', () => {
   });
   afterEach(() => stage.close());
 
-  const counts = async (name: string, messages: number) => {
-    const arrived = await stage.listen(`${name}.in`);
-    for (let i = 0; i < messages; i++) stage.client.publish(`${name}.in`, 'x');
-    await stage.client.flush();
-    return arrived.map(({ data }) => numberIn(data));
-  };
-
   it('hands its state over at a swap, and back', async () => {
     await stage.bring('count', await countingGuest(), { ...BESIDE, grants: { state: true } });
-    expect(await counts('count', 3)).toEqual([1, 2, 3]);
+    expect(await countsOf(stage, 'xxx')).toEqual([1, 2, 3]);
     await stage.done('PLUGIN.INSTALL.count', await countingGuest({ step: 10 }));
     await stage.done('ATTACHMENT.SWAP.count');
-    expect(await counts('count', 2)).toEqual([13, 23]);
+    expect(await countsOf(stage, 'xx')).toEqual([13, 23]);
     await stage.done('ATTACHMENT.ROLLBACK.count');
-    expect(await counts('count', 1)).toEqual([24]);
+    expect(await countsOf(stage, 'x')).toEqual([24]);
   });
 
   it('moves to the event loop and back, with its state', async () => {
     const definition = { plugin: 'count', subject: 'count.in', grants: { state: true }, replace: true };
     await stage.bring('count', await countingGuest(), { grants: { state: true } });
-    expect(await counts('count', 2)).toEqual([1, 2]);
+    expect(await countsOf(stage, 'xx')).toEqual([1, 2]);
     await stage.done('ATTACHMENT.CREATE.count', { ...definition, ...BESIDE });
-    expect(await counts('count', 2)).toEqual([3, 4]);
+    expect(await countsOf(stage, 'xx')).toEqual([3, 4]);
     await stage.done('ATTACHMENT.CREATE.count', definition);
-    expect(await counts('count', 2)).toEqual([5, 6]);
+    expect(await countsOf(stage, 'xx')).toEqual([5, 6]);
   });
 
   it('stays when the next version refuses its state', async () => {
     await stage.bring('count', await countingGuest(), { ...BESIDE, grants: { state: true } });
-    expect(await counts('count', 3)).toEqual([1, 2, 3]);
+    expect(await countsOf(stage, 'xxx')).toEqual([1, 2, 3]);
     await stage.done('PLUGIN.INSTALL.count', await countingGuest({ restore: 'i32.const -7' }));
     expect((await stage.api('ATTACHMENT.SWAP.count')).error).toMatchObject({ err_code: 20038 });
-    expect(await counts('count', 1)).toEqual([4]);
+    expect(await countsOf(stage, 'x')).toEqual([4]);
   });
 
   it('is swapped under load: each message is processed once, by one version, in order, and none of its counts is lost', async () => {
@@ -100,24 +67,11 @@ describe('an attachment in the worker tier', () => {
       callback: (_, { data }) => void seen.push({ sequence: numberIn(data), version: numberIn(data, 4) }),
     });
     await stage.client.flush();
-    const publisher = await connect({ servers: stage.server.clientUrl });
-    let sent = 0;
-    const publish = async () => {
-      for (; sent < messages; sent++) {
-        publisher.publish('mark.in', new Uint8Array(Uint32Array.of(sent).buffer));
-        if (sent % 500 === 499) await publisher.flush();
-      }
-      await publisher.flush();
+    const swap = async (i: number) => {
+      await stage.done('PLUGIN.INSTALL.mark', await numberingGuest(i));
+      await stage.done('ATTACHMENT.SWAP.mark');
     };
-    const swap = async () => {
-      for (let i = 1; i <= swaps; i++) {
-        await until(() => sent >= ((i - 0.5) * messages) / swaps, 'the next swap', 60_000);
-        await stage.done('PLUGIN.INSTALL.mark', await numberingGuest(i));
-        await stage.done('ATTACHMENT.SWAP.mark');
-      }
-    };
-    await Promise.all([publish(), swap()]);
-    await publisher.close();
+    await putUnderLoad(stage, { subject: 'mark.in', messages, payloadOf: bytesOf, swaps, swap });
     await until(() => seen.length >= messages, 'all messages', 60_000);
     expect(seen.length).toBe(messages);
     expect(seen.every(({ sequence }, i) => sequence === i)).toBe(true);
@@ -132,23 +86,8 @@ describe('an attachment in the worker tier', () => {
     const seen: number[] = [];
     stage.client.subscribe('count.in', { callback: (_, { data }) => void seen.push(numberIn(data)) });
     await stage.client.flush();
-    const publisher = await connect({ servers: stage.server.clientUrl });
-    let sent = 0;
-    const publish = async () => {
-      for (; sent < messages; sent++) {
-        publisher.publish('count.in', 'x');
-        if (sent % 500 === 499) await publisher.flush();
-      }
-      await publisher.flush();
-    };
-    const swap = async () => {
-      for (let i = 1; i <= swaps; i++) {
-        await until(() => sent >= ((i - 0.5) * messages) / swaps, 'the next swap', 60_000);
-        await stage.done('ATTACHMENT.SWAP.count', { config: { number: i } });
-      }
-    };
-    await Promise.all([publish(), swap()]);
-    await publisher.close();
+    const swap = (i: number) => stage.done('ATTACHMENT.SWAP.count', { config: { number: i } });
+    await putUnderLoad(stage, { subject: 'count.in', messages, payloadOf: () => 'x', swaps, swap });
     await until(() => seen.length >= messages, 'all messages', 60_000);
     expect(seen.every((count, i) => count === i + 1)).toBe(true);
     expect(await stage.done('ATTACHMENT.INFO.count')).toMatchObject({ attachment: { swaps } });
@@ -156,7 +95,7 @@ describe('an attachment in the worker tier', () => {
 
   it('goes back by itself when its new version takes threads down', async () => {
     await stage.bring('count', await countingGuest(), BESIDE);
-    expect(await counts('count', 1)).toEqual([1]);
+    expect(await countsOf(stage, 'x')).toEqual([1]);
     await stage.done('PLUGIN.INSTALL.count', await guest({ message: '(loop (br 0)) i32.const 0' }));
     await stage.done('ATTACHMENT.SWAP.count');
     const events = await stage.listen('$WEIR.EVENT.rolled-back.count');
@@ -164,7 +103,8 @@ describe('an attachment in the worker tier', () => {
     await until(() => events.length === 1, 'the rollback', DEADLINE_MS);
     const { attachment } = await stage.done('ATTACHMENT.INFO.count');
     expect(attachment).toMatchObject({ version: 1, rollbacks: 1 });
-    expect((await counts('count', 1)).length).toBe(1);
+    // A fresh instance of the old version.
+    expect(await countsOf(stage, 'x')).toEqual([1]);
   });
 
   it('has a canary and a shadow', async () => {
@@ -205,7 +145,7 @@ describe('an attachment in the worker tier', () => {
 
   it('takes other budgets on while it runs', async () => {
     await stage.bring('count', await countingGuest(), { tier: 'worker', metering: 'on' });
-    expect(await counts('count', 1)).toEqual([1]);
+    expect(await countsOf(stage, 'x')).toEqual([1]);
     await stage.done('ATTACHMENT.BUDGET.count', { fuel_per_message: 1_000_000_000, watchdog_ms: 150 });
     const letters = await stage.listen('$WEIR.DEAD.count');
     stage.client.publish('count.in', 'stuck');
@@ -239,7 +179,7 @@ describe('a server with the worker tier', () => {
       await manager.streams.add({ name: 'MARKS', subjects: ['mark.>', 'plain.>'] });
       const js = jetstream(stage.client);
       const publishes = Array.from({ length: 300 }, (_, i) =>
-        js.publish(i % 3 === 0 ? 'plain.a' : `mark.${i % 5}`, new Uint8Array(Uint32Array.of(i).buffer)),
+        js.publish(i % 3 === 0 ? 'plain.a' : `mark.${i % 5}`, bytesOf(i)),
       );
       const acks = await Promise.all(publishes);
       expect(acks.map(({ seq }) => seq)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
@@ -253,18 +193,12 @@ describe('a server with the worker tier', () => {
 
   it('keeps states over a restart', async () => {
     const folder = tempFolder();
-    const count = async (stage: Stage) => {
-      const arrived = await stage.listen('count.in');
-      stage.client.publish('count.in', 'x');
-      await stage.client.flush();
-      return numberIn(arrived[0].data);
-    };
     let stage = await Stage.open({ storeDir: folder.path });
     await stage.bring('count', await countingGuest(), { ...BESIDE, grants: { state: true } });
-    expect([await count(stage), await count(stage)]).toEqual([1, 2]);
+    expect(await countsOf(stage, 'xx')).toEqual([1, 2]);
     await stage.close();
     stage = await Stage.open({ storeDir: folder.path });
-    expect(await count(stage)).toBe(3);
+    expect(await countsOf(stage, 'x')).toEqual([3]);
     await stage.close();
     folder.remove();
   });
@@ -274,6 +208,35 @@ describe('a server with the worker tier', () => {
     expect(options.plugins?.workers).toBe(2);
   });
 });
+
+interface Load {
+  subject: string;
+  messages: number;
+  payloadOf(i: number): Uint8Array | string;
+  swaps: number;
+  /** Called with 1, 2 … at even intervals while messages flow. */
+  swap(i: number): Promise<unknown>;
+}
+
+async function putUnderLoad(stage: Stage, { subject, messages, payloadOf, swaps, swap }: Load): Promise<void> {
+  const publisher = await connect({ servers: stage.server.clientUrl });
+  let sent = 0;
+  const publish = async () => {
+    for (; sent < messages; sent++) {
+      publisher.publish(subject, payloadOf(sent));
+      if (sent % 500 === 499) await publisher.flush();
+    }
+    await publisher.flush();
+  };
+  const swapAll = async () => {
+    for (let i = 1; i <= swaps; i++) {
+      await until(() => sent >= ((i - 0.5) * messages) / swaps, 'the next swap', 60_000);
+      await swap(i);
+    }
+  };
+  await Promise.all([publish(), swapAll()]);
+  await publisher.close();
+}
 
 function attachmentOf(stage: Stage, name: string) {
   return stage.server.host.attachments.get(name)!;
