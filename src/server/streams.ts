@@ -17,6 +17,7 @@ import type { StreamLimits } from '../stream/limits.js';
 import { MemoryStreamStore } from '../stream/memory-store.js';
 import { NotEnabledApi } from '../stream/not-enabled.js';
 import { RecordedReader } from '../stream/recorded-messages.js';
+import { RestoreRoom } from '../stream/restore-room.js';
 import type { StreamConfig } from '../stream/stream-config.js';
 import { Streams } from '../stream/streams.js';
 import type { ServerParts } from './server-parts.js';
@@ -48,11 +49,13 @@ export class JetStream {
   storeBytesMax = 0;
   private readonly parts: ServerParts;
   private readonly random: () => number;
+  private readonly restores: RestoreRoom;
   private store: Store | null = null;
 
   constructor(parts: ServerParts, random: () => number) {
     this.parts = parts;
     this.random = random;
+    this.restores = new RestoreRoom(parts.clock);
     const { storeDir } = parts.options;
     this.folder = resolve(storeDir === '' ? join(tmpdir(), 'nats', 'jetstream') : join(storeDir, 'jetstream'));
   }
@@ -71,8 +74,11 @@ export class JetStream {
     if (options.streams.domain !== '') logger.info(`  Domain:          ${options.streams.domain}`);
     logger.info('-------------------------------------------');
     await this.recallAccounts();
-    await this.arrangeAll();
+    const first = this.arrangeAll();
+    // An account that comes meanwhile is arranged behind these.
     this.ready = true;
+    this.arranged = first.catch(() => {});
+    await first;
   }
 
   /** Tells whoever waits for messages that the server stops. */
@@ -113,6 +119,9 @@ export class JetStream {
    */
   arrange(account?: string): Promise<void> {
     if (!this.ready) return Promise.resolve();
+    const { memoryBytesMax, storeBytesMax } = this.parts.options.streams;
+    if (memoryBytesMax >= 0) this.memoryBytesMax = memoryBytesMax;
+    if (storeBytesMax >= 0) this.storeBytesMax = storeBytesMax;
     this.arranged = this.arranged
       .then(() => this.arrangeAll(account))
       .catch((error) => this.parts.logger.error(`Cannot open the streams of an account: ${describe(error)}`));
@@ -167,6 +176,7 @@ export class JetStream {
     const streams = new Streams({
       ...{ broker, clock, logger, domain, random: this.random, serverName: this.parts.identity.name },
       limits: this.limitsFor(own),
+      restores: this.restores,
       newStore: async ({ name, storage }: StreamConfig) =>
         storage === 'memory' ? new MemoryStreamStore() : new FileStreamStore(`${folder}/${folderName(name)}`, house),
     });

@@ -1,14 +1,15 @@
-import { textOf, utf8 } from '../base/bytes.js';
+import { textOf, utf8, WORD_SLACK_BYTES } from '../base/bytes.js';
 import { describe } from '../base/failure.js';
 import { parseJson } from '../base/json.js';
 import { type Leg, type Subscriber, Subscription } from '../broker/subscription.js';
-import { composeMessage, type Message } from '../message/message.js';
+import { composeMessage, hashSubject, lookAt, Message, NO_BYTES } from '../message/message.js';
 import { REFUSED } from '../storage/message-log.js';
 import { Alarm } from './alarm.js';
 import { ApiError, type ApiErrorJson, apiError, errorJson } from './api-error.js';
 import { type ArchiveEntry, ArchiveMistake, ArchiveReader, isEnd } from './archive.js';
 import type { ConsumerConfig } from './consumer-config.js';
 import { restoreConsumer } from './consumers.js';
+import type { Claim } from './restore-room.js';
 import { S2Mistake, S2Reader } from './s2.js';
 import { stateOfArchive } from './snapshot.js';
 import type { Stream } from './stream.js';
@@ -18,16 +19,13 @@ import type { Streams } from './streams.js';
 
 /** A transfer that nothing comes for is given up. */
 const PATIENCE_MS = 5_000;
-/** Chunks that may wait to be worked on. Who waits for answers, as it is meant, has a few of them under way. */
-const WAITING_BYTES_MAX = 32 * 1024 * 1024;
-/** What is worked on until others get their turn: what comes is compressed, and a little may be very much. */
-const TURN_NS = 5_000_000;
-/** Restores of one account at a time: each may hold what one record may. */
-const RESTORES_MAX = 8;
-/** Of their configurations and states, with about what an object costs for each. */
-const CONSUMERS_BYTES_MAX = 64 * 1024 * 1024;
+/** Chunks that may wait to be worked on. Who waits for answers, as it is meant, has one of them under way, or a few. */
+const WAITING_BYTES_MAX = 8 * 1024 * 1024;
+/** Longer entries are put together in memory that all restores share, which nobody has for longer than this. */
+const SMALL_BYTES = 1024 * 1024;
+const LARGE_MS_MAX = 60_000;
+/** About what an object costs beside its configuration and state. */
 const CONSUMER_BYTES = 512;
-const underWay = new WeakMap<Streams, number>();
 const TYPE = 'io.nats.jetstream.api.v1.stream_create_response';
 
 /** Takes a stream's archive in chunks, and makes the stream of it. */
@@ -39,7 +37,7 @@ export class RestoreReceiver implements Subscriber {
   private readonly alarm: Alarm;
   private readonly unpack = new S2Reader();
   private readonly archive = new ArchiveReader();
-  private readonly consumers: [string, ArchiveEntry][] = [];
+  private readonly consumers: [name: string, payload: Uint8Array][] = [];
   private working: Promise<void> = Promise.resolve();
   private waitingBytes = 0;
   private stream: Stream | null = null;
@@ -48,14 +46,14 @@ export class RestoreReceiver implements Subscriber {
   private complete = false;
   /** Too much came at once: it is about to end. */
   private overrun = false;
-  private turnNs = 0;
   private ended = false;
+  /** Memory for an entry that is not small, and until when it may be had. */
+  private claim: Claim | null = null;
+  private claimEndsMs = Number.POSITIVE_INFINITY;
 
   /** Throws an `ApiError` when others are at it already. */
   constructor(streams: Streams, request: StreamRequest) {
-    const others = underWay.get(streams) ?? 0;
-    if (others >= RESTORES_MAX) throw apiError('insufficientResources');
-    underWay.set(streams, others + 1);
+    if (!streams.restores.enter(streams)) throw apiError('insufficientResources');
     this.streams = streams;
     this.request = request;
     this.deliverSubject = `$JS.SNAPSHOT.RESTORE.${request.name}.${streams.newId(22)}`;
@@ -74,6 +72,8 @@ export class RestoreReceiver implements Subscriber {
       const mistake = new ArchiveMistake('too many chunks were sent without waiting for answers');
       this.working = this.working.then(() => this.end(reply, this.errorOf(mistake)));
       this.overrun = true;
+      // What is being worked on may be waiting for it.
+      this.claim?.end();
       return true;
     }
     const chunk = bytes.slice(payloadStart, payloadEnd);
@@ -87,23 +87,47 @@ export class RestoreReceiver implements Subscriber {
     // What came is worked on: patience is for what does not come.
     this.alarm.cancel();
     try {
+      await this.streams.restores.turn();
       if (chunk.length === 0) {
         await this.finish(reply);
         return;
       }
       for (const part of this.unpack.push(chunk)) {
-        for (const entry of this.archive.push(part)) {
-          await this.takeEntry(entry);
-          await this.rest();
-        }
-        this.checkRoom();
-        await this.rest();
+        await this.takePart(part);
+        // It is about to end.
+        if (this.overrun) return;
       }
-      this.say(reply, new Uint8Array(0));
-      this.alarm.set(this.streams.clock.nowMs() + PATIENCE_MS);
+      this.say(reply, NO_BYTES);
+      const nowMs = this.streams.clock.nowMs();
+      this.alarm.set(Math.min(nowMs + PATIENCE_MS, this.claimEndsMs));
     } catch (error) {
       await this.end(reply, this.errorOf(error));
     }
+  }
+
+  private async takePart(part: Uint8Array): Promise<void> {
+    const { archive } = this;
+    for (const entry of archive.push(part)) {
+      await this.takeEntry(entry);
+      this.giveBack();
+      await this.streams.restores.turn();
+    }
+    this.checkRoom();
+    if (archive.wantedBytes > SMALL_BYTES && this.claim === null) await this.makeRoom(archive.wantedBytes);
+    await this.streams.restores.turn();
+  }
+
+  /** Waits until there is memory for a long entry: the chunk is answered then. */
+  private async makeRoom(bytes: number): Promise<void> {
+    this.claim = this.streams.restores.claim(bytes);
+    await this.claim.granted;
+    this.claimEndsMs = this.streams.clock.nowMs() + LARGE_MS_MAX;
+  }
+
+  private giveBack(): void {
+    this.claim?.end();
+    this.claim = null;
+    this.claimEndsMs = Number.POSITIVE_INFINITY;
   }
 
   /** What is compressed may be much more than what came: it counts as any other message does. */
@@ -115,18 +139,6 @@ export class RestoreReceiver implements Subscriber {
     const [used, max] = config.storage === 'memory' ? [memoryBytes, memoryBytesMax] : [storeBytes, storeBytesMax];
     if (max >= 0 && used + log.state.bytes > max)
       throw apiError(config.storage === 'memory' ? 'memoryResourcesExceeded' : 'storageResourcesExceeded');
-  }
-
-  /** Others get their turn when this one had its share. */
-  private rest(): Promise<void> | undefined {
-    const nowNs = this.streams.clock.monotonicNs();
-    if (nowNs - this.turnNs < TURN_NS) return;
-    return new Promise((resolve) => {
-      setImmediate(() => {
-        this.turnNs = this.streams.clock.monotonicNs();
-        resolve();
-      });
-    });
   }
 
   private async takeEntry(entry: ArchiveEntry): Promise<void> {
@@ -146,17 +158,18 @@ export class RestoreReceiver implements Subscriber {
   }
 
   /** They are made when all messages are there. */
-  private keepConsumer(name: string, entry: ArchiveEntry): void {
-    this.consumersBytes += CONSUMER_BYTES + entry.payload.length;
-    if (this.consumersBytes > CONSUMERS_BYTES_MAX) throw new ArchiveMistake('there are too many consumers');
-    this.consumers.push([name, entry]);
+  private keepConsumer(name: string, { payload }: ArchiveEntry): void {
+    const bytes = CONSUMER_BYTES + payload.length;
+    if (!this.streams.restores.keepConsumers(bytes)) throw new ArchiveMistake('there are too many consumers');
+    this.consumersBytes += bytes;
+    this.consumers.push([name, payload.slice()]);
   }
 
   private async takeMessage({ log }: Stream, entry: ArchiveEntry): Promise<void> {
-    const { name, sequence, timeMs, timeNs, headers, payload } = entry;
+    const { sequence, timeMs, timeNs } = entry;
     if (sequence <= log.state.lastSequence) throw new ArchiveMistake(`message sequence ${sequence} out of order`);
     if (sequence > log.state.lastSequence + 1) log.skipTo(sequence);
-    const message = composeMessage({ subject: name, reply: null, headers, payload });
+    const message = messageOf(entry);
     let stored = log.append(message, { timeMs, timeNs });
     if (stored === REFUSED.BUSY) {
       await log.flush();
@@ -170,7 +183,7 @@ export class RestoreReceiver implements Subscriber {
     if (stream === null || !this.complete) throw new ArchiveMistake('backup was truncated');
     if (stream.log.state.lastSequence < this.lastSequence) stream.log.skipTo(this.lastSequence + 1);
     await stream.log.flush();
-    for (const [name, { payload }] of this.consumers) {
+    for (const [name, payload] of this.consumers) {
       const { config, state } = parseJson(textOf(payload)) as { config: ConsumerConfig; state: object };
       restoreConsumer(stream, { name, config, createdMs: stream.nowMs, state: stateOfArchive(state) });
       const { ledger, createdMs } = stream.consumers.get(name)!;
@@ -199,7 +212,10 @@ export class RestoreReceiver implements Subscriber {
 
   private stop(): void {
     this.ended = true;
-    underWay.set(this.streams, underWay.get(this.streams)! - 1);
+    const { restores } = this.streams;
+    restores.leave(this.streams);
+    restores.forgetConsumers(this.consumersBytes);
+    this.giveBack();
     this.alarm.cancel();
     this.streams.broker.unsubscribe(this.subscription);
   }
@@ -214,4 +230,19 @@ export class RestoreReceiver implements Subscriber {
   private say(reply: Uint8Array, payload: Uint8Array): void {
     this.streams.broker.publishDirect(composeMessage({ subject: reply, reply: null, headers: null, payload }));
   }
+}
+
+/** The message of an entry. The parts of a long one lie next to each other already, and stay where they are. */
+function messageOf({ name, headers, payload }: ArchiveEntry): Message {
+  const length = name.length + headers.length + payload.length;
+  const bytesBehind = name.buffer.byteLength - name.byteOffset - length;
+  if (length <= SMALL_BYTES || bytesBehind < WORD_SLACK_BYTES)
+    return composeMessage({ subject: name, reply: null, headers, payload });
+  const message = new Message();
+  lookAt(message, new Uint8Array(name.buffer, name.byteOffset, length));
+  message.subjectEnd = message.replyStart = message.replyEnd = message.headersStart = name.length;
+  message.payloadStart = name.length + headers.length;
+  message.payloadEnd = length;
+  message.subjectHash = hashSubject(name, 0, name.length);
+  return message;
 }

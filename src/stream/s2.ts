@@ -12,6 +12,9 @@ const SNAPPY_MAGIC = Buffer.from([0xff, 0x06, 0x00, 0x00, ...Buffer.from('sNaPpY
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
 const RAW_BYTES = 64 * 1024;
 
+/** Kind and length. */
+const HEAD_BYTES = 4;
+
 /** What is not an S2 stream. */
 export class S2Mistake extends Error {}
 
@@ -35,22 +38,50 @@ export function s2Chunks(bytes: Uint8Array): Uint8Array {
 
 /** Takes an S2 stream in pieces, gives what it holds. */
 export class S2Reader {
-  private rest: Buffer = Buffer.alloc(0);
+  /** A chunk that did not come in one piece: what is in front of it, then all of it. */
+  private part: Buffer = Buffer.alloc(HEAD_BYTES);
+  private partUsed = 0;
   private begun = false;
 
-  /** Gives one chunk after the other: a few bytes of each may be 4 MB. Throws an `S2Mistake`. */
+  /** Gives one chunk after the other: a few bytes of each may be 4 MB. They are the piece's or the reader's own. Throws an `S2Mistake`. */
   *push(piece: Uint8Array): Generator<Uint8Array> {
-    let bytes = this.rest.length === 0 ? Buffer.from(piece) : Buffer.concat([this.rest, piece]);
-    while (bytes.length >= 4) {
-      const kind = bytes[0];
-      const length = bytes.readUIntLE(1, 3);
-      if (length > CHUNK_BYTES_MAX + 1024) throw new S2Mistake(`a chunk of ${length} bytes is too long`);
-      if (bytes.length < 4 + length) break;
-      const data = this.chunk(kind, bytes.subarray(0, 4 + length));
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+    for (let at = 0; at < bytes.length; ) {
+      let chunk: Buffer | null = null;
+      const left = bytes.length - at;
+      const length = this.partUsed === 0 && left >= HEAD_BYTES ? chunkBytes(bytes, at) : Number.POSITIVE_INFINITY;
+      if (length <= left) {
+        chunk = bytes.subarray(at, at + length);
+        at += length;
+      } else {
+        at += this.gather(bytes, at);
+        chunk = this.gathered();
+      }
+      const data = chunk === null ? null : this.chunk(chunk[0], chunk);
       if (data !== null) yield data;
-      bytes = bytes.subarray(4 + length);
     }
-    this.rest = Buffer.from(bytes);
+  }
+
+  /** Adds to the chunk that comes in pieces, and answers how much that was. */
+  private gather(bytes: Buffer, at: number): number {
+    const taken = bytes.copy(this.part, this.partUsed, at, at + this.part.length - this.partUsed);
+    this.partUsed += taken;
+    return taken;
+  }
+
+  /** That chunk when all of it is there. */
+  private gathered(): Buffer | null {
+    if (this.partUsed < this.part.length) return null;
+    if (this.partUsed === HEAD_BYTES) {
+      const whole = Buffer.alloc(chunkBytes(this.part, 0));
+      this.part.copy(whole);
+      this.part = whole;
+      if (whole.length > HEAD_BYTES) return null;
+    }
+    const chunk = this.part;
+    this.part = Buffer.alloc(HEAD_BYTES);
+    this.partUsed = 0;
+    return chunk;
   }
 
   private chunk(kind: number, chunk: Buffer): Uint8Array | null {
@@ -68,6 +99,13 @@ export class S2Reader {
     if (maskedCrc(data) !== chunk.readUInt32LE(4)) throw new S2Mistake('a checksum is wrong');
     return data;
   }
+}
+
+/** Of the chunk that begins there, and what is in front of it. */
+function chunkBytes(bytes: Buffer, at: number): number {
+  const length = bytes.readUIntLE(at + 1, 3);
+  if (length > CHUNK_BYTES_MAX + 1024) throw new S2Mistake(`a chunk of ${length} bytes is too long`);
+  return HEAD_BYTES + length;
 }
 
 /** Decodes one block: the decoded length, then literals and copies of what was decoded before. */

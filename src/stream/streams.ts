@@ -9,6 +9,7 @@ import { newId } from './id.js';
 import type { StreamLimits } from './limits.js';
 import { storedStreamMetadata } from './metadata.js';
 import type { Origin } from './origin.js';
+import type { RestoreRoom } from './restore-room.js';
 import { Stream } from './stream.js';
 import { inOrder, type StreamConfig, type StreamRequest } from './stream-config.js';
 import { completeStream } from './stream-rules.js';
@@ -25,6 +26,8 @@ export interface StreamsParts {
   serverName: string;
   domain: string;
   limits: StreamLimits;
+  /** Shared with those of other accounts. */
+  restores: RestoreRoom;
   /** A store for a stream of this configuration. */
   newStore(config: StreamConfig): Promise<StreamStore>;
 }
@@ -48,6 +51,7 @@ export class Streams implements Surroundings {
   readonly serverName: string;
   readonly domain: string;
   limits: StreamLimits;
+  readonly restores: RestoreRoom;
   private readonly random: () => number;
   private readonly makeStore: StreamsParts['newStore'];
   private readonly advisories: Advisories;
@@ -60,7 +64,8 @@ export class Streams implements Surroundings {
   /** What is being removed of streams that were deleted: one that takes the name waits for it. */
   private readonly leaving = new Map<string, Promise<void>>();
 
-  constructor({ broker, clock, logger, random, serverName, domain, limits, newStore }: StreamsParts) {
+  constructor(parts: StreamsParts) {
+    const { broker, clock, logger, random, serverName, domain, limits, restores, newStore } = parts;
     this.serverName = serverName;
     this.broker = broker;
     this.clock = clock;
@@ -68,6 +73,7 @@ export class Streams implements Surroundings {
     this.random = random;
     this.domain = domain;
     this.limits = limits;
+    this.restores = restores;
     this.makeStore = newStore;
     this.advisories = new Advisories({ broker, clock, newId: (length) => this.newId(length), domain });
   }
