@@ -66,12 +66,12 @@ export abstract class BaseLog implements MessageLog {
     return sequence;
   }
 
-  beginBatch(messages: number, bytes: number): number {
+  beginBatch(messages: number, bytes: number, sequences = messages): number {
     const refused = this.refusal();
     if (refused !== 0) return refused;
     if (bytes > BATCH_BYTES_MAX) return REFUSED.TOO_LARGE;
     // In one segment: only the end of the newest one is looked at after a crash.
-    this.ledger.beginBatch(messages, bytes);
+    this.ledger.beginBatch(messages, bytes, sequences);
     return 0;
   }
 

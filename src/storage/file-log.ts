@@ -243,7 +243,9 @@ export class FileLog extends BaseLog {
     const last = ledger.segments.at(-1);
     const base = ledger.state.lastSequence + 1;
     const file = last && this.files.get(last);
-    if (last && file && !file.damaged && file.header.framed === this.isFramed() && !file.packed) last.closed = false;
+    const isFree = last && file && !file.damaged && !file.packed && file.header.framed === this.isFramed();
+    // In one that was written anew the beginning of a batch says nothing: it would not be noticed that the end of the batch is missing.
+    if (isFree && file.header.generation === 0) last.closed = false;
     else ledger.segments.push(ledger.newSegment(Math.max(base, last?.base ?? 1)));
   }
 

@@ -106,11 +106,13 @@ export class Ledger {
     return sequence;
   }
 
-  /** So many messages, of so many bytes in all, come now, and are to lie in one segment. */
-  beginBatch(messages: number, bytes: number): void {
-    const { base, last, recordBytes } = this.active();
-    const fits = recordBytes + bytes <= this.segmentBytes && last + messages - base < SEGMENT_SPAN_MAX;
-    if (!fits && recordBytes > 0) this.roll(this.state.lastSequence + 1);
+  /** So many messages, of so many bytes in all, come now, and are to lie in one segment. They take so many sequences, or fewer. */
+  beginBatch(messages: number, bytes: number, sequences: number): void {
+    const { base, recordBytes } = this.active();
+    const next = this.state.lastSequence + 1;
+    const fits = recordBytes + bytes <= this.segmentBytes && next + sequences - base <= SEGMENT_SPAN_MAX;
+    // A segment without records may still begin far before the next sequence.
+    if (!fits && (recordBytes > 0 || next > base)) this.roll(next);
     this.batchLeft = messages;
   }
 

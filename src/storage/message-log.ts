@@ -32,9 +32,9 @@ export interface MessageLog {
   /**
    * The next `messages` messages, of `bytes` in all, are a batch: whatever crash comes, all of them are there afterwards or none. They
    * are appended in this turn, all but the last as one that `continues`. Returns 0, or why not as `append` does, and then nothing has
-   * changed; once it returned 0 none of them is refused.
+   * changed; once it returned 0 none of them is refused. `sequences`: how many they take, if some are skipped among them.
    */
-  beginBatch(messages: number, bytes: number): number;
+  beginBatch(messages: number, bytes: number, sequences?: number): number;
   /** The next message gets at least this sequence; those left out count as deleted (or as never there, in an empty log). */
   skipTo(sequence: number): void;
   /** What one message of these sizes counts for in `state.bytes`; as nats-server counts it. */

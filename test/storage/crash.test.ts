@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { FileLog, FileLogOptions } from '../../src/storage/file-log.js';
 import { StoredMessage } from '../../src/storage/message-log.js';
-import { FaultDisk } from './fault-disk.js';
-import { openLog, silentListener } from './opened.js';
-import { newSeed, Random } from './random.js';
+import { failEverywhere } from './power-failures.js';
+import type { Random } from './random.js';
 import { messageOf, readOut } from './random-operations.js';
 
 const KEY = new Uint8Array(32).fill(7);
@@ -80,19 +79,6 @@ function judge(log: FileLog, witness: Witness): void {
   expect(log.state.messages).toBe(found.size);
 }
 
-async function lifeUntil(disk: FaultDisk, seed: number, options: Partial<FileLogOptions>): Promise<Witness> {
-  const witness = new Witness();
-  const listener = { ...silentListener, onCommit: (sequence: number) => (witness.acknowledged = sequence) };
-  try {
-    const log = await openLog(disk, { ...options, listener, segmentBytes: 4096 });
-    await live(log, witness, new Random(seed));
-    await log.close();
-  } catch (thrown) {
-    if ((thrown as { code?: string }).code !== 'CRASHED') throw thrown;
-  }
-  return witness;
-}
-
 const KINDS: [string, Partial<FileLogOptions>][] = [
   ['plain', {}],
   ['compressed', { compress: true }],
@@ -101,34 +87,18 @@ const KINDS: [string, Partial<FileLogOptions>][] = [
 ];
 
 describe.each(KINDS)('a power failure at every write, sync and rename: %s', (_name, options) => {
-  test('loses nothing that was acknowledged, brings nothing back', { timeout: TIMEOUT_MS }, async () => {
-    const seed = newSeed();
-    const whole = new FaultDisk();
-    await lifeUntil(whole, seed, options);
-    expect(whole.steps).toBeGreaterThan(40);
-    for (let crashAt = 1; crashAt <= whole.steps; crashAt++) {
-      const disk = new FaultDisk();
-      disk.crashAt = crashAt;
-      const witness = await lifeUntil(disk, seed, options);
-      const random = new Random(seed + crashAt);
-      for (let variant = 0; variant < 4; variant++) {
-        const after = disk.afterPowerLoss(random);
-        try {
-          const log = await openLog(after, { ...options, segmentBytes: 4096 });
-          judge(log, witness);
-          // It goes on, and once more: what recovery did is as durable.
-          const sequence = log.append(messageOf('after', 'the crash'), TIME);
-          expect(await log.flush()).toBeNull();
-          const again = await openLog(after.afterPowerLoss(random), { ...options, segmentBytes: 4096 });
-          const into = new StoredMessage();
-          expect(again.read(sequence, into)).toBe(true);
-          expect(readOut(into).payload).toBe('the crash');
-        } catch (thrown) {
-          throw new Error(`seed ${seed}, step ${crashAt}, variant ${variant}: ${(thrown as Error).message}`, {
-            cause: thrown,
-          });
-        }
-      }
-    }
-  });
+  test('loses nothing that was acknowledged, brings nothing back', { timeout: TIMEOUT_MS }, () =>
+    failEverywhere({
+      ...{ options, live, variants: 4, newWitness: () => new Witness() },
+      judge: async (log, witness, reopen) => {
+        judge(log, witness);
+        // It goes on, and once more: what recovery did is as durable.
+        const sequence = log.append(messageOf('after', 'the crash'), TIME);
+        expect(await log.flush()).toBeNull();
+        const into = new StoredMessage();
+        expect((await reopen()).read(sequence, into)).toBe(true);
+        expect(readOut(into).payload).toBe('the crash');
+      },
+    }),
+  );
 });
