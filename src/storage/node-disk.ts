@@ -169,11 +169,17 @@ class NodeFile implements DiskFile {
   /** Runs one call of `fs` on the descriptor. */
   private use<T>(call: (descriptor: number, done: (error: Error | null, result: T) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      call(this.wake(), (error, result) => {
+      const descriptor = this.wake();
+      try {
+        call(descriptor, (error, result) => {
+          this.rest();
+          if (error) reject(error);
+          else resolve(result);
+        });
+      } catch (thrown) {
         this.rest();
-        if (error) reject(error);
-        else resolve(result);
-      });
+        throw thrown;
+      }
     });
   }
 
@@ -212,7 +218,10 @@ class NodeFile implements DiskFile {
 }
 
 const CLOSED = -1;
-/** One call of the system in place of two; there is no such thing on Windows. */
-const SYNCED_WRITES = fs.constants.O_DSYNC as number | undefined;
+/**
+ * One call of the system in place of two. There is no such thing on Windows, and on macOS it leaves the bytes in the drive's own cache, which
+ * only a sync empties there.
+ */
+const SYNCED_WRITES = process.platform === 'darwin' ? undefined : (fs.constants.O_DSYNC as number | undefined);
 /** What one `writev` takes. */
 const PIECES_MAX = 1024;
