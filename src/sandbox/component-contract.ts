@@ -8,6 +8,7 @@ const { i32: I32, f64: F64 } = ValueType;
 /** The package `plugins/wit/weir-plugin.wit`: interfaces are known by this name and version, and no other. */
 const PACKAGE = 'weir:plugin/';
 const VERSION = '1.0.0';
+const NAME_CHARACTERS_MAX = 100;
 
 interface WitFunction {
   interface: string;
@@ -28,7 +29,7 @@ const SAMPLE = 'record{kind:enum{counter,gauge,histogram},name:string,value:f64}
 const EFFECTS = `list<variant{emit(${EMISSION}),log(${LINE}),metric(${SAMPLE})}>`;
 const OUTCOME = `record{verdict:${VERDICT},effects:${EFFECTS}}`;
 
-/** The functions of `weir-plugin.wit`; tests build components by the file, and what differed would be refused. */
+/** The functions of `weir-plugin.wit`, all of them and no other: tests build components by the file, and one that is not here is refused. */
 const WIT_FUNCTIONS: Readonly<Record<ComponentFunctionName, WitFunction>> = {
   process: {
     interface: 'processor',
@@ -65,11 +66,11 @@ export interface Lift {
 
 export type Lifts = ReadonlyMap<ComponentFunctionName, Lift>;
 
-/** Throws a `Failure` that says what the component does not have, or has in another form. */
-export function checkLifts(lifts: Lifts, exported: readonly string[]): void {
+/** Throws a `Failure` that says what the component does not have, has in another form, or has besides; `exported` are its interfaces' functions. */
+export function checkLifts(lifts: Lifts, exported: ReadonlyMap<string, ReadonlyMap<string, unknown>>): void {
   if (!lifts.has('process')) {
-    const other = exported.find((name) => name.startsWith(PACKAGE));
-    const found = other === undefined ? '' : `; it exports ${JSON.stringify(other.slice(0, 100))}`;
+    const other = [...exported.keys()].find((name) => name.startsWith(PACKAGE));
+    const found = other === undefined ? '' : `; it exports ${JSON.stringify(other.slice(0, NAME_CHARACTERS_MAX))}`;
     throw refused(`the component does not export "${interfaceOf('process')}", which the plugin contract needs${found}`);
   }
   for (const [name, { type }] of lifts) {
@@ -83,6 +84,17 @@ export function checkLifts(lifts: Lifts, exported: readonly string[]): void {
   ] as const) {
     if (lifts.has(one) !== lifts.has(other)) throw refused(`the component has one of "${one}" and "${other}" only`);
   }
+  for (const [name, functions] of exported) if (name.startsWith(PACKAGE)) checkNames(name, [...functions.keys()]);
+}
+
+/** What nobody would ever call is refused, as names that begin with `weir_` are of a core module. */
+function checkNames(name: string, functions: readonly string[]): void {
+  const unknown = functions.find(
+    (one) => !FUNCTION_NAMES.some((known) => known === one && interfaceOf(known) === name),
+  );
+  if (unknown === undefined) return;
+  const [one, interfaceName] = [unknown, name].map((text) => JSON.stringify(text.slice(0, NAME_CHARACTERS_MAX)));
+  throw refused(`the component exports ${one} in ${interfaceName}, which is no function of the plugin contract`);
 }
 
 /** What the core module must export, by its own names. */

@@ -295,11 +295,12 @@ export class ComponentHelpers {
 
   /** `(at)`: a further message. */
   private emit(): AdapterFunction {
-    const [at, body, reply] = [0, 1, 2];
+    const [at, body, reply, replyBytes] = [0, 1, 2, 3];
+    const isThere = loadByte(get(at), EMISSION.reply);
     const list = (offset: number) => ({ start: load(get(at), offset), bytes: load(get(at), offset + 4) });
     const parts = [
       list(EMISSION.subject),
-      { start: load(get(at), EMISSION.reply + 4), bytes: get(reply) },
+      { start: get(reply), bytes: get(replyBytes) },
       list(EMISSION.headers),
       list(EMISSION.payload),
     ];
@@ -311,10 +312,14 @@ export class ComponentHelpers {
     return helper(
       [I32],
       [],
-      [I32, I32],
+      [I32, I32, I32],
       [
-        ...when(more(loadByte(get(at), EMISSION.reply), i32(1)), trap),
-        ...when(loadByte(get(at), EMISSION.reply), set(reply, load(get(at), EMISSION.reply + 8))),
+        ...when(more(isThere, i32(1)), trap),
+        // Where none is, what lies in its place means nothing, as an address neither.
+        ...when(isThere, [
+          ...set(reply, load(get(at), EMISSION.reply + 4)),
+          ...set(replyBytes, load(get(at), EMISSION.reply + 8)),
+        ]),
         ...set(body, this.call('begin', i32(RecordKind.emit), total)),
         ...when(not(get(body)), answer()),
         ...parts.flatMap(({ bytes }, i) => store(get(body), bytes, i * 4)),

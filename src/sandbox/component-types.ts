@@ -1,4 +1,6 @@
+import { Failure } from '../base/failure.js';
 import type { ByteReader } from './byte-reader.js';
+import { MODULE_LIMITS } from './limits.js';
 
 const PRIMITIVES: Readonly<Record<number, string>> = {
   127: 'bool',
@@ -30,6 +32,9 @@ export class ComponentTypes {
 
   /** A type that came by another way than a definition. */
   add(text: string): void {
+    if (this.texts.length === MODULE_LIMITS.types) {
+      throw new Failure('module-limit', `the component has too many types; at most ${MODULE_LIMITS.types} are allowed`);
+    }
     this.texts.push(text);
   }
 

@@ -14,6 +14,8 @@ export interface PlainComponent {
 }
 
 const SECTIONS_MAX = 10_000;
+/** Of all sections together: each may be two bytes of the component, and a hundred times as much here. */
+const ENTRIES_MAX = 10_000;
 const NAME_CHARACTERS_MAX = 100;
 
 const Section = {
@@ -69,6 +71,7 @@ class Opening {
   private readonly instances: ReadonlyMap<string, number>[] = [];
   private readonly exported = new Map<string, ReadonlyMap<string, number>>();
   private manifest: string | null = null;
+  private entries = 0;
 
   constructor(wasm: Uint8Array) {
     this.wasm = wasm;
@@ -85,7 +88,7 @@ class Opening {
     }
     if (!plain) return null;
     const lifts = this.lifts();
-    checkLifts(lifts, [...this.exported.keys()]);
+    checkLifts(lifts, this.exported);
     if (this.cores.length !== 1 || lifts.get('process')!.realloc === null || this.memories !== 1) return null;
     return { core: this.cores[0], lifts, manifest: this.manifest };
   }
@@ -131,16 +134,16 @@ class Opening {
         if (!this.types.readSection(section)) throw new NotPlain();
         return;
       case Section.alias:
-        each(section, () => this.alias(section));
+        this.each(section, () => this.alias(section));
         return;
       case Section.canon:
-        each(section, () => this.lift(section));
+        this.each(section, () => this.lift(section));
         return;
       case Section.instance:
-        each(section, () => this.instance(section));
+        this.each(section, () => this.instance(section));
         return;
       case Section.export:
-        each(section, () => this.export(section));
+        this.each(section, () => this.export(section));
         return;
       default:
         throw new NotPlain();
@@ -177,7 +180,7 @@ class Opening {
     const core = this.coreFunction(section.u32());
     let realloc: string | null = null;
     let post: string | null = null;
-    each(section, () => {
+    this.each(section, () => {
       const option = section.byte();
       if (option === CanonOption.utf8) return;
       const index = option <= CanonOption.post ? section.u32() : 0;
@@ -199,7 +202,7 @@ class Opening {
     const functions = new Map<string, number>();
     const inline = section.byte() === 1;
     if (!inline) section.u32();
-    each(section, () => {
+    this.each(section, () => {
       const name = inline ? externName(section) : section.name();
       const { sort, index } = sortIndex(section);
       if (sort === Sort.function) functions.set(inline ? name : name.replace(/^import-func-/, ''), index);
@@ -222,6 +225,13 @@ class Opening {
     else throw new NotPlain();
   }
 
+  private each(section: ByteReader, read: () => void): void {
+    for (let count = section.u32(); count > 0; count--) {
+      if (++this.entries > ENTRIES_MAX) throw tooMany('entries', ENTRIES_MAX);
+      read();
+    }
+  }
+
   private lifts(): Lifts {
     const lifts = new Map<ComponentFunctionName, Lift>();
     for (const name of FUNCTION_NAMES) {
@@ -234,10 +244,6 @@ class Opening {
 }
 
 const CanonOption = { utf8: 0, utf16: 1, latin1: 2, memory: 3, realloc: 4, post: 5 } as const;
-
-function each(section: ByteReader, read: () => void): void {
-  for (let count = section.u32(); count > 0; count--) read();
-}
 
 function externName(section: ByteReader): string {
   if (section.byte() > 1) throw new NotPlain();

@@ -1,12 +1,24 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
+import { openComponent } from '../../src/sandbox/component.js';
+import { FUNCTION_NAMES, interfaceOf } from '../../src/sandbox/component-contract.js';
 import { frameOf } from '../../src/sandbox/frame.js';
 import { FAULT, Instance } from '../../src/sandbox/instance.js';
 import type { Range } from '../../src/sandbox/outbox.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
 import { outcomeOf } from '../../src/sandbox/self-test.js';
 import { assemble } from '../hostile/guest.js';
-import { answering, component, componentOf, coreText, ECHO, GIVE_BACK, Layout, type Outcome } from './component.js';
+import {
+  answering,
+  component,
+  componentOf,
+  coreText,
+  ECHO,
+  GIVE_BACK,
+  Layout,
+  type Outcome,
+  WIT,
+} from './component.js';
 
 const NOW = { wallMs: 1_700_000_000_123 };
 const SUBJECT = 'plant.hall7.press';
@@ -106,6 +118,18 @@ describe('a component', () => {
     ]);
     expect(logs).toEqual([{ level: 2, text: 'warm' }]);
     expect(metrics).toEqual([{ type: 2, name: 'latency', value: -1.5 }]);
+  });
+
+  it('emits without a reply, whatever lies where that would be', async () => {
+    const answer = Buffer.from(
+      Layout.outcome({ verdict: 'pass', effects: [{ emit: { subject: 'out', payload: 'p' } }] }),
+    );
+    // The first effect is at 64, its emission 8 behind that, and the address and length of the reply that is none 12 behind that.
+    answer.fill(0xff, 64 + 8 + 12, 64 + 8 + 20);
+    const instance = open(await component({ answer }));
+    expect(called(instance, MESSAGE)).toBe(0);
+    const [{ subject, reply, headers, payload }] = instance.outbox.emits;
+    expect([subject, reply, headers, payload].map((range) => textOf(instance, range))).toEqual(['out', '', '', 'p']);
   });
 
   it('fails in its own words, and goes on', async () => {
@@ -221,6 +245,17 @@ describe('a component with everything', () => {
         i32.const 0x6000)`;
     return componentOf(await assemble(text.replace(/\)$/, `${answers})`)), 'plugin');
   }
+
+  it('is called by each function of the contract, and has no other', () => {
+    const declared: string[] = [];
+    let interfaceName = '';
+    for (const [, opened, name] of WIT.matchAll(/^interface ([\w-]+) \{|^ {2}([\w-]+): func\(/gm)) {
+      if (opened !== undefined) interfaceName = opened;
+      else declared.push(`weir:plugin/${interfaceName}@1.0.0#${name}`);
+    }
+    expect(FUNCTION_NAMES.map((name) => `${interfaceOf(name)}#${name}`).sort()).toEqual(declared.sort());
+    expect([...openComponent(wasm)!.lifts.keys()].sort()).toEqual([...FUNCTION_NAMES].sort());
+  });
 
   it('is configured, ticks, and drains', () => {
     const instance = open(wasm, { a: 1, b: 2 });

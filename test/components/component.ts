@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { assemble, hex } from '../hostile/guest.js';
 
-const WIT = readFileSync(join(import.meta.dirname, '..', '..', 'plugins', 'wit', 'weir-plugin.wit'), 'utf8');
+export const WIT = readFileSync(join(import.meta.dirname, '..', '..', 'plugins', 'wit', 'weir-plugin.wit'), 'utf8');
 
 /** Where components of these tests keep their answers, and allocate from. */
 export const ANSWER_AT = 0x4000;
@@ -55,8 +55,8 @@ export async function component(parts: ComponentParts = {}): Promise<Uint8Array>
 }
 
 /** A core module with a component's types around it. */
-export async function componentOf(core: Uint8Array, world: World = 'filter'): Promise<Uint8Array> {
-  return componentNew(await componentEmbed({ binary: core, witSource: WIT, world }), []);
+export async function componentOf(core: Uint8Array, world: World = 'filter', wit = WIT): Promise<Uint8Array> {
+  return componentNew(await componentEmbed({ binary: core, witSource: wit, world }), []);
 }
 
 /** A component in the component model's own text format. */
