@@ -38,6 +38,16 @@ export class ByteWriter {
     }
   }
 
+  /** A signed LEB128 of a 64-bit integer. */
+  i64(value: bigint): this {
+    for (;;) {
+      const low = Number(value & 0x7fn);
+      value >>= 7n;
+      if ((value === 0n && (low & 0x40) === 0) || (value === -1n && (low & 0x40) !== 0)) return this.byte(low);
+      this.byte(low | 0x80);
+    }
+  }
+
   name(text: string): this {
     const bytes = Buffer.from(text, 'utf8');
     return this.u32(bytes.length).raw(bytes);

@@ -279,8 +279,7 @@ class Decoder {
   }
 
   private code(section: ByteReader): void {
-    const { module } = this;
-    const { limits } = this;
+    const { module, limits } = this;
     const context = { types: module.types, limits, typeOfFunction: (index: number) => typeOfFunction(module, index) };
     let effort = 0;
     const count = section.u32();
@@ -288,8 +287,8 @@ class Decoder {
       const size = section.u32();
       const index = module.importedFunctions.length + i;
       const where = functionLabel(module, index);
-      if (size > this.limits.bodyBytes) {
-        throw refused('body', `${where} has a body of ${size} bytes; at most ${this.limits.bodyBytes} are allowed`);
+      if (size > limits.bodyBytes) {
+        throw refused('body', `${where} has a body of ${size} bytes; at most ${limits.bodyBytes} are allowed`);
       }
       const body = section.part(size);
       module.bodies.push({ start: body.at, end: body.end });
@@ -297,10 +296,10 @@ class Decoder {
       check.run(module.types[module.functions[i]]);
       if (!check.plainState) module.plainState = false;
       effort += check.effort;
-      if (effort > this.limits.moduleEffort) {
+      if (effort > limits.moduleEffort) {
         throw refused(
           'effort',
-          `the module would take too long to compile: up to ${where} its branches carry ${effort} locals and values; at most ${this.limits.moduleEffort} are allowed`,
+          `the module would take too long to compile: up to ${where} its branches carry ${effort} locals and values; at most ${limits.moduleEffort} are allowed`,
         );
       }
     }

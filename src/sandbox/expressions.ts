@@ -1,24 +1,13 @@
+import { ByteWriter } from './byte-writer.js';
 import { Misc, Op } from './opcodes.js';
 import { EMPTY_BLOCK, ValueType } from './value-types.js';
 
 /** Instructions. Those below are nested as in the text format: `add(get(0), i32(8))`. */
 export type Code = readonly number[];
 
-function unsigned(value: number): number[] {
-  const bytes: number[] = [];
-  for (; value >= 0x80; value = Math.floor(value / 128)) bytes.push((value & 0x7f) | 0x80);
-  return [...bytes, value];
-}
-
-function signed(value: bigint): number[] {
-  const bytes: number[] = [];
-  for (;;) {
-    const low = Number(value & 0x7fn);
-    value >>= 7n;
-    const done = (value === 0n && (low & 0x40) === 0) || (value === -1n && (low & 0x40) !== 0);
-    if (done) return [...bytes, low];
-    bytes.push(low | 0x80);
-  }
+/** The offset of a load or store, or an index. */
+function unsigned(value: number): Uint8Array {
+  return new ByteWriter(5).u32(value).bytes();
 }
 
 /** An instruction on two operands. */
@@ -60,11 +49,11 @@ export const storeLong = storing(Op.i64Store);
 export const storeDouble = storing(0x39);
 
 export function i32(value: number): Code {
-  return [Op.i32Const, ...signed(BigInt(value | 0))];
+  return [Op.i32Const, ...new ByteWriter(5).i32(value).bytes()];
 }
 
 export function i64(value: bigint): Code {
-  return [Op.i64Const, ...signed(BigInt.asIntN(64, value))];
+  return [Op.i64Const, ...new ByteWriter(10).i64(BigInt.asIntN(64, value)).bytes()];
 }
 
 export function not(value: Code): Code {

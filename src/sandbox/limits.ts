@@ -3,32 +3,8 @@ export const PAGE_BYTES = 65536;
 /** The custom section in which a plugin says what it is, as JSON. */
 export const MANIFEST_SECTION = 'weir.manifest';
 
-/** What a module may be made of, by name. */
-export type ModuleLimits = Readonly<
-  Record<
-    | 'moduleBytes'
-    | 'componentBytes'
-    | 'manifestBytes'
-    | 'functions'
-    | 'bodyBytes'
-    | 'locals'
-    | 'tableEntries'
-    | 'tables'
-    | 'types'
-    | 'results'
-    | 'globals'
-    | 'elementEntries'
-    | 'dataSegments'
-    | 'nesting'
-    | 'bodyEffort'
-    | 'moduleEffort'
-    | 'memoryBytes',
-    number
-  >
->;
-
 /** What a module may be made of. They bound what compiling and instantiating it costs, whatever it does later. */
-export const MODULE_LIMITS: ModuleLimits = {
+const LIMITS = {
   moduleBytes: 4 * 1024 * 1024,
   componentBytes: 16 * 1024 * 1024,
   manifestBytes: 256 * 1024,
@@ -52,6 +28,9 @@ export const MODULE_LIMITS: ModuleLimits = {
   /** The largest initial memory of any plugin; an attachment's own budget is checked when it is instantiated. */
   memoryBytes: 256 * 1024 * 1024,
 };
+
+export type ModuleLimits = Readonly<typeof LIMITS>;
+export const MODULE_LIMITS: ModuleLimits = LIMITS;
 
 /**
  * Of components beyond 4 MiB, which carry the engine of another language. Compiling them takes seconds, and their calls are long: they run in worker
