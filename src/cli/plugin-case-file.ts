@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import { describe, Failure } from '../base/failure.js';
 import { issueText } from '../base/issues.js';
@@ -109,6 +110,13 @@ function parse(file: string): unknown {
   } catch (error) {
     throw new Failure('cases', `cannot read the cases of "${file}": ${describe(error)}`, { cause: error });
   }
+}
+
+/** The files of test cases in a plugin's folder, in their order. */
+export function caseFilesOf(folder: string): string[] {
+  const tests = join(folder, 'tests');
+  const names = existsSync(tests) ? readdirSync(tests).filter((name) => name.endsWith('.json')) : [];
+  return names.sort().map((name) => join(tests, name));
 }
 
 /** Reads a file of test cases: messages in, what is to come out. Throws a `Failure` that says where it is not one. */

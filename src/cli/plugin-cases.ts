@@ -48,9 +48,12 @@ function runCase(create: () => Instance | Fault, one: Case): CaseResult {
     else if ('tick' in step) instance.tick(step.tick);
     else if ('entry' in step) instance = withTable(instance, [[step.entry, step.value]]);
     else for (let i = 0; i < (step.times ?? 1); i++) callOf(instance, step)();
+    // As on a server: after a trap there is a new instance.
+    if (instance instanceof Instance && instance.poisoned) instance = create();
   }
   if (!(instance instanceof Instance)) {
-    const difference = `${one.before === undefined ? 'the configuration' : 'what came before'} was refused: ${instance.text}`;
+    const { text } = instance;
+    const difference = one.before === undefined ? text : `what came before was refused: ${text}`;
     return { name, difference, fuel: 0, ns: null };
   }
   if ('tick' in one) {

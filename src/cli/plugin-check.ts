@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Failure } from '../base/failure.js';
 import { budgetOf } from '../host/budgets.js';
 import { readManifest } from '../host/manifest.js';
@@ -7,6 +7,7 @@ import { splitSignature } from '../host/signature.js';
 import { MODULE_LIMITS, PAGE_BYTES } from '../sandbox/limits.js';
 import { type PreparedModule, prepareModule } from '../sandbox/prepare.js';
 import { buildFolder } from './plugin-build.js';
+import { caseFilesOf } from './plugin-case-file.js';
 import { type CaseResult, runCases } from './plugin-cases.js';
 import { type PluginFolder, pluginFolderOrModule } from './plugin-folder.js';
 import { moduleFile } from './plugin-module.js';
@@ -18,13 +19,9 @@ interface Options {
 }
 
 function casesOf(folder: PluginFolder, prepared: PreparedModule): CaseResult[] {
-  const tests = join(folder.path, 'tests');
-  const files = existsSync(tests) ? readdirSync(tests).filter((name) => name.endsWith('.json')) : [];
-  return files
-    .sort()
-    .flatMap((file) =>
-      runCases(prepared, join(tests, file)).map((result) => ({ ...result, name: `${file}: ${result.name}` })),
-    );
+  return caseFilesOf(folder.path).flatMap((file) =>
+    runCases(prepared, file).map((result) => ({ ...result, name: `${basename(file)}: ${result.name}` })),
+  );
 }
 
 interface Measured {

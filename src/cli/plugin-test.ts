@@ -1,7 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename } from 'node:path';
 import { Failure } from '../base/failure.js';
 import { buildFolder } from './plugin-build.js';
+import { caseFilesOf } from './plugin-case-file.js';
 import { type CaseResult, runCases } from './plugin-cases.js';
 import { pluginFolderOrModule } from './plugin-folder.js';
 import { microseconds, printJson, printLine } from './print.js';
@@ -15,14 +15,13 @@ interface FileResult extends CaseResult {
 export async function testPlugin(typed: string, options: { json?: boolean }): Promise<void> {
   const folder = pluginFolderOrModule(typed);
   const { prepared } = await buildFolder(folder);
-  const tests = join(folder.path, 'tests');
-  const files = existsSync(tests) ? readdirSync(tests).filter((name) => name.endsWith('.json')) : [];
+  const files = caseFilesOf(folder.path);
   if (files.length === 0) {
     throw new Failure('cases', `there are no test cases in "${typed}": expected files tests/*.json`);
   }
-  const results = files
-    .sort()
-    .flatMap((file) => runCases(prepared, join(tests, file)).map((result) => ({ file, ...result })));
+  const results = files.flatMap((file) =>
+    runCases(prepared, file).map((result) => ({ file: basename(file), ...result })),
+  );
   const failed = results.filter(({ difference }) => difference !== null).length;
   const rounded = results.map((result) => ({ ...result, ns: result.ns === null ? null : Math.round(result.ns) }));
   if (options.json) printJson({ plugin: folder.name, passed: results.length - failed, failed, results: rounded });

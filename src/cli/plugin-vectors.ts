@@ -1,11 +1,11 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DEFAULT_BUDGET } from '../sandbox/budget.js';
 import type { PreparedModule } from '../sandbox/prepare.js';
 import { outcomeOf, type SelfTest } from '../sandbox/self-test.js';
 import { packageFolder } from './package-info.js';
-import { type Case, type CaseMessage, readCases } from './plugin-case-file.js';
+import { type Case, type CaseMessage, caseFilesOf, readCases } from './plugin-case-file.js';
 import type { PluginFolder } from './plugin-folder.js';
 
 const VECTORS_MAX = 32;
@@ -13,11 +13,9 @@ const VECTOR_BYTES_MAX = 4096;
 
 /** What the module makes of the messages of `tests/*.json` here and now: a server that installs it makes sure that it does the same there. */
 export function vectorsOf(prepared: PreparedModule, folder: string): SelfTest[] {
-  const tests = join(folder, 'tests');
-  const files = existsSync(tests) ? readdirSync(tests).filter((name) => name.endsWith('.json')) : [];
   const vectors: SelfTest[] = [];
-  for (const file of files.sort()) {
-    const read = readCases(join(tests, file));
+  for (const file of caseFilesOf(folder)) {
+    const read = readCases(file);
     // At install time there is no table.
     const cases: readonly Case[] = 'cases' in read && read.table === undefined ? read.cases : [];
     for (const one of cases) {
@@ -25,7 +23,7 @@ export function vectorsOf(prepared: PreparedModule, folder: string): SelfTest[] 
       const { name, message, before } = one;
       // At install time the time stands still, and nothing came before.
       if (message.timestamp !== undefined || before !== undefined) continue;
-      const vector = { name: `${file}: ${name}`, config: read.config, message: partsOf(message) };
+      const vector = { name: `${basename(file)}: ${name}`, config: read.config, message: partsOf(message) };
       const expect = outcomeOf(prepared, DEFAULT_BUDGET, vector);
       if (JSON.stringify({ ...vector, expect }).length <= VECTOR_BYTES_MAX) vectors.push({ ...vector, expect });
     }

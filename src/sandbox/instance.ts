@@ -58,6 +58,8 @@ interface GuestExports {
   [HostExport.start]?(): void;
 }
 
+type HookName = 'weir_tick' | 'weir_drain' | 'weir_save' | 'weir_restore' | 'weir_table';
+
 function globalOf(exports: GuestExports, name: string): WebAssembly.Global {
   return (exports as unknown as Record<string, WebAssembly.Global>)[name];
 }
@@ -285,7 +287,11 @@ export class Instance {
   }
 
   /** A call that is not a message. Answers that are negative are the guest's errors. */
-  private hook(name: string, fuel: number, run: () => number, output = this.budget.outputBytesMax): boolean {
+  private hook(name: HookName, fuel: number, run: () => number, output = this.budget.outputBytesMax): boolean {
+    if (this.exports[name] === undefined) {
+      this.fail('guest-error', `the module does not export ${name}`);
+      return false;
+    }
     this.initFuel = Math.min(fuel, FUEL_MAX);
     this.control[ControlWord.outboxLength] = 0;
     const answer = this.guarded(name, run);

@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCases } from '../../src/cli/plugin-cases.js';
-import type { PreparedModule } from '../../src/sandbox/prepare.js';
+import { type PreparedModule, prepareModule } from '../../src/sandbox/prepare.js';
+import { guest } from '../hostile/guest.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { compiled, root } from './guest.js';
 
@@ -95,8 +96,29 @@ describe('expectations of a case', () => {
     expect(counted([a, b, { ...a, times: 2 }])).toBeNull();
     expect(counted([a, b])).toMatch(/found "a 2 2"/);
     // The probe saves nothing.
-    expect(counted([{ swap: true }])).toMatch(/^what came before was refused: /);
+    expect(counted([{ swap: true }])).toBe('what came before was refused: the module does not export weir_save');
     expect(() => counted([{ tick: 'now' }])).toThrow(/cases\.0\.before\.0\.tick: /);
+  });
+
+  test('what comes before may trap: then there is a new instance, as on a server', async () => {
+    const counting = await guest({
+      extra: '(global $count (mut i32) (i32.const 0))',
+      message: `(global.set $count (i32.add (global.get $count) (i32.const 1)))
+        (if (i32.eqz (local.get 7)) (then unreachable)) (i32.ne (global.get $count) (i32.const 1))`,
+    });
+    const file = join(folder, 'case.json');
+    const one = { before: [{ payload: 'x' }, {}], message: { payload: 'x' }, expect: { verdict: 'pass' } };
+    writeFileSync(file, JSON.stringify({ cases: [{ name: 'the first again', ...one }] }));
+    expect(runCases(prepareModule(counting), file)[0].difference).toBeNull();
+  });
+
+  test('a table needs a plugin that takes one', async () => {
+    const file = join(folder, 'case.json');
+    writeFileSync(
+      file,
+      JSON.stringify({ table: { a: 1 }, cases: [{ name: 'any', message: {}, expect: { verdict: 'pass' } }] }),
+    );
+    expect(runCases(prepareModule(await guest()), file)[0].difference).toBe('the module does not export weir_table');
   });
 
   test('a tick has effects and no verdict', () => {
@@ -106,7 +128,7 @@ describe('expectations of a case', () => {
       return runCases(probe, file)[0].difference;
     };
     expect(() => ticked({ verdict: 'pass' })).toThrow(/cases\.0\.expect\.verdict: /);
-    expect(ticked({})).toMatch(/^expected no error, found /);
+    expect(ticked({})).toBe('expected no error, found "guest-error: the module does not export weir_tick"');
     expect(ticked({ verdict: 'error', error: 'weir_tick', emits: [] })).toBeNull();
   });
 
