@@ -1,6 +1,9 @@
 import type { Transport } from '../net/transport.js';
 import type { Parser } from '../wire/nats/parser.js';
-import type { PauseReason } from './pause-reason.js';
+import { PauseReason } from './pause-reason.js';
+
+/** What waits for nothing but its turn. */
+const FOR_OTHERS = PauseReason.turn | PauseReason.rest;
 
 /** Whether a client's bytes are read, and whether those that were read are parsed: not while there is any reason to wait. */
 export class Reading {
@@ -46,6 +49,14 @@ export class Reading {
       if (this.holds === 0) this.parser.release();
     }
     if (this.pauses === 0 && !this.ended) this.transport.resume();
+  }
+
+  /** The peer is gone: what it sent before that, and waits for its turn, is done now. There is no more of it than one chunk. */
+  finish(): void {
+    while (this.holds !== 0 && (this.holds & ~FOR_OTHERS) === 0) {
+      this.holds = 0;
+      this.parser.release();
+    }
   }
 
   end(): void {

@@ -1,0 +1,79 @@
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { utf8 } from '../../src/base/bytes.js';
+import { Subscription } from '../../src/broker/subscription.js';
+import { startWeirOn, type WeirUnderTest } from '../kit/judged.js';
+import { until } from '../kit/wait.js';
+import { makeCertificates } from '../tls/certificates.js';
+
+const DEADLINE_MS = 10_000;
+const COUNT = 2_000;
+const HELLO = 'CONNECT {"verbose":false}\r\nPING\r\n';
+const WORDS = 'PUB last.words 2\r\nhi\r\n'.repeat(COUNT);
+
+let files: ReturnType<typeof makeCertificates>;
+beforeAll(() => {
+  files = makeCertificates();
+});
+afterAll(() => files.folder.remove());
+
+/** Says hello, waits for the answer, then says the last words and leaves in the same breath. */
+const publishers: Record<string, (weir: WeirUnderTest) => Promise<void>> = {
+  TCP: async ({ address }) => {
+    const socket = connectTcp(address.port, address.host);
+    let heard = '';
+    socket.on('data', (data) => {
+      heard += String(data);
+    });
+    socket.write(HELLO);
+    await until(() => heard.includes('PONG'), 'the PONG', DEADLINE_MS);
+    socket.end(WORDS);
+  },
+  TLS: async ({ address }) => {
+    const socket = connectTls({ port: address.port, host: address.host, ca: files.ca });
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    let heard = '';
+    socket.on('data', (data) => {
+      heard += String(data);
+    });
+    socket.write(HELLO);
+    await until(() => heard.includes('PONG'), 'the PONG', DEADLINE_MS);
+    socket.end(WORDS);
+  },
+  WebSocket: async ({ server }) => {
+    const socket = new WebSocket(server.urls.websocket![0]);
+    let heard = '';
+    socket.on('message', (data) => {
+      heard += String(data);
+    });
+    await new Promise((resolve) => socket.once('open', resolve));
+    socket.send(HELLO);
+    await until(() => heard.includes('PONG'), 'the PONG', DEADLINE_MS);
+    socket.send(WORDS);
+    socket.close();
+  },
+};
+
+describe('what a client says before it leaves', () => {
+  it.each(Object.keys(publishers))('is done, though its turn is still to come (%s)', async (transport) => {
+    const tls = `tls { handshake_first: true, cert_file: ${JSON.stringify(files.server.certFile)}, key_file: ${JSON.stringify(files.server.keyFile)} }`;
+    const weir = await startWeirOn(
+      `websocket { listen: "127.0.0.1:-1", no_tls: true }\n${transport === 'TLS' ? tls : ''}`,
+    );
+    try {
+      const { account, door } = weir.server;
+      let delivered = 0;
+      const listener = { deliver: () => ++delivered > 0 };
+      account.subscribe(new Subscription(listener, utf8('last.words'), null, utf8('1')));
+      // Clients always had their share already: each slice of what is read waits for the next turn.
+      Object.defineProperty(door.turn, 'spent', { value: true });
+      await publishers[transport](weir);
+      await until(() => door.sessions.size === 0 && delivered > 0, 'the client to be gone', DEADLINE_MS);
+      expect(delivered).toBe(COUNT);
+    } finally {
+      await weir.stop();
+    }
+  });
+});
