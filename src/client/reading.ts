@@ -51,7 +51,10 @@ export class Reading {
     if (this.pauses === 0 && !this.ended) this.transport.resume();
   }
 
-  /** The peer is gone: what it sent before that, and waits for its turn, is done now. There is no more of it than one chunk. */
+  /**
+   * The peer is gone: what it sent before that, and waits for its turn, is done now. TLS and WebSocket see the end in what they have read, also while
+   * nobody reads on. There is no more of it than one chunk.
+   */
   finish(): void {
     while (this.holds !== 0 && (this.holds & ~FOR_OTHERS) === 0) {
       this.holds = 0;

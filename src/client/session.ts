@@ -157,10 +157,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   }
 
   closed(error: Error | null): void {
-    // TLS and WebSocket see the end in the bytes that they read, though nobody reads on.
     this.reading.finish();
-    if (error !== null) this.close(ClosedReason.readError);
-    else this.close(ClosedReason.clientClosed);
+    this.close(error === null ? ClosedReason.clientClosed : ClosedReason.readError);
   }
 
   // ---- operations ----
