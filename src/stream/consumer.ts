@@ -64,6 +64,7 @@ export class Consumer implements ConsumerCore {
   private readonly giver: Giver;
   private readonly ackReply: AckReply;
   private resting = false;
+  private giving = false;
   /** When it began to give what it gives now. */
   private nowMs = 0;
   /** Replay at the original pace: up to which sequence, when the last message was stored, and when it went out. */
@@ -188,11 +189,25 @@ export class Consumer implements ConsumerCore {
   /** Gives what can be given. */
   wake(): void {
     if (this.closed || this.resting) return;
+    // Whoever is being given a message answers at once: what that changes is looked at when this is done.
+    if (this.giving) {
+      this.rest();
+      return;
+    }
     this.nowMs = this.owner.surroundings.clock.nowMs();
     if (this.pausedUntilMs > 0) {
       this.outlet.onIdle(false);
       return;
     }
+    this.giving = true;
+    try {
+      this.giveSome();
+    } finally {
+      this.giving = false;
+    }
+  }
+
+  private giveSome(): void {
     for (let given = 0; given < BURST_MESSAGES; given++) {
       const outcome = this.giveNext();
       if (outcome !== 'given') {
@@ -206,6 +221,7 @@ export class Consumer implements ConsumerCore {
   }
 
   private rest(): void {
+    if (this.resting) return;
     this.resting = true;
     const goOn = () => {
       this.resting = false;

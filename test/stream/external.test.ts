@@ -34,12 +34,13 @@ accounts {
 `;
 const EXTERNAL = { api: 'owner.api', deliver: 'to.taker' };
 
-type Start = (config: string) => Promise<RunningServer>;
-const servers: [string, Start][] = [['weir', (config) => startWeir(config)]];
-if (natsServer !== null) servers.push(['nats-server', (config) => startProgram(natsServer, config)]);
-else it.skip(absent('nats-server'), () => {});
+describe('streams of another account: weir', () => tests('weir', (config) => startWeir(config)));
+describe.skipIf(natsServer === null)(
+  `streams of another account: ${natsServer === null ? absent('nats-server') : 'nats-server'}`,
+  () => tests('nats-server', (config) => startProgram(natsServer!, config)),
+);
 
-describe.each(servers)('streams of another account: %s', (name, start) => {
+function tests(name: string, start: (config: string) => Promise<RunningServer>): void {
   const folder = tempFolder();
   let server: RunningServer;
   const connections = new Map<string, NatsConnection>();
@@ -132,10 +133,29 @@ describe.each(servers)('streams of another account: %s', (name, start) => {
     await eventually(async () => (await messagesOf('owner', 'C')) === 0, 'an empty queue');
   });
 
+  it.runIf(name === 'weir')(
+    'are taken by one that waits for the answer to each message, without end',
+    async () => {
+      const config = {
+        ...{ name: 'o', durable_name: 'o', ack_policy: 'flow_control', deliver_subject: 'to.o', max_ack_pending: 1 },
+      };
+      await create('owner', { name: 'O', subjects: ['o'], retention: 'workqueue', storage: 'memory' });
+      const { connection } = as('owner');
+      await connection.request('$JS.API.CONSUMER.CREATE.O.o', JSON.stringify({ stream_name: 'O', config }));
+      for (let i = 0; i < 5_000; i++) connection.publish('o', String(i));
+      await eventually(async () => (await messagesOf('owner', 'O')) === 5_000, 'the messages');
+      const source = { name: 'O', consumer: { name: 'o', deliver_subject: 'to.o' } };
+      expect((await create('owner', { name: 'OO', sources: [source], storage: 'memory' })).error).toBeUndefined();
+      await eventually(async () => (await messagesOf('owner', 'OO')) === 5_000, 'the messages', 30_000);
+      await eventually(async () => (await messagesOf('owner', 'O')) === 0, 'an empty queue');
+    },
+    40_000,
+  );
+
   it.runIf(name === 'weir')('say at once that a domain cannot be reached', async () => {
     const source = { name: 'X', external: { api: '$JS.THERE.API', deliver: '' } };
     const { error } = await create('owner', { name: 'XX', sources: [source] });
     expect(error).toMatchObject({ err_code: 10052 });
     expect(error?.description).toMatch(/^the domain "THERE" of source "X" cannot be reached: this server has no leaf/);
   });
-});
+}
