@@ -5,7 +5,7 @@ import { Alarm } from './alarm.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
 import { HEADER, headerBlock, readHeaders } from './headers.js';
 import type { Hand, Reader, SourceInfo, Taker } from './inflow.js';
-import { type ConsumerAnswer, type Delivered, deliveredOf, RemoteRequest } from './remote-request.js';
+import { type Delivered, deliveredOf, RemoteRequest, readAnswer } from './remote-request.js';
 import { SourceSubjects } from './source-subjects.js';
 import type { SourceConfig } from './stream-config.js';
 
@@ -42,8 +42,7 @@ export class RemoteFollower implements Reader, Subscriber {
   private activeMs = 0;
   private retryMs = RETRY_MS_MIN;
   private error: ApiErrorJson | null = null;
-  /** A flow control request that is answered once everything up to a sequence here is durable. */
-  private flow: { reply: string; sequence: number } | null = null;
+  private flow: FlowRequest | null = null;
   private closed = false;
 
   constructor(
@@ -116,15 +115,10 @@ export class RemoteFollower implements Reader, Subscriber {
 
   private onAnswer(text: string): void {
     if (this.state !== 'asking') return;
-    let answer: ConsumerAnswer;
-    try {
-      answer = JSON.parse(text) as ConsumerAnswer;
-    } catch {
-      this.fail('the answer is not JSON');
-      return;
-    }
-    if (answer.error !== undefined || answer.config === undefined) this.fail('no consumer was made', answer.error);
-    else if (this.source.consumer !== undefined && answer.config.ack_policy !== 'flow_control')
+    const answer = readAnswer(text);
+    if (typeof answer === 'string') this.fail(answer);
+    else if ('error' in answer) this.fail('', answer.error);
+    else if (this.source.consumer !== undefined && answer.ackPolicy !== 'flow_control')
       this.fail('', errorJson(`${this.kind}ConsumerRequiresAckFc`));
     else {
       this.state = 'following';
@@ -212,7 +206,8 @@ export class RemoteFollower implements Reader, Subscriber {
       reply = headers?.get(HEADER.consumerStalled) ?? '';
     }
     if (reply === '') return;
-    this.flow = { reply, sequence: this.taker.log.state.lastSequence };
+    const { consumerSequence, position } = this;
+    this.flow = { reply, sequence: this.taker.log.state.lastSequence, consumerSequence, position };
     this.answerFlow();
   }
 
@@ -221,13 +216,21 @@ export class RemoteFollower implements Reader, Subscriber {
     if (flow === null || flow.sequence > this.taker.log.committedSequence) return;
     this.flow = null;
     const headers = headerBlock([
-      [HEADER.lastConsumer, this.consumerSequence],
-      [HEADER.lastStream, Math.max(0, this.position - 1)],
+      [HEADER.lastConsumer, flow.consumerSequence],
+      [HEADER.lastStream, Math.max(0, flow.position - 1)],
     ]);
     request.broker.publishDirect(
       composeMessage({ subject: utf8(flow.reply), reply: null, headers, payload: NO_BYTES }),
     );
   }
+}
+
+/** A flow control request: it is answered with what was taken until then, once everything up to a sequence here is durable. */
+interface FlowRequest {
+  reply: string;
+  sequence: number;
+  consumerSequence: number;
+  position: number;
 }
 
 const CONTROL = utf8('NATS/1.0 100');

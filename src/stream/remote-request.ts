@@ -2,6 +2,7 @@ import type { Account } from '../broker/account.js';
 import type { ApiErrorJson } from './api-error.js';
 import type { ConsumerConfig } from './consumer-config.js';
 import type { Taker } from './inflow.js';
+import { object, readJson, ShapeMistake, text, whole } from './shape.js';
 import { identityOf, shortHash, sourceFilters } from './source-subjects.js';
 import type { SourceConfig } from './stream-config.js';
 
@@ -12,11 +13,10 @@ const UNUSED_MAX = 10 * SECOND_NS;
 /** Nothing is acknowledged one by one. */
 const ACK_WAIT = 22 * 3600 * SECOND_NS;
 
-/** What the other side says about the consumer. */
-export interface ConsumerAnswer {
-  error?: ApiErrorJson;
-  config?: Partial<ConsumerConfig>;
-}
+const answerShape = object('ConsumerAnswer', {
+  error: object('ApiError', { code: whole, err_code: whole, description: text }),
+  config: object('ConsumerConfig', { ack_policy: text }),
+});
 
 /** Asks for a consumer that sends a source's messages here. */
 export class RemoteRequest {
@@ -73,6 +73,18 @@ export class RemoteRequest {
   }
 }
 
+/** What the other side says: how its consumer is acknowledged, its own error, or what is wrong with the answer. */
+export function readAnswer(json: string): { ackPolicy: string } | { error: ApiErrorJson } | string {
+  try {
+    const { error, config } = readJson(json, answerShape, false);
+    if (error !== undefined) return { error: { code: 0, err_code: 0, description: '', ...error } };
+    return config === undefined ? 'no consumer was made' : { ackPolicy: config.ack_policy ?? '' };
+  } catch (mistake) {
+    if (!(mistake instanceof ShapeMistake)) throw mistake;
+    return `the answer is not what it has to be: ${mistake.message}`;
+  }
+}
+
 /** What the subject for a message's acknowledgement tells. */
 export interface Delivered {
   sequence: number;
@@ -87,11 +99,9 @@ export function deliveredOf(subject: string): Delivered | null {
   const tokens = subject.split('.');
   if (tokens.length < 9 || tokens[0] !== '$JS' || tokens[1] !== 'ACK') return null;
   const at = tokens.length >= 11 ? 7 : 5;
-  const [sequence, consumerSequence, , pending] = tokens.slice(at, at + 4).map(Number);
   const time = tokens[at + 2];
-  return {
-    ...{ sequence, consumerSequence, pending },
-    timeMs: Number(time.slice(0, -6)),
-    timeNs: Number(time.slice(-6)),
-  };
+  const numbers = [tokens[at], tokens[at + 1], tokens[at + 3], time.slice(0, -6), time.slice(-6)].map(Number);
+  if (!numbers.every((number) => Number.isSafeInteger(number) && number >= 0)) return null;
+  const [sequence, consumerSequence, pending, timeMs, timeNs] = numbers;
+  return { sequence, consumerSequence, pending, timeMs, timeNs };
 }
