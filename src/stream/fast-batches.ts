@@ -146,7 +146,10 @@ export class FastBatches {
     if (placed > 0) {
       batch.waiting.push([placed, sequence]);
       batch.streamSequence = placed;
-    } else if (placed === 0) {
+    } else if (placed < 0) {
+      // The one that it repeats need not be durable yet, either.
+      batch.waiting.push([-placed, sequence]);
+    } else {
       if (!batch.gapOk && sequence === 1) {
         this.end(id, batch);
         this.placer.acks.refuse(message, this.placer.error);

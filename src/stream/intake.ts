@@ -73,7 +73,7 @@ export class Intake {
 
   /** A message from the broker. */
   take(received: Message): void {
-    const message = this.transform === null ? received : this.transformed(received);
+    const message = this.transformed(received);
     const headers = message.payloadStart > message.headersStart ? readHeaders(message) : null;
     if (isFastReply(message)) this.fast.take(message, headers);
     else if (headers?.has(HEADER.batchId)) this.atomic.take(message, headers);
@@ -123,7 +123,7 @@ export class Intake {
     const isKept = ({ message }: Admitted) => config.retention !== 'interest' || this.isWanted(message);
     const kept = batch.filter(isKept);
     const bytes = kept.reduce((sum, { message }) => sum + bytesOf(message), 0);
-    const refusal = kept.length === 0 ? 0 : log.beginBatch(kept.length, bytes);
+    const refusal = kept.length === 0 ? 0 : log.beginBatch(kept.length, bytes, batch.length);
     if (refusal !== 0) return this.refused(this.refusalOf(refusal));
     const last = kept.at(-1);
     let sequence = 0;
@@ -133,6 +133,8 @@ export class Intake {
       const { message, verdict, headers } = admitted;
       sequence = this.placeAdmitted(message, { ...verdict, batch: ends ? 'ends' : 'continues' }, headers);
     }
+    // If the last one was skipped there are still those before it to wait for.
+    if (kept.length > 0) this.skipped = 0;
     return sequence;
   }
 
@@ -269,7 +271,8 @@ export class Intake {
     return sequence;
   }
 
-  private isWanted({ bytes, subjectStart, subjectEnd }: Message): boolean {
+  /** Whether somebody waits for a message, where interest is what keeps them. */
+  isWanted({ bytes, subjectStart, subjectEnd }: Message): boolean {
     if (this.owner.followers.size > 0) return true;
     for (const { feed } of this.owner.consumers.values())
       if (feed.filter === null || feed.filter.matches(bytes, subjectStart, subjectEnd)) return true;
@@ -287,10 +290,12 @@ export class Intake {
     return errorJson('streamStoreFailed', { err: this.owner.log.trouble?.message ?? 'store is closed' });
   }
 
-  private transformed(message: Message): Message {
+  /** The message as it is stored: under the subject that the configuration makes of its own. */
+  transformed(message: Message): Message {
+    if (this.transform === null) return message;
     const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
     const own = Buffer.from(bytes.buffer, bytes.byteOffset + subjectStart, subjectEnd - subjectStart).toString();
-    const subject = this.transform!.match(own);
+    const subject = this.transform.match(own);
     if (subject === null) return message;
     return composeMessage({
       subject: utf8(subject),

@@ -1,9 +1,7 @@
-import { utf8 } from '../base/bytes.js';
 import type { TracedDelivery } from '../broker/subscription.js';
 import { subjectOf } from '../broker/traced-publish.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { untracedHeaders } from '../message/trace-headers.js';
-import { SubjectTransform } from '../subject/transform.js';
 import { judge } from './admission.js';
 import { readHeaders } from './headers.js';
 import type { Intake, IntakeOwner } from './intake.js';
@@ -19,15 +17,15 @@ export function takeTraced(stream: IntakeOwner, intake: Intake, { message, deliv
   const { trace, imported, hidden, withheld } = delivery;
   if (imported) trace.streamExport(stream.surroundings.broker.name, subjectOf(message));
   if (withheld !== null) return true;
-  const stored = transformedSubject(stream, subjectOf(message));
-  const noInterest = stream.config.retention === 'interest' && !isWanted(stream, stored);
+  const stored = intake.transformed(message);
+  const noInterest = stream.config.retention === 'interest' && !intake.isWanted(stored);
   const before = intake.error;
-  let error = whyRefused(stream, message);
+  let error = whyRefused(stream, stored);
   if (!trace.only) {
     intake.take(untraced(message));
     if (intake.error !== before) error ??= intake.error.description;
   }
-  if (!hidden) trace.stream({ stream: stream.config.name, subject: stored, noInterest, error });
+  if (!hidden) trace.stream({ stream: stream.config.name, subject: subjectOf(stored), noInterest, error });
   return true;
 }
 
@@ -36,18 +34,6 @@ function whyRefused({ config, log, dedupe, surroundings }: IntakeOwner, message:
   const headers = readHeaders(message);
   const { error, duplicateOf } = judge({ config, log, dedupe, nowMs: surroundings.clock.nowMs() }, message, headers);
   return duplicateOf > 0 ? 'msgid is duplicate' : (error?.description ?? null);
-}
-
-function transformedSubject({ config }: IntakeOwner, subject: string): string {
-  const { src = '', dest = '' } = config.subject_transform ?? {};
-  if (config.subject_transform === undefined) return subject;
-  return new SubjectTransform(src, dest).match(subject) ?? subject;
-}
-
-function isWanted({ consumers, followers }: IntakeOwner, subject: string): boolean {
-  const bytes = utf8(subject);
-  if (followers.size > 0) return true;
-  return [...consumers.values()].some(({ feed }) => feed.filter?.matches(bytes, 0, bytes.length) ?? true);
 }
 
 /** When the message is handed out it is not traced again. */
