@@ -52,12 +52,16 @@ function positionsOf({ log }: Taker, sources: readonly SourceConfig[]): Map<stri
   const wanted = new Set(sources.map(keyOf));
   const positions = new Map<string, number>();
   const found = new StoredMessage();
-  for (let at = log.state.lastSequence; wanted.size > 0 && log.previous(at, null, found); at = found.sequence - 1) {
+  const look = () => {
     const said = readHeaders(found.message)?.get(HEADER.streamSource);
-    if (said === undefined) continue;
+    if (said === undefined) return;
     const [name, sequence, filters, destinations] = said.split(' ');
     const key = `${name} ${filters} ${destinations}`;
     if (wanted.delete(key)) positions.set(key, Number(sequence) + 1);
-  }
+  };
+  // What is not durable yet was taken, too: the configuration may have changed while messages came in.
+  for (let at = log.state.lastSequence; at > log.committedSequence; at--) if (log.read(at, found)) look();
+  for (let at = log.committedSequence; wanted.size > 0 && log.previous(at, null, found); at = found.sequence - 1)
+    look();
   return positions;
 }
