@@ -122,8 +122,11 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     this.applyConfig();
     this.dropUnneeded();
     this.sweeps++;
-    await sweepLimits(this, before.max_msgs_per_subject);
-    this.sweeps--;
+    try {
+      await sweepLimits(this, before.max_msgs_per_subject);
+    } finally {
+      this.sweeps--;
+    }
   }
 
   get sweeping(): boolean {

@@ -15,15 +15,17 @@ export async function sweep(stream: Swept, { filter = null, before, keep = 0 }: 
   const { log } = stream;
   const end = Math.min(before ?? Number.MAX_SAFE_INTEGER, log.state.lastSequence + 1);
   const options = { filter, before: end };
-  const most = keep > 0 ? log.count(filter, 0) - keep : Number.MAX_SAFE_INTEGER;
+  // Counted anew in each turn: others remove messages, too.
+  const tooMany = () => (keep > 0 ? log.count(filter, 0) - log.count(filter, end) - keep : PART_MESSAGES);
   const cursor = { from: 0 };
   let purged = 0;
-  for (;;) {
-    if (purged < most) purged += log.purgePart(options, cursor, most - purged);
-    if (purged >= most || cursor.from >= end) return purged;
+  for (let most = tooMany(); most > 0; most = tooMany()) {
+    purged += log.purgePart(options, cursor, most);
+    if (cursor.from >= end) break;
     await nextTurn();
-    if (stream.closed) return purged;
+    if (stream.closed) break;
   }
+  return purged;
 }
 
 /** Removes what is beyond the limits, a part in each turn. `perSubjectBefore`: how many messages a subject might have until now. */

@@ -1,6 +1,12 @@
 // Removals that take long leave the others their turns.
 import { expect, it } from 'vitest';
+import { LogFilter } from '../../src/storage/log-filter.js';
+import { MemoryLog } from '../../src/storage/memory-log.js';
+import type { StreamConfig } from '../../src/stream/stream-config.js';
+import { sweep } from '../../src/stream/sweep.js';
 import { eventually } from '../kit/wait.js';
+import { silentListener } from '../storage/opened.js';
+import { messageOf } from '../storage/random-operations.js';
 import { describeStreams } from './servers.js';
 
 const MESSAGES = 20_000;
@@ -51,4 +57,18 @@ describeStreams('long removals', (at, storage) => {
     for (const name of ['one', 'other']) await manager.consumers.delete('P4', name);
     await eventually(async () => (await stateOf('P4')).messages === 0, 'an empty stream');
   });
+});
+
+it.each([null, 's.*'])('a purge keeps as many as it is to, whatever others remove meanwhile: %s', async (subject) => {
+  const filter = subject === null ? null : LogFilter.of([subject]);
+  const log = new MemoryLog(silentListener);
+  for (let i = 0; i < 5000; i++) log.append(messageOf(`s.${i % 3}`, 'x'), { timeMs: 1, timeNs: 0 });
+  const purge = sweep({ log, config: {} as StreamConfig, closed: false }, { filter, keep: 100 });
+  // The first part is gone. Somebody takes most of the rest, and others come.
+  expect(log.state.messages).toBe(4000);
+  expect(log.trimMessages(1500)).toBe(2500);
+  for (let i = 0; i < 10; i++) log.append(messageOf('s.new', 'x'), { timeMs: 1, timeNs: 0 });
+  expect(await purge).toBe(1000 + 1400);
+  expect(log.state).toMatchObject({ messages: 110, firstSequence: 4901 });
+  await log.close();
 });
