@@ -32,6 +32,7 @@ export class BucketFeed implements TableFeed {
   private position = 1;
   private isReady = false;
   private resting = false;
+  private searching = false;
   private closed = false;
   /** What the log was like when it was last searched for lost keys. */
   private searched = '';
@@ -62,7 +63,7 @@ export class BucketFeed implements TableFeed {
   private look(): void {
     if (this.closed) return;
     if (this.stream === null || this.stream.closed) this.open();
-    if (this.isChanged()) this.searchLost([...this.known.keys()]);
+    if (!this.searching && this.isChanged()) this.searchLost([...this.known.keys()]);
     this.streams.clock.after(LOOK_MS, () => this.look());
   }
 
@@ -133,11 +134,14 @@ export class BucketFeed implements TableFeed {
   /** Looks for keys whose last message is not the one that was handed over. */
   private searchLost(keys: readonly string[], from = 0): void {
     const { stream } = this;
+    this.searching = false;
     if (this.closed || stream === null || stream.closed) return;
     const end = Math.min(keys.length, from + BURST_MESSAGES);
     let at = from;
     while (at < end && this.check(stream, keys[at])) at++;
-    if (at < keys.length) setImmediate(() => this.searchLost(keys, at));
+    if (at === keys.length) return;
+    this.searching = true;
+    setImmediate(() => this.searchLost(keys, at));
   }
 
   /** False: not now. */
