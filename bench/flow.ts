@@ -4,10 +4,12 @@ import type { ServerProcess } from './server-process.js';
 
 /** Messages from publishers through a server to subscribers. */
 export interface Flow {
-  publishers: Omit<PublisherOrder, 'port' | 'wire'>;
-  subscribers: Omit<SubscriberOrder, 'port' | 'headers'> | null;
+  publishers: Omit<PublisherOrder, 'port' | 'tls' | 'wire'>;
+  subscribers: Omit<SubscriberOrder, 'port' | 'tls' | 'headers'> | null;
   /** Deliveries for each message published. */
   copies: number;
+  /** Of a server that has TLS, by a handshake that comes first. */
+  tls?: boolean;
   /** Messages that may be on their way: for what comes behind the server and cannot be slowed down by it. */
   windowMessages?: number;
 }
@@ -24,12 +26,12 @@ export interface FlowResult {
 /** Publishes for `warmMs`, then measures for `runMs`: from the first write until the last message has arrived. */
 export async function runFlow(run: Run, server: ServerProcess, flow: Flow): Promise<FlowResult> {
   const { sender, receiver } = run;
-  const { subscribers, publishers, copies } = flow;
+  const { subscribers, publishers, copies, tls = false } = flow;
   if (subscribers !== null) {
-    const order = { ...subscribers, port: server.port, headers: publishers.headers };
+    const order = { ...subscribers, port: server.port, tls, headers: publishers.headers };
     await receiver.ask('subscriber', 'open', order);
   }
-  await sender.ask('publisher', 'open', { ...publishers, port: server.port, wire: server.wire });
+  await sender.ask('publisher', 'open', { ...publishers, port: server.port, tls, wire: server.wire });
   receiver.onProgress = (messages) => {
     if (flow.windowMessages !== undefined) sender.ask('publisher', 'credit', messages / copies).catch(() => {});
   };

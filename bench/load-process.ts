@@ -2,7 +2,7 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
-const ROLES = ['publisher', 'subscriber', 'requester', 'responder', 'idle', 'asker', 'consumer'];
+const ROLES = ['publisher', 'subscriber', 'requester', 'responder', 'idle', 'asker', 'consumer', 'newcomer'];
 const ANSWER_MS_MAX = 60_000;
 
 /** A child process that publishes, subscribes, or asks; it serves one run after another, so that its code is warm. */

@@ -94,7 +94,7 @@ function resultsText({ machine, servers, rows, micro }: Baseline): string {
     '# Results',
     '<!-- Written by `npm run bench`; what the rows mean is in README.md. Do not edit. -->',
     `${machine}. ${servers.join(', ')}. ${date}. Medians of ${hows.join('; ')}, servers taking turns.`,
-    'Ratio: Weir divided by the other server. For msg/s and % higher is better, for all else lower. ±: half the distance from the slowest to the fastest run.',
+    'Ratio: Weir divided by the other server. For msg/s, logins/s and % higher is better, for all else lower. ±: half the distance from the slowest to the fastest run.',
     markdown(rows),
     goalsLine(rows),
     '## Of what is possible',

@@ -6,7 +6,7 @@ import type { ServerProcess } from './server-process.js';
 export interface Metric {
   id: string;
   title: string;
-  unit: 'msg/s' | 'µs' | 'ms' | 'KB' | 'MB' | 's' | '%';
+  unit: 'msg/s' | 'logins/s' | 'µs' | 'ms' | 'KB' | 'MB' | 's' | '%';
   better: 'higher' | 'lower';
   /** Weir's figure divided by the other's must be at least (higher is better) or at most (lower is better) this. */
   goals?: Goal[];

@@ -134,7 +134,7 @@ function relayOf(row: Row): OtherFigure | undefined {
 export function coresMarkdown(rows: Row[]): string {
   const names = [...new Set(rows.flatMap((row) => [row.weir, ...row.others].map((figure) => figure.name)))];
   const body = rows
-    .filter((row) => row.weir.cores !== null && row.unit === 'msg/s')
+    .filter((row) => row.weir.cores !== null && row.unit.endsWith('/s'))
     .map((row) => [
       row.title,
       ...names.map((name) => {

@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectSecurely, TLSSocket } from 'node:tls';
 
 /** One buffer for all reads of this process: what arrives is counted or copied before the next read. */
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
@@ -23,22 +24,20 @@ export class Connection {
   private failed: Error | null = null;
   private readonly connectLine: string;
 
-  /** `credentials` are further fields of CONNECT. */
-  constructor(port: number, credentials: object = {}) {
+  /** `credentials` are further fields of CONNECT; with `tls` its handshake comes before everything else. */
+  constructor(port: number, credentials: object = {}, tls = false) {
     this.connectLine = `CONNECT ${JSON.stringify({ ...CONNECT_FIELDS, ...credentials })}\r\n`;
     this.onBytes = (bytes, length) => this.readText(bytes, length);
-    this.socket = connect({
-      port,
-      host: '127.0.0.1',
-      noDelay: true,
-      onread: {
-        buffer: readBuffer,
-        callback: (length, bytes) => {
-          this.onBytes(bytes as Buffer, length);
-          return true;
-        },
+    const onread: OnReadOpts = {
+      buffer: readBuffer,
+      callback: (length, bytes) => {
+        this.onBytes(bytes as Buffer, length);
+        return true;
       },
-    });
+    };
+    const options = { port, host: '127.0.0.1', noDelay: true, onread };
+    // Certificates are made for each run, and nobody is to be deceived.
+    this.socket = tls ? connectSecurely({ ...options, rejectUnauthorized: false }) : connect(options);
     this.socket.on('error', (error) => this.fail(error));
     this.socket.on('close', () => this.fail(new Error('the server closed the connection')));
   }
@@ -65,7 +64,8 @@ export class Connection {
   close(): void {
     this.onFailure = () => {};
     this.failed ??= new Error('closed');
-    this.socket.resetAndDestroy();
+    if (this.socket instanceof TLSSocket) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   private readText(bytes: Buffer, length: number): void {

@@ -1,4 +1,5 @@
 /** What the bench asks a load process to do; everything here crosses a process boundary as JSON. */
+import type { JsonWebKey } from 'node:crypto';
 
 /** Subjects to publish on or filters to subscribe to: `prefix` alone, or with numbers of a fixed width between both parts. */
 export interface SubjectPlan {
@@ -21,6 +22,7 @@ export type Wire = 'published' | 'delivered';
 
 export interface PublisherOrder {
   port: number;
+  tls?: boolean;
   wire: Wire;
   connections: number;
   subjects: SubjectPlan;
@@ -33,6 +35,7 @@ export interface PublisherOrder {
 
 export interface SubscriberOrder {
   port: number;
+  tls?: boolean;
   connections: number;
   /** Filters, dealt out to the connections in turn when there are several; each connection gets all of them otherwise. */
   filters: SubjectPlan[];
@@ -113,6 +116,24 @@ export interface ConsumeOrder {
 
 export interface ConsumeResult {
   messages: number;
+  elapsedMs: number;
+}
+
+/** What somebody logs in with: fields of CONNECT, and the private key that signs the nonce, if one has to. */
+export interface Credentials {
+  fields: object;
+  key: JsonWebKey | null;
+}
+
+/** Logins with these credentials in turn, each on a connection of its own, so many at a time. */
+export interface LoginOrder {
+  port: number;
+  atOnce: number;
+  credentials: Credentials[];
+}
+
+export interface LoginResult {
+  logins: number;
   elapsedMs: number;
 }
 

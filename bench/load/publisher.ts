@@ -16,7 +16,7 @@ export class Publisher {
   async open(order: PublisherOrder): Promise<void> {
     this.wire = order.wire;
     this.chunks = Array.from({ length: order.subjectEach ? order.connections : 1 }, (_, i) => encodeChunks(order, i));
-    this.connections = Array.from({ length: order.connections }, () => new Connection(order.port));
+    this.connections = Array.from({ length: order.connections }, () => new Connection(order.port, {}, order.tls));
     await Promise.all(this.connections.map((connection) => connection.open('')));
   }
 

@@ -29,7 +29,7 @@ export class Subscriber {
   async open(order: SubscriberOrder): Promise<void> {
     this.failure = null;
     const bytes = deliveryBytes(order);
-    this.connections = Array.from({ length: order.connections }, () => new Connection(order.port));
+    this.connections = Array.from({ length: order.connections }, () => new Connection(order.port, {}, order.tls));
     await Promise.all(
       this.connections.map(async (connection, index) => {
         await connection.open(encodeSubscriptions(order, index));

@@ -2,6 +2,7 @@
 import { Asker } from './asker.js';
 import { Consumer } from './consumer.js';
 import { Idle } from './idle.js';
+import { Newcomer } from './newcomer.js';
 import { Publisher } from './publisher.js';
 import { Requester, Responder } from './requests.js';
 import { Subscriber } from './subscriber.js';
@@ -14,6 +15,7 @@ const roles = {
   idle: new Idle(),
   asker: new Asker(),
   consumer: new Consumer(),
+  newcomer: new Newcomer(),
 };
 
 /** CPU time this process has used, in seconds. */

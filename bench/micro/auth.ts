@@ -1,18 +1,12 @@
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { sign } from 'node:crypto';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import bcrypt from 'bcryptjs';
 import { type AccountClaims, decodeAccountClaims } from '../../src/auth/account-claims.js';
 import type { Authentication, ConnectionFacts, Credentials } from '../../src/auth/authentication.js';
 import { Authenticator } from '../../src/auth/authenticator.js';
-import { encodeJwt } from '../../src/auth/jwt.js';
-import { encodeKey, type KeyKind } from '../../src/auth/nkey.js';
 import { OperatorAuthenticator } from '../../src/auth/operator-authenticator.js';
+import { type Key, newKey, tokenOf } from '../keys.js';
 import type { MicroFigure } from '../micro.js';
-
-interface Key {
-  text: string;
-  secret: KeyObject;
-}
 
 const NOTHING: Credentials = { user: '', password: '', token: '', nkey: '', jwt: '', signature: '' };
 const NONCE = 'bench-nonce-123';
@@ -21,17 +15,6 @@ const STORM = 200;
 const COST = 11;
 /** How much of the storm is looked at. */
 const STORM_MS = 3_000;
-
-function newKey(kind: KeyKind): Key {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
-  return { text: encodeKey(kind, raw), secret: privateKey };
-}
-
-function tokenOf(issuer: Key, subject: Key, nats: object): string {
-  const claims = { iss: issuer.text, sub: subject.text, iat: 1, nats: { ...nats, version: 2 } };
-  return encodeJwt(claims, (bytes) => sign(null, bytes, issuer.secret));
-}
 
 const signatureOf = (key: Key) => sign(null, Buffer.from(NONCE), key.secret).toString('base64url');
 const facts: ConnectionFacts = {

@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { withConfiguration } from './configuration.js';
 
 /** A bundled plugin at work. */
 export interface Attached {
@@ -22,15 +22,8 @@ export function missing(...plugins: Attached['plugin'][]): string | null {
 
 /** Runs Weir with attachments from a configuration file: `use` gets the arguments that name it. */
 export async function withAttachments<T>(attached: Attached[], use: (args: string[]) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
-  const file = join(folder, 'weir.conf');
   const modules = [...new Set(attached.map(({ plugin }) => plugin))].map((plugin) => [plugin, fileOf(plugin)]);
   const attachments = attached.map(({ name, ...definition }) => [name, definition]);
   const plugins = { modules: Object.fromEntries(modules), attachments: Object.fromEntries(attachments) };
-  writeFileSync(file, `plugins: ${JSON.stringify(plugins)}\n`);
-  try {
-    return await use(['-c', file]);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  return withConfiguration(() => `plugins: ${JSON.stringify(plugins)}\n`, use);
 }

@@ -2,10 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Flow, type FlowResult, runFlow } from '../flow.js';
 import type { Run, Sample, Scenario } from '../scenario.js';
-import type { ServerProcess } from '../server-process.js';
-import { median } from '../statistics.js';
 import { type Attached, missing, withAttachments } from './attachments.js';
 import { oneSubject } from './flows.js';
+import { shareOf } from './side-by-side.js';
 
 const SERVICE = fileURLToPath(new URL('./relay-service.js', import.meta.url));
 const SUBJECT = 'bench.subject';
@@ -16,9 +15,6 @@ const LOW_AND_HIGH = [12.25, 87.5, 49.75, 50.25];
 const HIGH_ONLY = [62.25, 87.5, 99.75, 50.25];
 /** Fewer bytes than make nats-server cut a slow subscriber off. */
 const SERVICE_WINDOW_MESSAGES = 50_000;
-
-/** How often both servers of a comparison have their turn in one run. */
-const TURNS = 4;
 
 const obstacle = () => missing('threshold');
 
@@ -34,31 +30,9 @@ function attachment(name: string, subject: string): Attached {
   return { name, plugin: 'threshold', subject, config: { field: 'value', at_least: LOWEST } };
 }
 
-/** Throughput of a server that has other runs before and after this one. */
-async function flowOn(run: Run, server: ServerProcess, flow: Flow): Promise<number> {
-  const result = await runFlow({ ...run, warmMs: run.warmMs / 2, runMs: run.runMs / 2 }, server, flow);
-  await Promise.all([run.sender.reset(), run.receiver.reset()]);
-  return result.publishedPerSecond;
-}
-
-/**
- * Throughput with attachments as a percentage of that without: two servers at the same time, of which one is idle while the other has
- * its turn. What is asked for is a few percent, and the machine changes by more than that within seconds.
- */
-async function share(run: Run, attachments: Attached[], flows: { with: Flow; without: Flow }): Promise<number> {
-  return withAttachments(attachments, async (args) => {
-    const plain = await run.start();
-    const attached = await run.start(args);
-    const shares: number[] = [];
-    for (let turn = 0; turn < TURNS; turn++) {
-      const before = turn % 2 === 0 ? await flowOn(run, plain, flows.without) : 0;
-      const withThem = await flowOn(run, attached, flows.with);
-      const without = turn % 2 === 0 ? before : await flowOn(run, plain, flows.without);
-      shares.push((withThem / without) * 100);
-    }
-    await Promise.all([plain.stop(), attached.stop()]);
-    return median(shares);
-  });
+/** Throughput with attachments as a percentage of that without. */
+function share(run: Run, attachments: Attached[], flows: { with: Flow; without: Flow }): Promise<number> {
+  return withAttachments(attachments, (args) => shareOf(run, { with: args, without: [] }, flows));
 }
 
 /** nats-server and the service: published on one subject, filtered by the service, received on another. */
