@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { FUEL_FOR_ENTRY } from '../../src/sandbox/budget.js';
 import type { PreparedModule } from '../../src/sandbox/prepare.js';
 import { compiled, Guest, root } from './guest.js';
 
@@ -165,6 +166,41 @@ describe('memory of a plugin', () => {
     const before = guest.instance.memoryBytes;
     expect(send(80_000)).toBe('key-999 100 1000');
     expect(guest.instance.memoryBytes).toBe(before);
+  });
+
+  describe('that has a table', () => {
+    const takeEntry = (guest: Guest, key: string, value: string | null) => {
+      const { instance } = guest;
+      const bytes = value === null ? null : Buffer.from(value);
+      if (!instance.takeEntry(Buffer.from(key), bytes, FUEL_FOR_ENTRY)) throw new Error(instance.fault.text);
+    };
+    const found = (guest: Guest, key: string) => guest.call({ subject: 'entries', payload: key }).payload;
+
+    it.each([100, 20_000])('does not grow with entries that come and go, %i at a time', (there) => {
+      const guest = new Guest(prepared);
+      const comeAndGo = (from: number, to: number) => {
+        for (let i = from; i < to; i++) {
+          takeEntry(guest, `session-${i}${'x'.repeat(i % 7)}`, `${i}`);
+          if (i >= there) takeEntry(guest, `session-${i - there}${'x'.repeat((i - there) % 7)}`, null);
+        }
+      };
+      comeAndGo(0, 2 * there + 10_000);
+      const before = guest.instance.memoryBytes;
+      comeAndGo(2 * there + 10_000, 100_000);
+      expect(guest.instance.memoryBytes).toBe(before);
+      expect(found(guest, 'session-99999xxxx')).toBe(`5 of ${there}`);
+      expect(found(guest, 'session-0')).toBe(`-1 of ${there}`);
+    });
+
+    it('takes as many entries as a budget allows, each with the fuel for one', () => {
+      const guest = new Guest(prepared);
+      for (let i = 0; i < 100_000; i++) takeEntry(guest, `device-${i}`, 'x'.repeat(i % 5));
+      for (let i = 0; i < 100_000; i += 997) expect(found(guest, `device-${i}`)).toBe(`${i % 5} of 100000`);
+      for (let i = 0; i < 100_000; i += 2) takeEntry(guest, `device-${i}`, null);
+      for (let i = 0; i < 100_000; i += 997) {
+        expect(found(guest, `device-${i}`)).toBe(`${i % 2 === 0 ? -1 : i % 5} of 50000`);
+      }
+    });
   });
 
   it('names the function that trapped', () => {

@@ -5,7 +5,7 @@ import { Buffer } from './memory';
 import { Message } from './message';
 import { Path } from './path';
 import { refuse } from './plugin';
-import { numberOf, fieldOf, wholeOf } from './policy';
+import { fieldOf, wholeOf } from './policy';
 import { Kind } from './tape';
 import { Value } from './value';
 

@@ -6,28 +6,44 @@ import { Value } from './value';
 
 /** No row. */
 export const NO_ROW: i32 = -1;
-const SLOTS_FIRST: u32 = 16;
+const HEADS_FIRST: u32 = 16;
 
 /** What is known of a key by its number. */
 @unmanaged
 class Row {
   hash: u32;
+  /** The next row with the same head, or the next one that is free. */
+  chain: i32;
   /** Where its bytes lie among all keys. */
   offset: usize;
   bytes: usize;
+  /** How many there may be. */
+  room: usize;
 }
 
 const ROW_BYTES: usize = offsetof<Row>();
 
-/** Numbers texts from 0 on, in the order in which they are added, and finds their numbers by bytes: a look-up makes no strings. It is never freed. */
+/**
+ * Numbers texts from 0 on, in the order in which they are added, and finds their numbers by bytes: a look-up makes no strings. The number of one that was
+ * removed goes to another one. It is never freed.
+ *
+ * No text costs much more than another: where a key is looked for is spread over one more head with each of them, and not over twice as many at once.
+ *
+ *   heads   0 … split │ split … mask │ mask + 1 … mask + split
+ *           divided     whole          the other halves of the divided ones
+ */
 @unmanaged
 export class Table {
+  /** How many texts there are. */
+  size: i32 = 0;
   private readonly keys: Buffer = new Buffer();
   private readonly rows: Buffer = new Buffer();
-  private count: i32 = 0;
-  /** Row numbers by hash, each at the first free slot from where its hash points; a power of two of them, at most half in use. */
-  private slots: usize = emptySlots(SLOTS_FIRST);
-  private mask: u32 = SLOTS_FIRST - 1;
+  /** Rows, also of texts that were removed: those hang together from `free` on. */
+  private used: i32 = 0;
+  private free: i32 = NO_ROW;
+  private heads: usize = noHeads(HEADS_FIRST);
+  private mask: u32 = HEADS_FIRST - 1;
+  private split: u32 = 0;
 
   /** The number of a key, which is added if it is not there. */
   add(key: string): i32 {
@@ -36,30 +52,41 @@ export class Table {
     const bytes = <usize>utf8.byteLength;
     const found = this.find(start, bytes);
     if (found != NO_ROW) return found;
-    this.rows.room(ROW_BYTES);
-    this.rows.length += ROW_BYTES;
-    const number = this.count++;
+    const number = this.take();
     const row = this.row(number);
     row.hash = hashOf(start, bytes);
-    row.offset = this.keys.length;
-    row.bytes = bytes;
-    this.keys.append(start, bytes);
-    if (<u32>this.count * 2 > this.mask) this.rehash();
-    else this.place(number);
+    this.keep(row, start, bytes);
+    this.size++;
+    if (<u32>this.size > this.mask + this.split) this.divide();
+    this.link(number, this.headOf(row.hash));
     return number;
+  }
+
+  /** Forgets the text with a number. */
+  remove(number: i32): void {
+    const row = this.row(number);
+    const head = this.headOf(row.hash);
+    let before = load<i32>(head);
+    if (before == number) store<i32>(head, row.chain);
+    else {
+      while (this.row(before).chain != number) before = this.row(before).chain;
+      this.row(before).chain = row.chain;
+    }
+    row.chain = this.free;
+    this.free = number;
+    this.size--;
   }
 
   /** The number of a text, or NO_ROW. May read PADDING bytes behind it. */
   find(start: usize, bytes: usize): i32 {
     const hash = hashOf(start, bytes);
-    let slot = hash & this.mask;
-    while (true) {
-      const number = load<i32>(this.slots + (<usize>slot << 2));
-      if (number == NO_ROW) return NO_ROW;
+    let number = load<i32>(this.headOf(hash));
+    while (number != NO_ROW) {
       const row = this.row(number);
-      if (row.hash == hash && row.bytes == bytes && sameBytes(this.keys.start + row.offset, start, bytes)) return number;
-      slot = (slot + 1) & this.mask;
+      if (row.hash == hash && row.bytes == bytes && sameBytes(this.keys.start + row.offset, start, bytes)) break;
+      number = row.chain;
     }
+    return number;
   }
 
   /** The number of a value: of a string's text, or of another value's JSON text. */
@@ -82,23 +109,66 @@ export class Table {
     return changetype<Row>(this.rows.start + <usize>number * ROW_BYTES);
   }
 
-  private place(number: i32): void {
-    let slot = this.row(number).hash & this.mask;
-    while (load<i32>(this.slots + (<usize>slot << 2)) != NO_ROW) slot = (slot + 1) & this.mask;
-    store<i32>(this.slots + (<usize>slot << 2), number);
+  // @ts-ignore: decorator
+  @inline
+  private headOf(hash: u32): usize {
+    let head = hash & this.mask;
+    if (head < this.split) head = hash & ((this.mask << 1) | 1);
+    return this.heads + (<usize>head << 2);
   }
 
-  private rehash(): void {
-    heap.free(this.slots);
-    const count = (this.mask + 1) * 2;
-    this.slots = emptySlots(count);
-    this.mask = count - 1;
-    for (let number = 0; number < this.count; number++) this.place(number);
+  private link(number: i32, head: usize): void {
+    this.row(number).chain = load<i32>(head);
+    store<i32>(head, number);
+  }
+
+  /** A row that nobody uses. */
+  private take(): i32 {
+    const number = this.free;
+    if (number != NO_ROW) {
+      this.free = this.row(number).chain;
+      return number;
+    }
+    memory.fill(this.rows.room(ROW_BYTES), 0, ROW_BYTES);
+    this.rows.length += ROW_BYTES;
+    return this.used++;
+  }
+
+  /** Copies a key in the place of the one before it, or, when it is longer, behind all others: with room for more, so that what is left behind is bounded. */
+  private keep(row: Row, start: usize, bytes: usize): void {
+    if (bytes > row.room) {
+      row.room = row.room == 0 ? bytes : bytes * 2;
+      this.keys.room(row.room);
+      row.offset = this.keys.length;
+      this.keys.length += row.room;
+    }
+    row.bytes = bytes;
+    memory.copy(this.keys.start + row.offset, start, bytes);
+  }
+
+  /** Divides the next head: half of its rows, more or less, go to a new one. */
+  private divide(): void {
+    const half = this.mask + 1;
+    if (this.split == 0) this.heads = heap.realloc(this.heads, <usize>half << 3);
+    const from = this.heads + (<usize>this.split << 2);
+    const to = from + (<usize>half << 2);
+    let number = load<i32>(from);
+    store<i32>(from, NO_ROW);
+    store<i32>(to, NO_ROW);
+    while (number != NO_ROW) {
+      const row = this.row(number);
+      const next = row.chain;
+      this.link(number, (row.hash & half) == 0 ? from : to);
+      number = next;
+    }
+    if (++this.split < half) return;
+    this.mask = (this.mask << 1) | 1;
+    this.split = 0;
   }
 }
 
-function emptySlots(count: u32): usize {
-  const slots = heap.alloc(<usize>count << 2);
-  memory.fill(slots, 0xff, <usize>count << 2);
-  return slots;
+function noHeads(count: u32): usize {
+  const heads = heap.alloc(<usize>count << 2);
+  memory.fill(heads, 0xff, <usize>count << 2);
+  return heads;
 }

@@ -1,8 +1,15 @@
 // Does what a test asks for: the subject names a function of the SDK, headers and payload hold what it works on.
-import { emit, fail, Json, log, Message, metric, Path, reject, Verdict } from 'weir/plugin';
+import { emit, Entries, fail, Json, log, Message, metric, NO_ROW, Path, reject, Verdict } from 'weir/plugin';
 
 /** State that lives longer than a message. */
 const seen: Map<string, i32> = new Map();
+/** Of the table: how long the texts are. */
+const entries: Entries<i32> = new Entries<i32>();
+
+export function onEntry(key: string, value: Json | null): void {
+  if (value === null) entries.remove(key);
+  else entries.set(key, value.toString().length);
+}
 
 export function onMessage(message: Message): Verdict {
   const name = message.subjectToken(0);
@@ -10,6 +17,7 @@ export function onMessage(message: Message): Verdict {
   if (name == 'parts') return onParts(message);
   if (name == 'effects') return onEffects(message);
   if (name == 'state') return onState(message);
+  if (name == 'entries') return onEntries(message);
   if (name == 'large') {
     message.text = 'x'.repeat(<i32>parseInt(message.text));
     return Verdict.Replace;
@@ -38,6 +46,13 @@ function onJson(message: Message, what: string): Verdict {
     isSet = json.setNumber('a', json.number('a') + 1) && json.setNumber('b', json.number('a') + 1);
   }
   return isSet ? Verdict.Replace : fail(`there is no place for "${path}"`);
+}
+
+/** What is remembered of the key that the payload is, and how many keys there are. */
+function onEntries(message: Message): Verdict {
+  const row = entries.find(message.payloadStart, message.payloadBytes);
+  message.text = `${row == NO_ROW ? -1 : entries.at(row)} of ${entries.size}`;
+  return Verdict.Replace;
 }
 
 /** Keys and values of an object, by walking it. */
