@@ -200,6 +200,7 @@ describe('what a plugin remembers is bounded', () => {
         plugin === 'smooth' ? Verdict.replace : plugin === 'deadband' ? Verdict.pass : Verdict.drop,
       ]);
     }
+    if (plugin === 'aggregate') expect([instance.tick(0), instance.fault.text]).toEqual([true, '']);
     const state = instance.save();
     expect(instance.fault.text).toBe('');
     expect(state!.length).toBeLessThanOrEqual(1024 * 1024);
@@ -208,6 +209,23 @@ describe('what a plugin remembers is bounded', () => {
     expect([next.restoreState(state!), next.fault.text]).toEqual([true, '']);
     // The newest are there.
     if (plugin === 'deadband') expect(call(next, '{"id":"device-69999","v":69999}')).toBe(Verdict.drop);
+  });
+
+  it('aggregate tells windows that have ended, and those from before the clock was set back, and no others', () => {
+    const instance = open('aggregate', { field: 'v', to: 'x.{#key}', window_ms: 1000, key: 'id' });
+    const comes = (id: string, wallMs: number) => call(instance, `{"id":"${id}","v":1}`, { wallMs });
+    const toldAt = (nowMs: number) => {
+      expect(instance.tick(nowMs)).toBe(true);
+      return emitsOf(instance).map(({ subject }) => subject);
+    };
+    comes('future', 9_000_000);
+    comes('a', 1_000_100);
+    comes('b', 1_000_200);
+    comes('c', 1_001_300);
+    expect(toldAt(1_001_400)).toEqual(['x.future', 'x.a', 'x.b']);
+    comes('c', 1_001_500);
+    expect(toldAt(1_001_999)).toEqual([]);
+    expect(toldAt(1_002_000)).toEqual(['x.c']);
   });
 
   it.each([0, 100, 243])('a state of keys with %i bytes more can be taken on', (more) => {

@@ -1,7 +1,7 @@
 // Counts a number, and tells its least, most and mean for each window of time and each key.
-import { appendJsonBytes, appendNumber, Buffer, emitBytes, Json, Kind, Message, Path, SubjectTemplate, Value, Verdict } from 'weir/plugin';
+import { appendJsonBytes, appendNumber, Buffer, emitBytes, Json, Message, Path, SubjectTemplate, Value, Verdict } from 'weir/plugin';
 import { GROUP_KEYS, Groups } from 'weir/group';
-import { allowKeys, answer, fieldOf, numberOf, policy, subjectOf, wholeOf } from 'weir/policy';
+import { allowKeys, answer, fieldOf, isNone, numberOf, policy, subjectOf, wholeOf, whyNoNumber } from 'weir/policy';
 
 /** The window of one key. */
 @unmanaged
@@ -48,7 +48,7 @@ export function onInit(config: Json): void {
 export function onMessage(message: Message): Verdict {
   const found = message.json.peek(field);
   const value = found.number;
-  if (!isFinite(value)) return judgeOther(message, found);
+  if (!isFinite(value)) return judgeOther(message.json, found);
   if (!groups.find(message)) return answer(invalid, groups.problem());
   // What has to give way is told before it is forgotten.
   if (groups.isPushing) tell(groups.keys.oldest);
@@ -72,33 +72,31 @@ export function onMessage(message: Message): Verdict {
   return readings;
 }
 
-function judgeOther(message: Message, found: Value): Verdict {
-  const json = message.json;
-  if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
-  if (found.kind == Kind.Missing || found.kind == Kind.Null) return answer(missing, `there is no "${field.text}"`);
-  return answer(invalid, `"${field.text}" is ${found.raw}: expected a number`);
+function judgeOther(json: Json, found: Value): Verdict {
+  return answer(isNone(json, found) ? missing : invalid, whyNoNumber(json, found, field));
 }
 
 /** Tells the windows that have ended. */
 export function onTick(nowMs: f64): void {
-  tellUntil(nowMs - windowMs);
+  tellUntil(nowMs - windowMs, nowMs);
 }
 
-/** All there are: nothing will follow. */
+/** Those under way: nothing will follow. */
 export function onDrain(): void {
-  tellUntil(Infinity);
+  tellUntil(Infinity, Infinity);
 }
 
-/** Tells the windows that began at that time or before, as many as may be told at once. */
-function tellUntil(startMs: f64): void {
-  let left = emitsMax;
-  for (let at = groups.keys.oldest; at != 0 && left > 0; ) {
+/** Tells the windows that began at a time or before, as many as may be told at once. */
+function tellUntil(startMs: f64, nowMs: f64): void {
+  let at = groups.keys.oldest;
+  for (let left = emitsMax; at != 0 && left > 0; left--) {
+    const window = changetype<Window>(at);
+    // Keys stand in the order in which they came last: behind a window that goes on there is none that has ended. One from the future is from before
+    // the clock was set back.
+    if (window.startMs > startMs && window.startMs <= nowMs) return;
     const next = groups.keys.newer(at);
-    if (changetype<Window>(at).startMs <= startMs) {
-      tell(at);
-      groups.keys.remove(at);
-      left--;
-    }
+    tell(at);
+    groups.keys.remove(at);
     at = next;
   }
 }
