@@ -166,8 +166,8 @@ export class Json {
   }
 
   /**
-   * Gives the members that a path selects the key that another path is. Answers how many; -1 when an object has that key already, then nothing is
-   * changed.
+   * Gives the members that a path selects the key that another path is. Answers how many; -1 when an object has that key already, or would get it twice by a
+   * `*`: then nothing is changed.
    */
   rename(path: Path, key: Path): i32 {
     return ready() ? renameSelected(path, key) : 0;

@@ -72,17 +72,20 @@ function lastCharacters(start: usize, bytes: usize, count: i32): usize {
   return last;
 }
 
-/** Gives the members that a path selects another key. Answers how many; -1 when an object has that key already, then nothing is changed. */
+/**
+ * Gives the members that a path selects another key. Answers how many; -1 when an object has that key already, or would get it twice by a `*`: then nothing is
+ * changed.
+ */
 export function renameSelected(path: Path, key: Path): i32 {
   if (!mark(root(), path.first, path.count, true)) return 0;
   beginEdits();
-  const count = renameIn(root(), key.first, path.count);
+  const count = renameIn(root(), key.first, path.count, segmentIndex(path.last) == EVERY);
   if (count > 0) applyEdits();
   else rescan();
   return count;
 }
 
-function renameIn(from: usize, key: usize, left: i32): i32 {
+function renameIn(from: usize, key: usize, left: i32, isEvery: bool): i32 {
   const container = changetype<Entry>(from);
   let count = 0;
   for (let at = from + ENTRY_BYTES; at != container.next; at = changetype<Entry>(at).next) {
@@ -90,12 +93,13 @@ function renameIn(from: usize, key: usize, left: i32): i32 {
     if (left == 1 && (entry.info & MARKED) != 0 && entry.keyStart != 0) {
       // A `*` may select what has the new key already.
       if (hasKey(at, segmentKey(key), segmentKeyBytes(key))) continue;
-      if (childOf(from, key) != 0) return -1;
+      // Without it, they are of one key, which the object had twice before.
+      if (childOf(from, key) != 0 || (isEvery && count > 0)) return -1;
       appendJsonBytes(newText(), segmentKey(key), segmentKeyBytes(key));
       noteEdit(entry.keyStart - 1, entry.keyEnd + 1);
       count++;
     } else if ((entry.info & PARTIAL) != 0) {
-      const inner = renameIn(at, key, left - 1);
+      const inner = renameIn(at, key, left - 1, isEvery);
       if (inner < 0) return -1;
       count += inner;
     }

@@ -44,17 +44,21 @@ export class SubjectTemplate {
 
   constructor(text: string) {
     let at = 0;
+    // What it looks like with something in each place.
+    let filled = '';
     while (at < text.length && this.problem === null) {
       const open = text.indexOf('{', at);
       const end = open < 0 ? text.length : open;
       if (end > at) this.addLiteral(text.substring(at, end));
+      filled += text.substring(at, end);
       if (open < 0) break;
+      filled += 'x';
       const close = text.indexOf('}', open);
       if (close < 0) this.problem = `"${text}" has a "{" without a "}"`;
       else this.addPlace(text.substring(open + 1, close));
       at = close + 1;
     }
-    if (text == '') this.problem = 'it is empty';
+    if (this.problem === null) this.problem = problemOf(filled);
   }
 
   /** Writes the subject of a message, with its fields from `value`; false when a place has nothing to stand in it. */
@@ -94,8 +98,10 @@ export class SubjectTemplate {
     if (name == '#') this.add(PartKind.Subject);
     else if (name == '#key') this.add(PartKind.Key);
     else if (name.startsWith('#')) {
-      const index = parseInt(name.substring(1));
-      if (!(index >= 0 && index <= <f64>TOKENS_MAX)) this.problem = `"{${name}}" is no token: expected an index from 0 to ${TOKENS_MAX} behind the "#"`;
+      const digits = name.substring(1);
+      const index = parseInt(digits);
+      // Also of what is written otherwise: `1.5`, `1st`.
+      if (!(index >= 0 && index <= <f64>TOKENS_MAX) || (<i32>index).toString() != digits) this.problem = `"{${name}}" is no token: expected an index from 0 to ${TOKENS_MAX} behind the "#"`;
       else this.add(PartKind.Token).token = <i32>index;
     } else if (name == '') this.problem = '"{}" names no field';
     else this.add(PartKind.Field).path = new Path(name);
@@ -110,6 +116,18 @@ export class SubjectTemplate {
     this.last = part;
     return part;
   }
+}
+
+/** Why no message goes to a subject; null when it may. */
+function problemOf(subject: string): string | null {
+  if (subject == '') return 'it is empty';
+  const tokens = subject.split('.');
+  for (let i = 0; i < tokens.length; i++) {
+    if (tokens[i] == '') return 'it has an empty token';
+    if (tokens[i] == '*' || tokens[i] == '>') return 'it has a wildcard';
+  }
+  for (let i = 0; i < subject.length; i++) if (subject.charCodeAt(i) <= 0x20) return 'it holds a space';
+  return null;
 }
 
 function appendValue(to: Buffer, value: Value): bool {
