@@ -34,7 +34,10 @@ test('a new plugin has no errors in an editor, and mistakes are found', { timeou
   expect(underlined()).toEqual([]);
   const index = join(assembly, 'index.ts');
   const source = readFileSync(index, 'utf8').replace('Verdict.Pass', 'Verdict.Passed');
-  writeFileSync(index, `import { policy } from 'weir/policy';\n${source}policy(1);\n`);
+  writeFileSync(
+    index,
+    `import { GROUP_KEYS } from 'weir/group';\nimport { policy } from 'weir/policy';\n${source}policy(GROUP_KEYS);\n`,
+  );
   expect(underlined()).toEqual([
     expect.stringContaining("Property 'Passed' does not exist"),
     expect.stringMatching(/error TS2554: Expected 3 arguments/),
