@@ -179,6 +179,8 @@ const FIRST_LINE = 'NATS/1.0\r\n';
 /** The headers with one more, or instead of one that the client made up. */
 function withRequestInfo(headers: Uint8Array, info: object): Uint8Array {
   const before = headers.length === 0 ? `${FIRST_LINE}\r\n` : textOf(headers);
-  const kept = before.slice(0, -2).replace(/\r\nNats-Request-Info:[^\r\n]*/gi, '');
+  // A block that does not end as it should must not take the line behind it for its own.
+  const lines = before.endsWith('\r\n\r\n') ? before.slice(0, -2) : `${before}\r\n`;
+  const kept = lines.replace(/\r\nNats-Request-Info:[^\r\n]*/gi, '');
   return utf8(`${kept}Nats-Request-Info: ${JSON.stringify(info)}\r\n\r\n`);
 }

@@ -41,10 +41,8 @@ export class Audit {
   reload(by: object | null, error: string | null): void {
     const { configFile, configDigest } = this.parts.options;
     const said = { action: 'reload', file: configFile, digest: configDigest, ...outcomeOf(error) };
-    this.tell(`$SYS.SERVER.${this.parts.identity.id}.RELOAD`, {
-      ...this.typed('reload'),
-      ...{ ...said, client: clientOf(by) },
-    });
+    const event = { ...this.typed('reload'), ...said, client: clientOf(by) };
+    this.tell(`$SYS.SERVER.${this.parts.identity.id}.RELOAD`, event);
     this.log(`reload of ${configFile} (${configDigest})`, by ?? 'a signal', error);
   }
 

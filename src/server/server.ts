@@ -77,7 +77,7 @@ export class Server implements ServerParts {
   /** Who changed what. */
   readonly audit: Audit;
   /** Reads the configuration again, for whoever asks for that in the system account; null where nobody can. */
-  onReloadRequest: ((by: object | null) => Promise<void>) | null = null;
+  onReloadRequest: ((by: object) => Promise<void>) | null = null;
   private readonly plugins: DeclaredPlugins;
   private readonly random: () => number;
   streams: JetStream | null = null;

@@ -12,7 +12,7 @@ import type { ServerParts } from './server-parts.js';
 
 /** What the system account may ask the server to do. */
 export interface SystemActions {
-  reload(by: object | null): Promise<void>;
+  reload(by: object): Promise<void>;
   /** Whether there was such a connection. */
   kick(connectionId: number): boolean;
   lameDuckClient(connectionId: number): boolean;
@@ -150,10 +150,11 @@ export class SystemService {
     return target === 'PING' ? null : this.command(name, request);
   }
 
-  private command(name: string, { payload, publisher }: Request): Promise<string[]> | null {
+  private command(name: string, { payload, publisher, headers }: Request): Promise<string[]> | null {
     const { actions } = this;
     if (name === 'RELOAD')
-      return actions.reload(publisher?.requestInfo?.(true) ?? null).then(
+      // Nobody known is somebody nevertheless, and no signal.
+      return actions.reload(requestorOf(publisher, headers) ?? {}).then(
         () => this.wrapped({ data: null }),
         (error) => this.wrapped({ error: { code: 500, description: describe(error) } }),
       );

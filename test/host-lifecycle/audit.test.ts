@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startWeirOn, type WeirUnderTest } from '../kit/judged.js';
+import { addressOf, RawClient } from '../kit/raw-client.js';
 import { until } from '../kit/wait.js';
 import { callApi, verdictGuest } from './stage.js';
 
@@ -64,16 +65,13 @@ describe('changes of plugins', () => {
     const [one, two] = versions;
     const found = own.map(({ action, name, before, after, outcome }) => [action, name, before, after, outcome]);
     const budgeted = { ...two, budget: { fuel_per_message: 50_000 } };
-    const [, , , , budget, rollback] = found;
-    expect(budget).toEqual(['attachment.budget', 'x', two, budgeted, 'done']);
-    expect(rollback.slice(0, 2)).toEqual(['attachment.rollback', 'x']);
-    expect([rollback[2], rollback[3], rollback[4]]).toMatchObject([two, one, 'done']);
-    found.splice(4, 2);
     expect(found).toEqual([
       ['plugin.install', 'p', null, one, 'done'],
       ['attachment.create', 'x', null, one, 'done'],
       ['plugin.install', 'p', one, two, 'done'],
       ['attachment.swap', 'x', one, two, 'done'],
+      ['attachment.budget', 'x', two, budgeted, 'done'],
+      ['attachment.rollback', 'x', expect.objectContaining(two), expect.objectContaining(one), 'done'],
       ['plugin.delete', 'p', two, two, 'refused'],
       ['attachment.delete', 'x', expect.objectContaining(one), null, 'done'],
       ['plugin.delete', 'p', two, null, 'done'],
@@ -113,7 +111,6 @@ describe('changes of plugins', () => {
     const [ann, bob] = [await client('ann'), await client('bob')];
     const own = await collect(ann, '$WEIR.EVENT.audit.>');
     await bob.request('a.PLUGIN.INSTALL.p', await verdictGuest(0), { timeout: 30_000 });
-    const { headers } = await import('@nats-io/transport-node');
     const forged = headers();
     forged.set('Nats-Request-Info', JSON.stringify({ user: 'boss', acc: 'A' }));
     await ann.request('$WEIR.API.PLUGIN.DELETE.p', '', { timeout: 30_000, headers: forged });
@@ -122,5 +119,24 @@ describe('changes of plugins', () => {
       ['plugin.install', 'bob', 'B'],
       ['plugin.delete', 'ann', 'A'],
     ]);
+  });
+
+  it.each([
+    ['behind a lone LF', 'NATS/1.0\r\nX: x\nNats-Request-Info: FORGED\r\n\r\n'],
+    ['behind a separator of lines', 'NATS/1.0\r\nX: x\u2028Nats-Request-Info: FORGED\r\n\r\n'],
+    [
+      'that comes together when another one is taken out',
+      'NATS/1.0\r\nX: x\r\r\nNats-Request-Info: y\nNats-Request-Info: FORGED\r\n\r\n',
+    ],
+    ['in headers without an end', 'NATS/1.0\r\nX: x\r\r\nNats-Request-Info: y\nNats-Request-Info: FORGED\r\nX: x'],
+  ])('are not misled by a line of another account’s client %s', async (_, text) => {
+    const own = await collect(await client('ann'), '$WEIR.EVENT.audit.>');
+    const bob = await RawClient.connected(addressOf(weir.url), { user: 'bob', pass: 'p', headers: true });
+    const block = Buffer.from(text.replace('FORGED', JSON.stringify({ user: 'boss', acc: 'A' })));
+    bob.send(Buffer.concat([Buffer.from(`HPUB a.PLUGIN.DELETE.p r ${block.length} ${block.length}\r\n`), block]));
+    bob.send('\r\n');
+    await until(() => own.length === 1, 'the request to be told');
+    expect(own[0].client).toMatchObject({ user: 'bob', acc: 'B' });
+    await bob.close();
   });
 });
