@@ -81,7 +81,7 @@ export function readTraceHeaders({ bytes, headersStart, payloadStart }: Message)
     const name = line.slice(0, colon);
     if (name === DEST && value === DISABLED) return null;
     if (name.toLowerCase() === 'traceparent') sampled ||= isSampled(value);
-    all[name] = [...(all[name] ?? []), value];
+    (all[name] ??= []).push(value);
   }
   const first = (name: string) => all[name]?.[0] ?? '';
   const dest = first(DEST);
