@@ -56,6 +56,15 @@ export class OperatorAccounts implements AccountSource {
     return this.known.get(account);
   }
 
+  /** Throws a `Failure` when `update` would not take the JWT. */
+  check(account: string, token: string): void {
+    try {
+      this.decode(account, token);
+    } catch (error) {
+      throw new Failure('account-jwt', `cannot take the JWT of account ${JSON.stringify(account)}: ${describe(error)}`);
+    }
+  }
+
   /** Keeps another JWT of an account; whoever is in the account feels it. Throws what is wrong with it. */
   update(account: string, token: string): void {
     const claims = this.decode(account, token);
@@ -171,8 +180,8 @@ export class OperatorAccounts implements AccountSource {
   }
 
   /** Makes the imports anew: those of this account, and those from it. */
-  /** Takes on what is known of the account now: while its imports were loaded another JWT may have come, or it was forgotten. */
   private link({ subject }: AccountClaims): void {
+    // While they were loaded another JWT may have come, or this one was forgotten.
     const present = this.known.get(subject);
     if (present === undefined) return;
     this.house.accounts.put(this.settingsOf(present));

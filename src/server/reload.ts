@@ -35,6 +35,8 @@ export async function reload(
   const { options, door, logger } = parts;
   const plan = planReload(options, next);
   const changes = (key: string) => plan.changed.has(key);
+  const tokens = changedTokens(options, next);
+  for (const [account, token] of tokens) parts.operator?.check(account, token);
   // Also when the text is the same: the files of the modules may be others.
   await plugins.install(next.plugins, rest.readFile);
   const tls = clientTls(next, parts.clock);
@@ -59,8 +61,7 @@ export async function reload(
   door.tracedBytesMax = next.log.tracedBytesMax;
   const closed = reloadLimits(door, limitsOf(next));
   if (closed > 0) logger.info(`Closed ${closed} connections to fall within max_connections`);
-  for (const [account, token] of changes('operator') ? (next.operator?.preload ?? []) : [])
-    parts.operator?.update(account, token);
+  for (const [account, token] of tokens) parts.operator?.update(account, token);
   if (changes('accounts')) parts.accounts.apply(next.accounts);
   const asked = changes('authorization') || changes('websocket.authorization') || changes('accounts') || changes('tls');
   const before = door.authenticator;
@@ -73,6 +74,12 @@ export async function reload(
     await before.close();
   }
   return plan;
+}
+
+/** JWTs of accounts that the configuration did not have before: what others became since by an update stays. */
+function changedTokens(before: Options, next: Options): [account: string, token: string][] {
+  const present = new Map(before.operator?.preload);
+  return (next.operator?.preload ?? []).filter(([account, token]) => present.get(account) !== token);
 }
 
 /** The certificates that clients may have, where these are others now. */

@@ -345,6 +345,18 @@ judged('account resolvers', (start) => {
   });
 });
 
+/** What a client hears who comes by WebSocket with these headers and says nothing of who it is. */
+async function answerTo(url: string, headers: Record<string, string>): Promise<string> {
+  const socket = new WebSocket(url, { headers });
+  const got: string[] = [];
+  socket.on('message', (data) => got.push(String(data)));
+  await new Promise((resolve) => socket.once('open', resolve));
+  socket.send('CONNECT {"verbose":false}\r\nPING\r\n');
+  await expect.poll(() => got.join(''), { timeout: DEADLINE_MS }).toMatch(/PONG|-ERR/);
+  socket.terminate();
+  return got.join('');
+}
+
 describe('JWTs of weir', () => {
   it('may come with the configuration again, and in a cookie', async () => {
     const operator = await newOperator();
@@ -357,16 +369,7 @@ describe('JWTs of weir', () => {
     try {
       const user = await newUser(account, { bearer_token: true });
       const [url] = weir.server.urls.websocket!;
-      const answer = async (jwt: string) => {
-        const socket = new WebSocket(url, { headers: { Cookie: `pass=${jwt}` } });
-        const got: string[] = [];
-        socket.on('message', (data) => got.push(String(data)));
-        await new Promise((resolve) => socket.once('open', resolve));
-        socket.send('CONNECT {"verbose":false}\r\nPING\r\n');
-        await expect.poll(() => got.join(''), { timeout: DEADLINE_MS }).toMatch(/PONG|-ERR/);
-        socket.terminate();
-        return got.join('');
-      };
+      const answer = (jwt: string) => answerTo(url, { Cookie: `pass=${jwt}` });
       expect(await answer(user.jwt)).toContain('PONG');
       expect(await answer('nonsense')).toContain("-ERR 'Authorization Violation'");
       await weir.reload(await config({ limits: { disallow_bearer: true } as never }));
@@ -376,6 +379,30 @@ describe('JWTs of weir', () => {
       await expect(weir.reload(await other.config({}, cookie))).rejects.toThrow(
         /config reload not supported for (?:TrustedOperators|SystemAccount)/,
       );
+    } finally {
+      await weir.stop();
+    }
+  });
+
+  it('of a configuration that is read again are all taken, or nothing changes', async () => {
+    const operator = await newOperator();
+    const [good, bad] = [createAccount(), createAccount()];
+    const [goodKey, badKey] = [good.getPublicKey(), bad.getPublicKey()];
+    const before = await operator.account('before', good);
+    const weir = await startWeirOn(await operator.config({ [goodKey]: before }));
+    try {
+      const { operator: accounts } = weir.server;
+      const after = await operator.account('after', good);
+      const stranger = await operator.account('B', bad, {}, { signer: createOperator() });
+      const both = await operator.config({ [goodKey]: after, [badKey]: stranger }, 'max_payload: 1000');
+      await expect(weir.reload(both)).rejects.toThrow(/cannot take the JWT of account "A\w+": .*not signed by trusted/);
+      expect(accounts!.store.fetch(goodKey)).toBe(before);
+      expect(weir.server.options.payloadBytesMax).toBe(2 ** 20);
+      // What was told since is not taken back by a file that says what it said before.
+      accounts!.update(goodKey, after);
+      await weir.reload(await operator.config({ [goodKey]: before, [badKey]: await operator.account('B', bad) }));
+      expect(accounts!.store.fetch(goodKey)).toBe(after);
+      expect(accounts!.store.fetch(badKey)).not.toBeNull();
     } finally {
       await weir.stop();
     }
@@ -391,15 +418,7 @@ describe('JWTs of weir', () => {
       const [url] = weir.server.urls.websocket!;
       const answer = async (src: string[]) => {
         const { jwt } = await newUser(account, { bearer_token: true, src });
-        const headers = { Cookie: `pass=${jwt}`, 'X-Forwarded-For': '10.0.0.1' };
-        const socket = new WebSocket(url, { headers });
-        const got: string[] = [];
-        socket.on('message', (data) => got.push(String(data)));
-        await new Promise((resolve) => socket.once('open', resolve));
-        socket.send('CONNECT {"verbose":false}\r\nPING\r\n');
-        await expect.poll(() => got.join(''), { timeout: DEADLINE_MS }).toMatch(/PONG|-ERR/);
-        socket.terminate();
-        return got.join('');
+        return answerTo(url, { Cookie: `pass=${jwt}`, 'X-Forwarded-For': '10.0.0.1' });
       };
       expect(await answer(['10.0.0.0/8'])).toContain("-ERR 'Authorization Violation'");
       expect(await answer(['127.0.0.0/8'])).toContain('PONG');
