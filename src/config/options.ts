@@ -49,6 +49,9 @@ export interface ResolverTls {
   /** Whether it may be anybody. */
   insecure: boolean;
   minVersion: TlsSettings['minVersion'];
+  /** In OpenSSL's words; empty is the default. */
+  ciphers: string;
+  curves: string;
 }
 
 export interface OperatorOptions {

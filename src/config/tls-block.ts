@@ -6,8 +6,8 @@ import { type KeyTable, keys, readBlock, set, unsupported } from './key-table.js
 import { readOcspPeer } from './ocsp.js';
 import type { TlsOptions } from './options.js';
 import { configError } from './place.js';
-import { opensslCiphers, opensslCurves } from './tls-names.js';
-import { durationMs, expected, flag, map, maps, parseDuration, type Read, text, texts, whole } from './values.js';
+import { opensslCiphers, opensslCurves, tlsNames, tlsVersion } from './tls-names.js';
+import { durationMs, flag, map, maps, parseDuration, type Read, text, whole } from './values.js';
 
 /** What `handshake_first: auto` waits for a handshake before INFO. */
 const FALLBACK_MS = 50;
@@ -26,11 +26,6 @@ interface TlsDraft extends Omit<TlsOptions, 'certificates' | 'ca'> {
   cipherNames: string[];
   first: { handshakeFirst: boolean; fallbackMs: number };
 }
-
-const version: Read<TlsOptions['minVersion']> = (value, key) => {
-  const number = text(value, key);
-  return number === '1.2' || number === '1.3' ? `TLSv${number}` : expected(value, key, '"1.2" or "1.3"');
-};
 
 const handshakeFirst: Read<TlsDraft['first']> = (value, key) => {
   const word = value.kind === 'boolean' || value.kind === 'string' ? String(value.value).toLowerCase() : '';
@@ -56,13 +51,6 @@ const pinnedKeys: Read<string[]> = (value, key) => {
     const what = `'pinned_certs' key ${digest} does not look like ${PINNED}`;
     throw configError(item.place, `error parsing tls config, ${what}`);
   });
-};
-
-/** A list that says something: nats-server refuses empty ones. */
-const names: Read<string[]> = (value, key) => {
-  const list = texts(value, key);
-  if (list.length > 0) return list;
-  throw configError(value.place, `error parsing tls config, '${key}' cannot be empty`);
 };
 
 const pairTable = keys<Files>({ cert_file: set('cert', text), key_file: set('key', text) });
@@ -97,11 +85,11 @@ const table: KeyTable<TlsDraft> = {
     // Says something only where this side connects.
     insecure: (_, value, key) => void flag(value, key),
     allow_insecure_cipher_suites: set('allowInsecure', flag),
-    cipher_suites: set('cipherNames', names),
+    cipher_suites: set('cipherNames', tlsNames),
     curve_preferences: (tls, value, key) => {
-      tls.curves = opensslCurves(names(value, key), value.place);
+      tls.curves = opensslCurves(tlsNames(value, key), value.place);
     },
-    min_version: set('minVersion', version),
+    min_version: set('minVersion', tlsVersion),
     timeout: set('timeoutMs', timeout),
     pinned_certs: set('pinnedKeys', pinnedKeys),
     'handshake_first|first|immediate': set('first', handshakeFirst),

@@ -1,4 +1,18 @@
+import type { TlsSettings } from '../net/tls-context.js';
 import { configError, type Place } from './place.js';
+import { expected, type Read, text, texts } from './values.js';
+
+export const tlsVersion: Read<TlsSettings['minVersion']> = (value, key) => {
+  const number = text(value, key);
+  return number === '1.2' || number === '1.3' ? `TLSv${number}` : expected(value, key, '"1.2" or "1.3"');
+};
+
+/** A list that says something: nats-server refuses empty ones. */
+export const tlsNames: Read<string[]> = (value, key) => {
+  const list = texts(value, key);
+  if (list.length > 0) return list;
+  throw configError(value.place, `error parsing tls config, '${key}' cannot be empty`);
+};
 
 /** Names of cipher suites as IANA gives them, and OpenSSL's. Those of TLS 1.3 are always on. */
 const CIPHERS: Record<string, string> = {

@@ -9,8 +9,13 @@ export function httpsGet(
   url: string,
   { tls, timeoutMs }: { tls: ResolverTls; timeoutMs: number },
 ): Promise<{ status: number; text: string }> {
-  const { cert, key, ca, insecure, minVersion } = tls;
-  const own = { ...(cert !== '' && { cert, key }), ...(ca !== '' && { ca }) };
+  const { cert, key, ca, insecure, minVersion, ciphers, curves } = tls;
+  const own = {
+    ...(cert !== '' && { cert, key }),
+    ...(ca !== '' && { ca }),
+    ...(ciphers !== '' && { ciphers }),
+    ...(curves !== '' && { ecdhCurve: curves }),
+  };
   const signal = AbortSignal.timeout(timeoutMs);
   return new Promise((resolve, reject) => {
     const asking = request(

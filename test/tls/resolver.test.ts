@@ -55,6 +55,7 @@ describe('resolver_tls', () => {
       "missing 'key_file' in TLS configuration",
     );
     await expect(optionsOf('resolver_tls { nonsense: 1 }')).rejects.toThrow('unknown field "nonsense"');
+    await expect(optionsOf('resolver_tls { cipher_suites: ["NONE"] }')).rejects.toThrow('unrecognized cipher NONE');
   });
 });
 
