@@ -1,6 +1,9 @@
 /** Pings and single requests have answers of less; a turn that sent more will be followed by another without our help. */
 const SMALL_TURN_BYTES = 16 * 1024;
-/** A look at the sockets takes 1 to 2 µs. After longer than this, somebody else had the core, or there was work that had no answer. */
+/**
+ * A look at the sockets takes 1 to 2 µs, and a short message that it finds a few more. After longer than this somebody else had the core, or there was
+ * so much work that to be woken for it is a small part of it.
+ */
 const INTERRUPTED_NS = 15_000;
 /** A window that was for nothing weighs as much as two that were not: polling goes on while two of three find something. */
 const WASTED = 2;
