@@ -69,6 +69,7 @@ export function decodeAccountClaims(token: string): AccountClaims {
   const claims = decodeJwt(token, 'account');
   const { nats } = claims;
   const limits = fieldsOf(nats, 'limits');
+  const tiers = fieldsOf(limits, 'tiered_limits');
   const authorization = fieldsOf(nats, 'authorization');
   return {
     ...claims,
@@ -78,12 +79,7 @@ export function decodeAccountClaims(token: string): AccountClaims {
     payloadBytesMax: numberOf(limits, 'payload', -1),
     bearerForbidden: flagOf(limits, 'disallow_bearer'),
     streams: readStreams(limits),
-    tiers: new Map(
-      Object.keys(fieldsOf(limits, 'tiered_limits')).map((tier) => [
-        tier,
-        readStreams(fieldsOf(fieldsOf(limits, 'tiered_limits'), tier)),
-      ]),
-    ),
+    tiers: new Map(Object.keys(tiers).map((tier) => [tier, readStreams(fieldsOf(tiers, tier))])),
     signingKeys: readSigningKeys(nats),
     revocations: readTimes(nats, 'revocations'),
     defaultPermissions: readPermissions(fieldsOf(nats, 'default_permissions')),
