@@ -80,7 +80,8 @@ export class ArchiveReader {
       yield entryIn(bytes, head);
       at = head.end;
     }
-    this.rest = bytes.slice(Math.max(0, at));
+    // A copy: a `Buffer`, whose own `slice` copies nothing, would keep all of the piece.
+    this.rest = new Uint8Array(bytes.subarray(Math.max(0, at)));
   }
 
   /** Where the first entry begins, or -1 when that has not come. */

@@ -162,7 +162,7 @@ export class RestoreReceiver implements Subscriber {
     const bytes = CONSUMER_BYTES + payload.length;
     if (!this.streams.restores.keepConsumers(bytes)) throw new ArchiveMistake('there are too many consumers');
     this.consumersBytes += bytes;
-    this.consumers.push([name, payload.slice()]);
+    this.consumers.push([name, new Uint8Array(payload)]);
   }
 
   private async takeMessage({ log }: Stream, entry: ArchiveEntry): Promise<void> {

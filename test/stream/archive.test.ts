@@ -77,6 +77,27 @@ describe('archives', () => {
     );
   });
 
+  it('keep nothing of a piece but what is not complete', () => {
+    const reader = new ArchiveReader();
+    const [first, second] = [1, 2].map((sequence) =>
+      archiveEntry({
+        name: Buffer.from('s'),
+        timeMs: 1,
+        timeNs: 0,
+        sequence,
+        headers: Buffer.alloc(0),
+        payload: Buffer.alloc(5000),
+      }),
+    );
+    const bytes = Buffer.concat([archiveHead(), first, second]);
+    // The end of the second one's numbers has not come; what came before it was put together of two pieces.
+    const cut = archiveHead().length + first.length + 2;
+    expect([...reader.push(bytes.subarray(0, 3)), ...reader.push(bytes.subarray(3, cut))]).toHaveLength(1);
+    const { rest } = reader as unknown as { rest: Uint8Array };
+    expect([rest.length, rest.buffer.byteLength]).toEqual([2, 2]);
+    expect([...reader.push(bytes.subarray(cut))]).toHaveLength(1);
+  });
+
   it('refuses other formats', () => {
     expect(() => [...new ArchiveReader().push(Buffer.from('ustar tar tar tar'))]).toThrow(ArchiveMistake);
   });
