@@ -1,5 +1,7 @@
 import { wordsOf } from '../base/bytes.js';
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 /** The parts of one message as they lie in its publisher's bytes. An absent part has the same start and end; headers end where the payload starts. */
 export interface Frame {
   readonly bytes: Uint8Array;
@@ -12,6 +14,19 @@ export interface Frame {
   readonly headersStart: number;
   readonly payloadStart: number;
   readonly payloadEnd: number;
+}
+
+/** A frame of one message after the other: the same object each time. */
+export class MovingFrame implements Frame {
+  bytes = NO_BYTES;
+  words: DataView = wordsOf(NO_BYTES);
+  subjectStart = 0;
+  subjectEnd = 0;
+  replyStart = 0;
+  replyEnd = 0;
+  headersStart = 0;
+  payloadStart = 0;
+  payloadEnd = 0;
 }
 
 /** A frame whose parts lie next to each other in bytes of their own. */

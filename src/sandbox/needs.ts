@@ -1,7 +1,5 @@
-import { wordsOf } from '../base/bytes.js';
-import type { Frame } from './frame.js';
-
-const NO_BYTES: Uint8Array = new Uint8Array(0);
+import { parseJson } from '../base/json.js';
+import { type Frame, MovingFrame } from './frame.js';
 
 /** What of a message a guest looks at: the rest is not copied. */
 export interface Needs {
@@ -16,7 +14,8 @@ const EVERYTHING: Needs = { payloadBytes: Number.POSITIVE_INFINITY, headers: tru
 export function needsOf(manifest: string | null): Needs {
   if (manifest === null) return EVERYTHING;
   try {
-    const { payload, headers } = JSON.parse(manifest)?.needs ?? {};
+    const said = parseJson(manifest) as { needs?: { payload?: unknown; headers?: unknown } } | null;
+    const { payload, headers } = said?.needs ?? {};
     const bytes = payload === 'none' ? 0 : payload;
     const whole = typeof bytes !== 'number' || !(bytes >= 0);
     return { payloadBytes: whole ? EVERYTHING.payloadBytes : bytes, headers: headers !== false };
@@ -26,17 +25,7 @@ export function needsOf(manifest: string | null): Needs {
 }
 
 /** A frame without what its guest does not look at; the same object for one message after the other. */
-export class PartialFrame implements Frame {
-  bytes = NO_BYTES;
-  words: DataView = wordsOf(NO_BYTES);
-  subjectStart = 0;
-  subjectEnd = 0;
-  replyStart = 0;
-  replyEnd = 0;
-  headersStart = 0;
-  payloadStart = 0;
-  payloadEnd = 0;
-
+export class PartialFrame extends MovingFrame {
   of(frame: Frame, { payloadBytes, headers }: Needs): this {
     this.bytes = frame.bytes;
     this.words = frame.words;

@@ -1,7 +1,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Budget } from '../sandbox/budget.js';
 import { FAULT_CAUSES } from '../sandbox/fault.js';
-import type { Frame } from '../sandbox/frame.js';
+import { type Frame, MovingFrame } from '../sandbox/frame.js';
 import { FAULT } from '../sandbox/instance.js';
 import { outboxBytes, type Target, writeOutbox } from './outbox-writer.js';
 import {
@@ -29,19 +29,6 @@ const TIMED_EVERY = 64;
 const ROOM_WAIT_MS = 100;
 const TEXT_BYTES_MAX = 4096;
 
-/** The frame of the request at hand: one object for one message after the other. */
-class RequestFrame implements Frame {
-  bytes: Uint8Array = new Uint8Array(0);
-  words: DataView = new DataView(this.bytes.buffer);
-  subjectStart = 0;
-  subjectEnd = 0;
-  replyStart = 0;
-  replyEnd = 0;
-  headersStart = 0;
-  payloadStart = 0;
-  payloadEnd = 0;
-}
-
 /** A worker thread at work: takes requests from one ring, calls guests, writes answers to another one, and sleeps while there is nothing to do. */
 export class Crew {
   private readonly status: Int32Array;
@@ -50,7 +37,8 @@ export class Crew {
   private readonly port: MessagePort;
   private readonly wake: () => void;
   private readonly slots = new Map<number, Slot>();
-  private readonly frame = new RequestFrame();
+  /** Of the request at hand. */
+  private readonly frame = new MovingFrame();
   private readonly now = { wallMs: 0 };
   private unannounced = 0;
   private announcedMs = 0;
@@ -102,6 +90,7 @@ export class Crew {
     const { view } = this.requests;
     const guest = view.getInt32(at + RequestWord.guest * 4, true);
     const slot = this.slots.get(guest) ?? this.settleIn(guest);
+    slot.begin();
     const before = slot.renewals;
     const timed = this.calls++ % TIMED_EVERY === 0;
     const startedMs = timed ? performance.now() : 0;
@@ -110,18 +99,16 @@ export class Crew {
     this.answer(slot, verdict, { ns: Math.min(ns, 2 ** 31 - 1), renewals: slot.renewals - before });
   }
 
-  /** A guest is posted before its first request is written. */
+  /** A guest is posted with its first request, and what is posted comes in the order of the requests. */
   private settleIn(guest: number): Slot {
-    for (;;) {
-      const posted = this.takePosted();
-      if (posted instanceof Uint8Array) throw new Error('bytes came where a guest was expected');
-      const slot = new Slot(posted);
-      slot.onOpening = (opening) => {
-        Atomics.store(this.status, StatusWord.phase, opening ? Phase.opening : Phase.calling);
-      };
-      this.slots.set(posted.id, slot);
-      if (posted.id === guest) return slot;
-    }
+    const posted = this.takePosted();
+    if (posted instanceof Uint8Array || posted.id !== guest) throw new Error(`guest ${guest} was not posted`);
+    const slot = new Slot(posted);
+    slot.onOpening = (opening) => {
+      Atomics.store(this.status, StatusWord.phase, opening ? Phase.opening : Phase.calling);
+    };
+    this.slots.set(guest, slot);
+    return slot;
   }
 
   private takePosted(): Posted {

@@ -11,7 +11,7 @@ const NO_FAULT: Fault = { cause: 'trap', text: '' };
 
 /** The place of one guest in a worker thread: makes its instance when it is needed, and another one after a trap. */
 export class Slot {
-  /** Of the last call; an outbox that is empty when no call was made. */
+  /** Of the request at hand; an outbox that is empty when the guest was not called for it. */
   outbox = NOTHING_SAID;
   fault = NO_FAULT;
   fuelUsed = 0;
@@ -32,6 +32,12 @@ export class Slot {
 
   get memoryBytes(): number {
     return this.guest?.memoryBytes ?? 0;
+  }
+
+  /** Before each request: what the guest said at the last one was answered. */
+  begin(): void {
+    this.outbox = NOTHING_SAID;
+    this.fuelUsed = 0;
   }
 
   /** The verdict on a message, or `FAULT`. */
@@ -79,6 +85,8 @@ export class Slot {
     if (!renewed) return true;
     if (this.guest !== null && this.spec.keepsState) this.save();
     this.guest = null;
+    // The state stays here: nobody asked for it.
+    this.outbox = NOTHING_SAID;
     return true;
   }
 
@@ -99,8 +107,6 @@ export class Slot {
 
   private renew(): Guest | null {
     this.onOpening(true);
-    this.outbox = NOTHING_SAID;
-    this.fuelUsed = 0;
     this.renewals++;
     const opened = openGuest({ ...this.spec, budget: this.budget });
     if (!isGuest(opened)) {
