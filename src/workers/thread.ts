@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { textOf } from '../base/bytes.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { Fifo } from '../base/fifo.js';
 import { FAULT_CAUSES, type Fault } from '../sandbox/fault.js';
@@ -56,7 +57,8 @@ export class TierThread {
   private collected = 0;
   private unrung = 0;
   private bellDue = false;
-  private collecting = false;
+  /** Whether the rest of many answers waits for the next turn. */
+  private restDue = false;
   private failures = 0;
   private watch: Timer | null = null;
   private seenBegun = 0;
@@ -159,6 +161,8 @@ export class TierThread {
         this.onEnd(why ?? { cause: 'trap', text: `the worker thread ended with code ${code}` });
     });
     this.collected = 0;
+    // What was seen of another worker's calls says nothing about this one's.
+    this.seenPhase = Phase.idle;
     return running;
   }
 
@@ -244,13 +248,12 @@ export class TierThread {
   /** Deals with answers that are there; the rest of many waits for the next turn. */
   private collect(): void {
     const { running } = this;
-    if (running === null || this.collecting) return;
-    this.collecting = true;
-    try {
-      if (!this.collectSome(running, ANSWERS_PER_TURN)) setImmediate(() => this.collect());
-    } finally {
-      this.collecting = false;
-    }
+    if (running === null || this.restDue || this.collectSome(running, ANSWERS_PER_TURN)) return;
+    this.restDue = true;
+    setImmediate(() => {
+      this.restDue = false;
+      this.collect();
+    });
   }
 
   /** Deals with at most so many; answers whether those were all, and the worker will say when there are others. */
@@ -300,7 +303,9 @@ export class TierThread {
     const byPort = word(AnswerWord.flags) === BY_PORT;
     const cause = word(AnswerWord.cause);
     const textAt = at + ANSWER_BYTES + (byPort ? 0 : outboxBytes);
-    answer.failed(cause < 0 ? DECIDED : { cause: FAULT_CAUSES[cause], text: textIn(bytes, textAt, textBytes) });
+    answer.failed(
+      cause < 0 ? DECIDED : { cause: FAULT_CAUSES[cause], text: textOf(bytes, textAt, textAt + textBytes) },
+    );
     answer.verdict = word(AnswerWord.verdict);
     answer.fuelUsed = word(AnswerWord.fuel);
     answer.ns = word(AnswerWord.ns);
@@ -424,10 +429,6 @@ export class TierThread {
 
 /** A call that nobody was asked knows itself what is to be done. */
 const DECIDED: Fault = { cause: 'unavailable', text: '' };
-
-function textIn(bytes: Uint8Array, start: number, length: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString('utf8');
-}
 
 function faultOf(error: Error & { code?: string }): Fault {
   const cause = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'memory' : 'trap';
