@@ -65,9 +65,9 @@ export class ChainRun implements Call {
     if (this.take(attachment, verdict)) this.goOn();
   }
 
-  /** Another version took over before the plugin was asked: that one is. */
+  /** Another version took over before the plugin was asked: that one is, wherever it works. */
   movedTo(attachment: Attachment): void {
-    this.ask(attachment);
+    if (this.hear(attachment)) this.goOn();
   }
 
   /** Gives back what the message after `replace` lies in. */
@@ -79,17 +79,22 @@ export class ChainRun implements Call {
   private goOn(): void {
     const { attachments } = this.chain;
     while (this.index < attachments.length) {
-      const attachment = attachments[this.index++].current();
-      if (attachment === null) continue;
-      if (attachment.seat !== null) {
-        this.ask(attachment);
-        return;
-      }
-      const verdict = this.chain.call(attachment, this.frame, this.work);
-      this.work += attachment.work;
-      if (!this.take(attachment, verdict)) return;
+      if (!this.hear(attachments[this.index++])) return;
     }
     this.finish(this.frame === this.message ? ChainOutcome.pass : ChainOutcome.replace);
+  }
+
+  /** Calls whatever runs in its place by now; false when that was the end, or its answer comes later. */
+  private hear(named: Attachment): boolean {
+    const attachment = named.current();
+    if (attachment === null) return true;
+    if (attachment.seat !== null) {
+      this.ask(attachment);
+      return false;
+    }
+    const verdict = this.chain.call(attachment, this.frame, this.work);
+    this.work += attachment.work;
+    return this.take(attachment, verdict);
   }
 
   private ask(attachment: Attachment): void {

@@ -52,13 +52,10 @@ export class Chain {
   run(message: Message): number {
     let current = message;
     let work = 0;
-    this.turn.open();
     for (let i = 0; i < this.attachments.length; i++) {
       const attachment = this.attachments[i];
       const verdict = this.call(attachment, current, work);
       work += attachment.work;
-      this.turn.add(attachment.work);
-      if (attachment.shadow !== null) this.shadow(attachment, current, verdict);
       if (verdict === Verdict.pass && !attachment.instance!.outbox.hasEffects) {
         attachment.counters.passed++;
         attachment.succeed();
@@ -76,12 +73,6 @@ export class Chain {
     return ChainOutcome.replace;
   }
 
-  private shadow(attachment: Attachment, message: Message, verdict: number): void {
-    const { shadow } = attachment;
-    shadow!.compare(attachment, message, { verdict, now: this.turn });
-    this.turn.add(shadow!.candidate.work);
-  }
-
   /** What plugins are told of the time. */
   get wallMs(): number {
     this.turn.open();
@@ -90,7 +81,8 @@ export class Chain {
 
   /** Whether so much waits for one of them that whoever sends more is to be held. */
   get isFull(): boolean {
-    return this.attachments.some(({ seat }) => seat?.isFull === true);
+    for (let i = 0; i < this.attachments.length; i++) if (this.attachments[i].seat?.isFull === true) return true;
+    return false;
   }
 
   /** The outcome for a message that finds no room before those that work beside the event loop. */
@@ -106,8 +98,23 @@ export class Chain {
     releaseReplaced(replaced);
   }
 
-  /** Calls one of them. Many plugins that each keep to their budget can still hold everyone up together: `work` is what those before it took. */
+  /**
+   * Calls one of them, and its shadow. Many plugins that each keep to their budget can still hold everyone up together: `work` is what those
+   * before it took.
+   */
   call(attachment: Attachment, message: Message, work: number): number {
+    this.turn.open();
+    const verdict = this.verdictOf(attachment, message, work);
+    this.turn.add(attachment.work);
+    const { shadow } = attachment;
+    if (shadow !== null) {
+      shadow.compare(attachment, message, { verdict, now: this.turn });
+      this.turn.add(shadow.candidate.work);
+    }
+    return verdict;
+  }
+
+  private verdictOf(attachment: Attachment, message: Message, work: number): number {
     if (work < CHAIN_FUEL_MAX || this.mayUse(work)) {
       return this.watch === null
         ? attachment.call(message, this.turn)
@@ -188,7 +195,7 @@ export class Chain {
   }
 
   private onFault(attachment: Attachment, message: Message): Message | number {
-    attachment.failures.note(attachment, message, this.turn.wallMs);
+    attachment.failures.note(attachment, message, this.wallMs);
     switch (attachment.failureAction(message)) {
       case 'pass':
         return message;
