@@ -1,5 +1,8 @@
 import { Failure } from '../base/failure.js';
+import type { Budget } from '../sandbox/budget.js';
+import type { PreparedModule } from '../sandbox/prepare.js';
 import { isFilter } from '../subject/subject.js';
+import { FUEL_ON_LOOP_MAX } from './budgets.js';
 import { type AttachmentDeclaration, PHASES, type Phase } from './declarations.js';
 import type { GrantKind } from './manifest-contents.js';
 
@@ -65,6 +68,16 @@ function checkTier({ tier, metering, stage, table }: AttachmentDeclaration, refu
   }
   if (table?.bucket === undefined) return;
   throw refuse('in the tier "worker" a table has "entries" only; a bucket is followed by plugins on the event loop');
+}
+
+/** Whether a call is over soon enough for the event loop: in the tier "worker" more is allowed than that. */
+export function fitsLoop(
+  { tier, metering }: AttachmentDeclaration,
+  { fuelPerMessage }: Budget,
+  prepared: PreparedModule | null,
+): boolean {
+  if (tier !== 'worker') return true;
+  return metering !== 'off' && prepared?.isLarge !== true && fuelPerMessage <= FUEL_ON_LOOP_MAX;
 }
 
 function checkTable({ name, table, grants }: AttachmentDeclaration, refuse: (text: string) => Failure): void {

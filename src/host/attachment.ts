@@ -12,7 +12,7 @@ import type { RefusedEntry } from '../sandbox/table.js';
 import type { Answer, Call } from '../workers/call.js';
 import { Allowance } from './allowance.js';
 import { type AttachmentCounters, noCounters } from './attachment-counters.js';
-import { checkDeclaration, checkGrants } from './attachment-rules.js';
+import { checkDeclaration, checkGrants, fitsLoop } from './attachment-rules.js';
 import { Breaker } from './breaker.js';
 import { budgetOf, emitsOf } from './budgets.js';
 import { settleConfig } from './config-schema.js';
@@ -150,13 +150,8 @@ export class Attachment {
 
   /** Runs the plugin on one message: its verdict, or `FAULT` with `fault` set. `now` is what the plugin is told of the time. */
   call(message: Message, now: WallTime): number {
-    if (!this.breaker.admits()) {
-      return this.skip({ cause: 'unavailable', text: 'the attachment is quarantined after repeated faults' });
-    }
-    if (this.allowance !== null) {
-      const limit = this.allowance.exceeded(message.payloadEnd - message.subjectStart, now.wallMs);
-      if (limit !== null) return this.skip({ cause: 'overload', text: `the attachment may have ${limit}` });
-    }
+    const refusal = this.refusalOf(message, now);
+    if (refusal !== null) return this.skip(refusal);
     this.work = 0;
     const instance = this.instance ?? this.renew();
     if (instance === null) {
@@ -191,12 +186,13 @@ export class Attachment {
     return current.isRetired ? null : current;
   }
 
-  /** Why it may not be asked now, or null; for one that works beside the event loop. */
+  /** Why it may not be asked now, or null. */
   refusalOf(message: Message, now: WallTime): Fault | null {
     if (!this.breaker.admits()) {
       return { cause: 'unavailable', text: 'the attachment is quarantined after repeated faults' };
     }
-    const limit = this.allowance?.exceeded(message.payloadEnd - message.subjectStart, now.wallMs) ?? null;
+    if (this.allowance === null) return null;
+    const limit = this.allowance.exceeded(message.payloadEnd - message.subjectStart, now.wallMs);
     return limit === null ? null : { cause: 'overload', text: `the attachment may have ${limit}` };
   }
 
@@ -368,6 +364,8 @@ export class Attachment {
     const image = instance === null ? this.image : instance.image();
     let { damage } = this;
     if (this.breaker.quarantined) damage ??= 'the attachment is quarantined after repeated faults';
+    if (!fitsLoop(declaration, budget, version.prepared))
+      damage ??= 'it may take too long for the event loop: it runs for messages that are delivered only';
     if (image === null) damage ??= 'a copy of the plugin cannot be made: it runs for messages that are delivered only';
     const made = new Attachment(declaration, version, { clock, damage });
     made.budget = budget;

@@ -13,6 +13,9 @@ const ASKED_MAX: Required<Pick<BudgetRequest, 'fuel_per_message' | 'fuel_for_ini
     output_bytes: 4 * 1024 * 1024,
   };
 
+/** What a call in the tier "worker" may use that is to be made on the event loop for once. */
+export const FUEL_ON_LOOP_MAX = ASKED_MAX.fuel_per_message;
+
 /** What the operator says goes before what the plugin asks for, and that before the defaults. */
 export function budgetOf(said: BudgetRequest = {}, asked: BudgetRequest = {}): Budget {
   const granted = Object.fromEntries(
