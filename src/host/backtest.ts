@@ -1,7 +1,8 @@
+import { textOf } from '../base/bytes.js';
 import type { Fault } from '../sandbox/fault.js';
 import type { Frame } from '../sandbox/frame.js';
 import { FAULT, Instance, type WallTime } from '../sandbox/instance.js';
-import type { EmitRecord, Outbox, Range } from '../sandbox/outbox.js';
+import type { EmitRecord, Outbox } from '../sandbox/outbox.js';
 import { type Outcome, outcomeAfter } from '../sandbox/self-test.js';
 
 /** Differences that are kept. */
@@ -99,7 +100,7 @@ export class Backtest {
     if (keyOf(module) === keyOf(against)) return;
     this.different++;
     if (this.differences.length === DIFFERENCES_MAX) return;
-    const subject = textOf(frame.bytes, { start: frame.subjectStart, end: frame.subjectEnd });
+    const subject = textOf(frame.bytes, frame.subjectStart, frame.subjectEnd);
     this.differences.push({ place, subject, module: shortened(module), against: shortened(against) });
   }
 }
@@ -111,11 +112,7 @@ function keyOf(judgement: Judgement): string {
 }
 
 function emitOf({ bytes }: Outbox, { subject, payload }: EmitRecord): { subject: string; payload: string } {
-  return { subject: textOf(bytes, subject), payload: textOf(bytes, payload) };
-}
-
-function textOf(bytes: Uint8Array, { start, end }: Range): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+  return { subject: textOf(bytes, subject.start, subject.end), payload: textOf(bytes, payload.start, payload.end) };
 }
 
 function shortened(judgement: Judgement): Judgement {

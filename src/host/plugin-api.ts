@@ -229,9 +229,8 @@ async function redeliverFrom({ backtests, emits }: PluginHost, name: string, str
   let redelivered = 0;
   let left = 0;
   for (let found = letters.next(); found !== null; found = letters.next()) {
-    const original = originalOf(found.message);
-    const goes = redelivered < REDELIVERED_MAX && original !== null && emits.hasRoomFor(original);
-    if (goes && letters.remove(found.sequence)) {
+    const original = redelivered < REDELIVERED_MAX ? originalOf(found.message) : null;
+    if (original !== null && emits.hasRoomFor(original) && letters.remove(found.sequence)) {
       emits.push(original, false);
       redelivered++;
     } else left++;
