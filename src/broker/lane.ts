@@ -130,15 +130,17 @@ export class Lane {
     this.wake();
   }
 
+  private get hasRoom(): boolean {
+    if (this.length === 0) return true;
+    return this.length <= MESSAGES_MAX / 2 && this.bytes <= BYTES_MAX / 2 && this.chain?.isFull !== true;
+  }
+
   private wake(): void {
-    const { length } = this;
-    if (length === 0) {
+    if (this.length === 0) {
       this.chain = null;
       this.onIdle();
     }
-    const hasRoom =
-      length === 0 || (this.chain?.isFull !== true && length <= MESSAGES_MAX / 2 && this.bytes <= BYTES_MAX / 2);
-    if (hasRoom && this.roomWaiters.length > 0) {
+    if (this.roomWaiters.length > 0 && this.hasRoom) {
       const waiters = this.roomWaiters;
       this.roomWaiters = [];
       for (const run of waiters) run();
