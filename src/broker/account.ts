@@ -451,13 +451,13 @@ export class Account {
     this.draining = true;
     try {
       while (!this.shouldRest) {
+        // What waits for a worker goes first; the rest goes on behind it.
+        if (this.ownLane?.isFull) return;
         const entry = emits.shift();
         if (entry === undefined) return;
         if (entry.direct) this.publishDirect(entry.message);
         else if (this.ownLane === null) this.publish(entry.message);
         else this.hold(this.routeOf(entry.message), entry.message, { publisher: null, imported: false });
-        // What waits for a worker goes first; the rest goes on behind it.
-        if (this.ownLane?.isFull) return;
       }
       this.nextTurn(() => this.drainEmits());
     } finally {
