@@ -1,24 +1,23 @@
-import { rangesEqual, textOf, utf8 } from '../base/bytes.js';
+import { textOf, utf8 } from '../base/bytes.js';
 import type { AttachmentSet } from '../host/attachment-set.js';
 import { type Chain, ChainOutcome } from '../host/chain.js';
 import { ChainRun } from '../host/chain-run.js';
-import type { Giver } from '../host/delivery-chain.js';
+import type { DeliveryChain, Giver } from '../host/delivery-chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
 import type { PluginTurn } from '../host/turn.js';
 import { keepMessage } from '../message/kept.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { type AccountLimits, type AccountSettings, NO_LIMITS } from './account-settings.js';
-import { type FilteredDelivery, PUBLISH_CONSUMED } from './delivery.js';
+import { deliverThrough, type FilteredDelivery, PUBLISH_CONSUMED, sameSubject } from './delivery.js';
+import { handOut } from './hand-out.js';
 import { HeldMessage, laneOf, type Origin } from './held-message.js';
 import { Lane } from './lane.js';
 import { Mappings } from './mappings.js';
+import { partOf, REQUESTED } from './part.js';
 import type { Route } from './route.js';
 import { Routes } from './routes.js';
-import { Leg, type Publisher, type Subscriber, type Subscription, type TracedDelivery } from './subscription.js';
+import type { Leg, Part, Publisher, Subscription, TracedDelivery } from './subscription.js';
 import { TracedPublish } from './traced-publish.js';
-
-/** What `deliverTo` answers when plugins kept the message from all who were there. */
-export const WITHHELD = -1;
 
 /** What plugins do in an account: where chains come from and where what they emit waits. */
 export interface AccountPlugins {
@@ -128,10 +127,24 @@ export class Account {
     return this.routes.hasInterest(subject);
   }
 
-  /** Tells who watches that somebody came, or went, behind a subscription that only hands messages on. Answers whether anybody does. */
-  interestBehind(subscription: Subscription, added: boolean): boolean {
+  /** The same for those that do not hand the message on to other accounts. */
+  hasReceiver(subject: string): boolean {
+    return this.routes.hasReceiver(subject);
+  }
+
+  /** The queue groups that listen to the subject, each as often as it has members that do. */
+  queuesOn(subject: string): string[] {
+    return this.routes.queuesOn(subject);
+  }
+
+  /** Tells who watches that somebody came, or went, behind a subscription that only hands messages on. */
+  interestBehind(subscription: Subscription, added: boolean): void {
     for (const watcher of this.watchers) watcher(subscription, added);
-    return this.watchers.size > 0;
+  }
+
+  /** Others listen now behind a subscription that only hands messages on. */
+  receiversChanged(subscription: Subscription): void {
+    this.routes.interestChanged(subscription);
   }
 
   /** The route of the message's subject, valid until the next one is asked for. */
@@ -153,9 +166,16 @@ export class Account {
     return this.deliver(route, message, publisher);
   }
 
+  /** Publishes what another account asks of a service here. */
+  publishRequest(message: Message): number {
+    const route = partOf(this.routeOf(message), REQUESTED);
+    if (route.chain !== null) return this.publishThroughChain(route, message, null, REQUESTED);
+    return this.deliver(route, message, null);
+  }
+
   /** Publishes behind the messages in the publisher's lane. What comes of it is told by `onSettled`. */
   publishBehind(route: Route, message: Message, publisher: Publisher): number {
-    return this.hold(route, message, { publisher, imported: false });
+    return this.hold(route, message, { publisher, imported: false, part: null });
   }
 
   /** As `publishOn`, a step at a time: the trace is told each of them. */
@@ -192,66 +212,36 @@ export class Account {
    * what it stored. Answers how many took it, or `WITHHELD`. The message's bytes are its maker's as ever; `address` may be kept and used again.
    */
   deliverTo(address: Message, message: Message, giver: Giver | null = null): number {
-    const route = this.routeOf(address);
-    if (this.plugins?.attachments.anyDelivery === true)
-      return this.deliverToThrough(route, address, { message, giver });
-    const { legs, groups } = route;
-    let withheld = false;
-    const wasBusy = route.busy;
-    route.busy = true;
-    let delivered = 0;
-    for (let i = 0; i < legs.length; i++) {
-      const { subscriber } = legs[i].subscription;
-      if (subscriber.deliverTo !== undefined) {
-        const taken = subscriber.deliverTo(address, message);
-        if (taken > 0) delivered++;
-        else if (taken === WITHHELD) withheld = true;
-      } else if (subscriber.deliver(legs[i], message, null)) delivered++;
-    }
-    for (let i = 0; i < groups.length; i++) if (this.deliverToOne(groups[i], message, null)) delivered++;
-    route.busy = wasBusy;
-    return delivered === 0 && withheld ? WITHHELD : delivered;
+    return handOut(this, this.routeOf(address), { address, message, giver });
   }
 
-  /** The same where there are plugins before receivers: which of them run follows from the message's own subject. */
-  private deliverToThrough(
-    route: Route,
-    address: Message,
-    { message, giver }: { message: Message; giver: Giver | null },
-  ): number {
-    const delivery = this.beginDelivery(null);
-    const wasBusy = route.busy;
-    route.busy = true;
-    let delivered = 0;
-    let withheld = false;
-    const give = ({ subscription }: Leg): boolean => {
-      const { subscriber } = subscription;
-      const chain = this.routes.deliveryChain(subscription, message, giver);
-      const seen = chain === null ? message : chain.outcomeOf(message, delivery);
-      const taken = seen === null ? WITHHELD : takenBy(subscriber, { address, subscription, message: seen });
-      if (taken > 0) delivered++;
-      else if (taken === WITHHELD) withheld = true;
-      return taken !== 0;
-    };
-    for (let i = 0; i < route.legs.length; i++) give(route.legs[i]);
-    for (const members of route.groups) {
-      const first = Math.floor(this.random() * members.length);
-      for (let i = 0; i < members.length; i++) if (give(members[(first + i) % members.length])) break;
-    }
-    route.busy = wasBusy;
-    this.endDelivery();
-    this.drainEmits();
-    return delivered === 0 && withheld ? WITHHELD : delivered;
+  /** The same for what comes by an import. */
+  deliverToPart(address: Message, message: Message, part: Part): number {
+    return handOut(this, partOf(this.routeOf(address), part), { address, message, giver: null });
+  }
+
+  get hasDeliveryPlugins(): boolean {
+    return this.plugins?.attachments.anyDelivery === true;
+  }
+
+  /** The plugins between a message and a receiver, or null. */
+  deliveryChain(subscription: Subscription, message: Message, giver: Giver | null): DeliveryChain | null {
+    return this.routes.deliveryChain(subscription, message, giver);
   }
 
   /** Delivers what comes from another account, through the plugins here; its publisher there hears nothing of what they decide. */
-  deliverImported(message: Message, publisher: Publisher | null): number {
-    const route = this.routeOf(message);
+  deliverImported(message: Message, publisher: Publisher | null, part: Part): number {
+    const route = partOf(this.routeOf(message), part);
     if (route.chain?.beside || publisher?.lane?.hasImports) {
-      return this.hold(route, message, { publisher, imported: true });
+      return this.hold(route, message, { publisher, imported: true, part });
     }
     if (route.chain === null) return this.deliver(route, message, publisher);
-    return this.publishThroughChain(route, message, null);
+    return this.publishThroughChain(route, message, null, part);
+  }
+
+  /** Whether what comes from another account has plugins here, or waits behind what has: then all of it comes at once, for all who get it. */
+  comesInOne(message: Message, publisher: Publisher | null): boolean {
+    return publisher?.lane?.hasImports === true || (this.plugins !== null && this.routeOf(message).chain !== null);
   }
 
   /** Takes limits and mappings on. */
@@ -358,16 +348,21 @@ export class Account {
     return false;
   }
 
-  private publishThroughChain(route: Route, message: Message, publisher: Publisher | null): number {
+  private publishThroughChain(
+    route: Route,
+    message: Message,
+    publisher: Publisher | null,
+    part: Part | null = null,
+  ): number {
     const chain = route.chain!;
-    if (chain.beside) return this.hold(route, message, { publisher, imported: false });
+    if (chain.beside) return this.hold(route, message, { publisher, imported: false, part });
     let delivered = PUBLISH_CONSUMED;
     switch (chain.run(message)) {
       case ChainOutcome.pass:
         delivered = this.deliver(route, message, publisher);
         break;
       case ChainOutcome.replace:
-        delivered = this.deliverReplaced(chain, message, publisher);
+        delivered = this.deliverReplaced(chain, message, { publisher, part });
         break;
       case ChainOutcome.reject:
         this.reject(message, publisher, chain.rejectCode, chain.rejectText);
@@ -379,10 +374,10 @@ export class Account {
     return delivered;
   }
 
-  private deliverReplaced(chain: Chain, message: Message, publisher: Publisher | null): number {
+  private deliverReplaced(chain: Chain, message: Message, { publisher, part }: Omit<Origin, 'imported'>): number {
     // Delivering may lead to messages that run through the same chain.
     const { replaced } = chain;
-    const delivered = this.deliverIfPermitted(message, replaced, publisher);
+    const delivered = this.deliverIfPermitted(message, replaced, { publisher, part });
     chain.release(replaced);
     return delivered;
   }
@@ -405,17 +400,19 @@ export class Account {
   }
 
   /** It is a held message's turn: `run` is what its plugins came to, null when those that it has are not beside the event loop. */
-  settleHeld(message: Message, { publisher, imported }: Origin, run: ChainRun | null): number {
-    const route = this.routeOf(message);
+  settleHeld(message: Message, { publisher, imported, part }: Origin, run: ChainRun | null): number {
+    const found = this.routeOf(message);
+    const route = part === null ? found : partOf(found, part);
     const sender = imported ? null : publisher;
     if (run === null) {
       return route.chain === null
         ? this.deliver(route, message, publisher)
-        : this.publishThroughChain(route, message, sender);
+        : this.publishThroughChain(route, message, sender, part);
     }
     let delivered = PUBLISH_CONSUMED;
     if (run.outcome === ChainOutcome.pass) delivered = this.deliver(route, message, sender);
-    else if (run.outcome === ChainOutcome.replace) delivered = this.deliverIfPermitted(message, run.frame, sender);
+    else if (run.outcome === ChainOutcome.replace)
+      delivered = this.deliverIfPermitted(message, run.frame, { publisher: sender, part });
     else if (run.outcome === ChainOutcome.reject) this.reject(message, sender, run.rejectCode, run.rejectText);
     else delivered = 0;
     run.release();
@@ -423,12 +420,17 @@ export class Account {
     return delivered;
   }
 
-  /** A plugin may not send a publisher's message where the publisher may not send it. */
-  private deliverIfPermitted(message: Message, replaced: Message, publisher: Publisher | null): number {
+  /** A plugin may not send a publisher's message where the publisher may not send it. Elsewhere all receivers get it. */
+  private deliverIfPermitted(
+    message: Message,
+    replaced: Message,
+    { publisher, part }: Omit<Origin, 'imported'>,
+  ): number {
     const route = this.routeOf(replaced);
-    if (publisher === null || sameSubject(message, replaced) || this.permits(route, replaced, publisher)) {
-      return this.deliver(route, replaced, publisher);
+    if (sameSubject(message, replaced)) {
+      return this.deliver(part === null ? route : partOf(route, part), replaced, publisher);
     }
+    if (publisher === null || this.permits(route, replaced, publisher)) return this.deliver(route, replaced, publisher);
     this.reject(message, publisher, 403, 'the publisher may not publish to the subject that a plugin chose');
     return PUBLISH_CONSUMED;
   }
@@ -457,32 +459,11 @@ export class Account {
         if (entry === undefined) return;
         if (entry.direct) this.publishDirect(entry.message);
         else if (this.ownLane === null) this.publish(entry.message);
-        else this.hold(this.routeOf(entry.message), entry.message, { publisher: null, imported: false });
+        else this.hold(this.routeOf(entry.message), entry.message, { publisher: null, imported: false, part: null });
       }
       this.nextTurn(() => this.drainEmits());
     } finally {
       this.draining = false;
     }
   }
-}
-
-/** What plugins drop on the way counts as delivered: the receiver is there, it does not want this one. */
-function deliverThrough(leg: Leg, message: Message, delivery: FilteredDelivery): boolean {
-  const { chain, subscription } = leg;
-  const seen = chain === null ? message : chain.outcomeOf(message, delivery);
-  return seen === null || subscription.subscriber.deliver(leg, seen, delivery.publisher);
-}
-
-function takenBy(
-  subscriber: Subscriber,
-  { address, subscription, message }: { address: Message; subscription: Subscription; message: Message },
-): number {
-  if (subscriber.deliverTo !== undefined) return subscriber.deliverTo(address, message);
-  return subscriber.deliver(new Leg(subscription), message, null) ? 1 : 0;
-}
-
-function sameSubject(one: Message, other: Message): boolean {
-  const length = one.subjectEnd - one.subjectStart;
-  if (one.subjectHash !== other.subjectHash || other.subjectEnd - other.subjectStart !== length) return false;
-  return rangesEqual(one.bytes, one.subjectStart, other.bytes, other.subjectStart, length);
 }

@@ -3,13 +3,15 @@ import type { ChainRun } from '../host/chain-run.js';
 import type { Message } from '../message/message.js';
 import { Lane, type Passage } from './lane.js';
 import type { Route } from './route.js';
-import type { Publisher } from './subscription.js';
+import type { Part, Publisher } from './subscription.js';
 
 /** Where a message that has to wait comes from. */
 export interface Origin {
   readonly publisher: Publisher | null;
   /** Whether it comes by an import: its publisher hears nothing of what is decided here. */
   readonly imported: boolean;
+  /** Which receivers it may reach; null is all. */
+  readonly part: Part | null;
 }
 
 /** What becomes of it is the account's to know. */

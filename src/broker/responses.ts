@@ -2,8 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Clock, Timer } from '../base/clock.js';
 import { composeMessage, type Message } from '../message/message.js';
+import { Abandonment } from './abandonment.js';
 import type { Account } from './account.js';
 import type { ResponseType } from './account-settings.js';
+import type { LatencySample } from './latency.js';
+import { REQUESTED } from './part.js';
 import { type Leg, type Publisher, type Subscriber, Subscription, type TracedDelivery } from './subscription.js';
 import { subjectOf } from './traced-publish.js';
 
@@ -14,8 +17,8 @@ export interface AwaitedResponse {
   reply: Uint8Array;
   type: ResponseType;
   thresholdMs: number;
-  /** Told of the first answer and who gave it. */
-  answered: ((responder: Publisher | null) => void) | null;
+  /** What is published of how long the answer takes, or null. */
+  latency: LatencySample | null;
 }
 
 interface Waiting extends AwaitedResponse {
@@ -34,6 +37,9 @@ export class Responses implements Subscriber {
   private readonly waiting = new Map<string, Waiting>();
   private readonly subscription = new Subscription(this, utf8(`${PREFIX}*`), null, utf8('responses'), true);
   private sweep: Timer | null = null;
+  private sweepAtMs = 0;
+  /** The accounts that measured requests came from. */
+  private readonly abandonments = new Map<Account, Abandonment>();
 
   constructor(account: Account, clock: Clock) {
     this.account = account;
@@ -46,36 +52,41 @@ export class Responses implements Subscriber {
 
   /** The subject that the answer is to go to. */
   expect(response: AwaitedResponse): string {
-    if (this.waiting.size === 0) this.begin();
-    if (this.waiting.size >= WAITING_MAX) this.waiting.delete(this.waiting.keys().next().value!);
+    if (this.waiting.size >= WAITING_MAX) this.take(this.waiting.keys().next().value!);
     // Nobody can guess it, as nobody can guess an inbox.
     const id = randomBytes(12).toString('base64url');
+    this.begin(response.thresholdMs);
     this.waiting.set(id, { ...response, untilMs: this.clock.nowMs() + response.thresholdMs });
+    if (response.latency !== null) this.abandonmentOf(response.account).watch(textOf(response.reply), id);
     return PREFIX + id;
   }
 
-  /** Nobody took the request: no answer will come. */
-  forget(subject: string): void {
-    this.waiting.delete(subject.slice(PREFIX.length));
+  /** No answer will come. Nobody took the request, or (`silently`) nobody was to. */
+  forget(subject: string, silently: boolean): void {
+    const waiting = this.take(subject.slice(PREFIX.length));
+    if (!silently) waiting?.latency?.undelivered();
   }
 
   deliver(_leg: Leg, message: Message, publisher: Publisher | null): boolean {
     const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
     const id = textOf(bytes, subjectStart + PREFIX.length, subjectEnd);
     const waiting = this.waiting.get(id);
-    if (waiting === undefined) return false;
-    const isLast = waiting.type === 'singleton' || payloadEnd === headersStart;
-    if (isLast) this.waiting.delete(id);
-    else waiting.untilMs = this.clock.nowMs() + waiting.thresholdMs;
-    waiting.answered?.(publisher);
-    waiting.answered = null;
+    const nowMs = this.clock.nowMs();
+    if (waiting === undefined || waiting.untilMs <= nowMs) return false;
+    const { account, reply, latency, thresholdMs } = waiting;
+    if (waiting.type === 'singleton' || payloadEnd === headersStart) this.take(id);
+    else waiting.untilMs = nowMs + thresholdMs;
+    latency?.answered(publisher);
     const answer = composeMessage({
-      subject: waiting.reply,
+      subject: reply,
       reply: replyEnd > replyStart ? bytes.subarray(replyStart, replyEnd) : null,
       headers: payloadStart > headersStart ? bytes.subarray(headersStart, payloadStart) : null,
       payload: bytes.subarray(payloadStart, payloadEnd),
     });
-    return waiting.account.deliverImported(answer, publisher) > 0;
+    const delivered = account.deliverImported(answer, publisher, REQUESTED);
+    // Who asked for many answers listens no more.
+    if (delivered === 0) this.take(id);
+    return delivered > 0;
   }
 
   /** What becomes of an answer is the business of who asked. */
@@ -91,23 +102,54 @@ export class Responses implements Subscriber {
     this.rest();
   }
 
-  private begin(): void {
-    if (this.sweep !== null) return;
-    this.subscription.closed = false;
-    this.account.subscribe(this.subscription);
-    this.sweep = this.clock.after(SWEEP_MS, () => this.onSweep());
+  /** Ends a request's wait. */
+  private take(id: string): Waiting | undefined {
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (waiting?.latency != null) this.abandonments.get(waiting.account)?.unwatch(textOf(waiting.reply), id);
+    return waiting;
+  }
+
+  private abandonmentOf(account: Account): Abandonment {
+    const known = this.abandonments.get(account);
+    if (known !== undefined) return known;
+    const made = new Abandonment(account, (id) => this.take(id)?.latency?.abandoned());
+    this.abandonments.set(account, made);
+    return made;
+  }
+
+  private begin(thresholdMs: number): void {
+    if (this.sweep === null) {
+      this.subscription.closed = false;
+      this.account.subscribe(this.subscription);
+    }
+    const atMs = this.clock.nowMs() + Math.min(thresholdMs, SWEEP_MS);
+    if (this.sweep !== null && this.sweepAtMs <= atMs) return;
+    this.sweep?.cancel();
+    this.sweepIn(Math.min(thresholdMs, SWEEP_MS));
+  }
+
+  private sweepIn(ms: number): void {
+    this.sweepAtMs = this.clock.nowMs() + ms;
+    this.sweep = this.clock.after(ms, () => this.onSweep());
   }
 
   private onSweep(): void {
     const now = this.clock.nowMs();
-    for (const [id, { untilMs }] of this.waiting) if (untilMs <= now) this.waiting.delete(id);
+    let nextMs = SWEEP_MS;
+    for (const [id, { untilMs }] of this.waiting) {
+      if (untilMs <= now) this.take(id)?.latency?.late();
+      else nextMs = Math.min(nextMs, untilMs - now);
+    }
     if (this.waiting.size === 0) this.rest();
-    else this.sweep = this.clock.after(SWEEP_MS, () => this.onSweep());
+    else this.sweepIn(nextMs);
   }
 
   private rest(): void {
     this.sweep?.cancel();
     this.sweep = null;
+    for (const abandonment of this.abandonments.values()) abandonment.end();
+    this.abandonments.clear();
     this.account.unsubscribe(this.subscription);
   }
 }

@@ -15,8 +15,13 @@ export class Route {
   readonly words: Int32Array;
   readonly hash: number;
   readonly legs: Leg[] = [];
-  /** Each queue group's members: one of them gets the message. */
+  /** Each queue group's members: one of them gets the message. Last come, each alone, the accounts that import it as a stream. */
   readonly groups: Leg[][] = [];
+  /** Whether some of them only hand it on to another account. */
+  linked = false;
+  /** What is left of a kept route for a message that came by an import (`partOf`), once that was asked for. */
+  plainPart: Route | null = null;
+  requestedPart: Route | null = null;
   /** The plugins that run on this subject, or null. */
   chain: Chain | null = null;
   /** Whether plugins run for some of the receivers. */

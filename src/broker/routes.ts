@@ -77,13 +77,27 @@ export class Routes {
     return this.match(bytes, 0, bytes.length).length > 0;
   }
 
+  /** The same for those that do not hand the message on to other accounts. */
+  hasReceiver(subject: string): boolean {
+    const bytes = utf8(subject);
+    return this.match(bytes, 0, bytes.length).some(({ subscriber }) => subscriber.link === undefined);
+  }
+
+  /** The queue groups that listen to the subject, each as often as it has members that do. */
+  queuesOn(subject: string): string[] {
+    const bytes = utf8(subject);
+    const queues: string[] = [];
+    for (const { queue } of this.match(bytes, 0, bytes.length)) if (queue !== null) queues.push(queue);
+    return queues;
+  }
+
   private make(message: Message, keptShare = KEPT_SHARE): Route {
     this.walks++;
     const { bytes, subjectStart, subjectEnd } = message;
     const passing = this.freePassing();
     const keep = passing === null || (keptShare > 0 && this.random() < keptShare);
     const route = keep ? new Route(bytes.slice(subjectStart, subjectEnd), message.subjectHash) : passing.route;
-    this.addLegs(route, this.match(bytes, subjectStart, subjectEnd), keep ? null : passing.legs);
+    this.addLegs(route, message, keep ? null : passing.legs);
     route.chain = this.attachments?.chainFor(bytes, subjectStart, subjectEnd) ?? null;
     route.filtered = this.attachments?.anyDelivery === true && this.addDeliveryChains(route, message);
     route.reserved = hasAnyPrefix(bytes, subjectStart, subjectEnd, RESERVED);
@@ -111,15 +125,27 @@ export class Routes {
   }
 
   /** `passing`: legs to be used again, of a route that is not kept. */
-  private addLegs(route: Route, found: Subscription[], passing: Leg[] | null): void {
+  private addLegs(route: Route, message: Message, passing: Leg[] | null): void {
+    const found = this.match(message.bytes, message.subjectStart, message.subjectEnd);
     const { legs, groups } = route;
     empty(legs);
     empty(groups);
+    route.linked = false;
+    let imports: Leg[] | null = null;
     for (let i = 0; i < found.length; i++) {
       const leg = passing === null ? new Leg(found[i]) : passingLeg(passing, i, found[i]);
+      if (found[i].hidden && found[i].subscriber.link !== undefined) {
+        route.linked = true;
+        if (found[i].subscriber.link === 'stream') {
+          imports ??= [];
+          imports.push(leg);
+          continue;
+        }
+      }
       if (leg.subscription.queue === null) legs.push(leg);
       else addToGroup(groups, leg);
     }
+    if (imports !== null) addImports(route, message, imports);
   }
 
   /** Whether plugins run for some of the route's receivers. */
@@ -144,7 +170,8 @@ export class Routes {
     return this.attachments.deliveryChainFor(bytes, [subjectStart, subjectEnd], { filter, queue, user, giver });
   }
 
-  private interestChanged(subscription: Subscription): void {
+  /** Forgets the routes on which the subscription is: it was added, or removed, or others listen behind it now. */
+  interestChanged(subscription: Subscription): void {
     const { cache } = this;
     if (!hasWildcard(subscription.filter)) {
       const bytes = subscription.filterBytes;
@@ -196,6 +223,17 @@ function addToGroup(groups: Leg[][], leg: Leg): void {
     return;
   }
   groups.push([leg]);
+}
+
+/**
+ * Accounts that import the subject as a stream: a queue group has its members in all of them, and one of all gets the message. Each
+ * import comes after the groups, when it is known in which of them somebody on its far side was chosen.
+ */
+function addImports({ groups }: Route, { bytes, subjectStart, subjectEnd }: Message, imports: readonly Leg[]): void {
+  const subject = textOf(bytes, subjectStart, subjectEnd);
+  for (const { subscription } of imports)
+    for (const member of subscription.subscriber.membersBehind!(subject)) addToGroup(groups, new Leg(member));
+  for (const leg of imports) groups.push([leg]);
 }
 
 const RESERVED = ['_GR_.', '$GR.', '$NRG.'].map(utf8);

@@ -6,7 +6,8 @@ import { SubjectTransform } from '../subject/transform.js';
 import type { Account } from './account.js';
 import type { ExportSettings, ImportSettings } from './account-settings.js';
 import { PUBLISH_CONSUMED } from './delivery.js';
-import { latencyMetric } from './latency.js';
+import { LatencySample, sampled } from './latency.js';
+import { REQUESTED } from './part.js';
 import type { Responses } from './responses.js';
 import { withSubject } from './stream-import.js';
 import { type Leg, type Publisher, type Subscriber, Subscription, type TracedDelivery } from './subscription.js';
@@ -14,6 +15,8 @@ import { subjectOf, tracedFrom } from './traced-publish.js';
 
 const DEPTH_MAX = 32;
 let depth = 0;
+/** The request that is being published in a service's account, and whose it is: that account may import the service itself. */
+let current: { request: Message; requestor: Publisher | null } | null = null;
 const JETSTREAM_ACK = utf8('$JS.ACK.');
 
 /** The other side of a service import. */
@@ -25,6 +28,7 @@ export interface ImportedService {
 
 /** Carries requests of an account to a service of another one, and its answers back. It listens here as any subscriber. */
 export class ServiceImport implements Subscriber {
+  readonly link = 'service';
   private readonly importer: Account;
   private readonly service: ImportedService;
   private readonly share: boolean;
@@ -69,7 +73,7 @@ export class ServiceImport implements Subscriber {
     if (subject === null || this.subscription.closed || depth >= DEPTH_MAX) return 0;
     depth++;
     try {
-      return account.deliverTo(withSubject(address, subject), message);
+      return account.deliverToPart(withSubject(address, subject), message, REQUESTED);
     } finally {
       depth--;
     }
@@ -90,18 +94,27 @@ export class ServiceImport implements Subscriber {
     const { bytes, subjectStart, subjectEnd, headersStart, payloadStart, payloadEnd } = message;
     const subject = account.mappedSubject(this.rename(textOf(bytes, subjectStart, subjectEnd)));
     if (subject === null) return false;
-    const reply = this.replyOf(message, publisher);
+    const chained = current?.request === message;
+    const requestor = chained ? current!.requestor : publisher;
+    const reply = this.replyOf(message, requestor);
     const headers = bytes.subarray(headersStart, payloadStart);
-    const info = publisher?.requestInfo?.(this.share) ?? null;
+    // Its header was written here.
+    const info =
+      chained && requestor?.requestInfo !== undefined
+        ? chainedInfo(headers, this.importer.name)
+        : (publisher?.requestInfo?.(this.share) ?? null);
     const request = composeMessage({
       subject: utf8(subject),
       reply: reply === null ? null : utf8(reply),
       headers: info === null ? headers : withRequestInfo(headers, info),
       payload: bytes.subarray(payloadStart, payloadEnd),
     });
-    const receivers = traced === null ? account.publish(request) : this.publishTraced(message, request, traced);
+    const before = current;
+    current = { request, requestor };
+    const receivers = traced === null ? account.publishRequest(request) : this.publishTraced(message, request, traced);
+    current = before;
     const delivered = receivers > 0 || receivers === PUBLISH_CONSUMED;
-    if (reply !== null && (!delivered || traced?.trace.only)) responses.forget(reply);
+    if (reply !== null && (!delivered || traced?.trace.only)) responses.forget(reply, delivered);
     return delivered;
   }
 
@@ -109,10 +122,11 @@ export class ServiceImport implements Subscriber {
     const { account, settings } = this.service;
     const { trace, hidden } = delivery;
     if (!hidden) trace.serviceImport(account.name, subjectOf(received), subjectOf(request));
-    if (settings.allowTrace && !hidden) return account.publishTraced(request, tracedFrom(trace, null));
+    if (settings.allowTrace && !hidden)
+      return account.publishTraced(request, { ...tracedFrom(trace, null), part: REQUESTED });
     if (trace.only) return 0;
     const { headersStart, payloadStart, bytes, subjectEnd, replyStart, replyEnd } = request;
-    return account.publish(
+    return account.publishRequest(
       composeMessage({
         subject: bytes.subarray(0, subjectEnd),
         reply: replyEnd > replyStart ? bytes.subarray(replyStart, replyEnd) : null,
@@ -123,9 +137,13 @@ export class ServiceImport implements Subscriber {
   }
 
   /** Where the answer is to go in the other account: to a subject that leads back here. */
-  private replyOf(message: Message, publisher: Publisher | null): string | null {
+  private replyOf(message: Message, requestor: Publisher | null): string | null {
     const { bytes, replyStart, replyEnd } = message;
-    if (replyEnd === replyStart) return null;
+    const latency = this.sampleOf(message, requestor);
+    if (replyEnd === replyStart) {
+      latency?.bad();
+      return null;
+    }
     // An acknowledgement is asked for by its subject.
     if (JETSTREAM_ACK.every((byte, i) => bytes[replyStart + i] === byte)) return textOf(bytes, replyStart, replyEnd);
     const { settings, responses } = this.service;
@@ -134,23 +152,20 @@ export class ServiceImport implements Subscriber {
       reply: bytes.slice(replyStart, replyEnd),
       type: settings.responseType,
       thresholdMs: settings.responseThresholdMs,
-      answered: this.tracking(publisher),
+      latency,
     });
   }
 
-  /** Publishes how long the answer took, for the share of the requests that is sampled. */
-  private tracking(requestor: Publisher | null): ((responder: Publisher | null) => void) | null {
+  /** How long the answer takes, where that is asked for of this request. */
+  private sampleOf(message: Message, requestor: Publisher | null): LatencySample | null {
     const { settings, account } = this.service;
-    const { latency } = settings;
-    if (latency === null || this.random() * 100 >= latency.sampling) return null;
-    const startMs = this.clock.nowMs();
-    const startNs = this.clock.monotonicNs();
-    return (responder) => {
-      const totalNs = Math.round(this.clock.monotonicNs() - startNs);
-      const metric = latencyMetric({ requestor, responder, share: this.share, startMs, totalNs });
-      const payload = utf8(JSON.stringify(metric));
-      account.publishDirect(composeMessage({ subject: utf8(latency.subject), reply: null, headers: null, payload }));
-    };
+    const { latency, responseType } = settings;
+    if (latency === null || responseType !== 'singleton') return null;
+    const sample = sampled(latency, message, this.random);
+    if (sample === null) return null;
+    const { subject } = latency;
+    const { share, clock } = this;
+    return new LatencySample({ audience: account, subject, requestor, share, headers: sample.headers, clock });
   }
 }
 
@@ -172,6 +187,14 @@ function renaming({ subject, to }: ImportSettings): { filter: string; rename: (n
     .join('.');
   const transform = new SubjectTransform(filter, destination);
   return { filter, rename: (name) => transform.apply(name) };
+}
+
+/** Who asked, as the account says that the request came to first, and which account it came through. */
+function chainedInfo(headers: Uint8Array, service: string): object | null {
+  const line = /\r\nNats-Request-Info: ([^\r\n]*)\r\n/.exec(textOf(headers));
+  if (line === null) return null;
+  const { start, host, id, acc, svc: _, ...rest } = JSON.parse(line[1]);
+  return { start, host, id, acc, svc: service, ...rest };
 }
 
 const FIRST_LINE = 'NATS/1.0\r\n';

@@ -17,6 +17,10 @@ export interface Subscriber {
   deliver(leg: Leg, message: Message, publisher: Publisher | null): boolean;
   /** As `deliver`, of a traced message: says in the trace what became of it, and takes nothing when only the trace is wanted. */
   deliverTraced?(leg: Leg, message: Message, delivery: TracedDelivery): boolean;
+  /** For one that only hands messages on to another account: as what that imports them. */
+  readonly link?: 'stream' | 'service';
+  /** For a stream's import: a member here for each member of a queue group there that listens to what is published here on `subject`. */
+  membersBehind?(subject: string): readonly Subscription[];
   /** For one that only hands messages on: whether somebody listens on its far side to what is published here on `subject`. */
   hasListener?(subject: string): boolean;
   /** For one that only hands messages on: as `Account.deliverTo`. */
@@ -41,12 +45,24 @@ export interface Publisher {
   userInfo?(): object;
 }
 
+/** Which receivers of a subject a message reaches that came into the account by an import. */
+export interface Part {
+  /** Whether those that are in no queue group are among them. */
+  plain: boolean;
+  /** The queue groups that are; null is all. */
+  groups: readonly string[] | null;
+  /** Whether it may go on to other accounts' services. */
+  services: boolean;
+}
+
 /** What goes with a traced message from account to account. */
 export interface TracedDelivery {
   readonly trace: MessageTrace;
   readonly publisher: Publisher | null;
   /** Whether the account imports the message as part of a stream. */
   readonly imported: boolean;
+  /** Which receivers it may reach; null is all. */
+  readonly part: Part | null;
   /** Whether the import does not allow to be traced: the message goes on, and the trace does not say where. */
   readonly hidden: boolean;
   /** Why the receiver gets nothing of it, or null. */
@@ -89,4 +105,10 @@ export class Leg {
   constructor(subscription: Subscription) {
     this.subscription = subscription;
   }
+}
+
+export function copyOf({ subscription, chain }: Leg): Leg {
+  const copy = new Leg(subscription);
+  copy.chain = chain;
+  return copy;
 }

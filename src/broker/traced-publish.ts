@@ -2,10 +2,11 @@ import { textOf } from '../base/bytes.js';
 import { type Chain, ChainOutcome } from '../host/chain.js';
 import { ChainWatch } from '../host/chain-watch.js';
 import type { Message } from '../message/message.js';
-import { type FilteredDelivery, PUBLISH_CONSUMED } from './delivery.js';
+import { type FilteredDelivery, PUBLISH_CONSUMED, sameSubject } from './delivery.js';
 import type { MessageTrace } from './message-trace.js';
+import { partOf } from './part.js';
 import type { Route } from './route.js';
-import { Leg, type Publisher, type TracedDelivery } from './subscription.js';
+import { copyOf, type Leg, type Part, type Publisher, type TracedDelivery } from './subscription.js';
 
 /** The account that the message is published in. */
 interface TracedAccount {
@@ -14,7 +15,8 @@ interface TracedAccount {
   routeOf(message: Message): Route;
   permits(route: Route, message: Message, publisher: Publisher): boolean;
   publishOn(route: Route, message: Message, publisher: Publisher | null): number;
-  deliverImported(message: Message, publisher: Publisher | null): number;
+  publishRequest(message: Message): number;
+  deliverImported(message: Message, publisher: Publisher | null, part: Part): number;
   reject(message: Message, publisher: Publisher | null, code: number, text: string): void;
   beginDelivery(publisher: Publisher | null): FilteredDelivery;
   endDelivery(): void;
@@ -23,7 +25,7 @@ interface TracedAccount {
 
 /** The message as it comes from a client of the account. */
 export function tracedFrom(trace: MessageTrace, publisher: Publisher | null): TracedDelivery {
-  return { trace, publisher, imported: false, hidden: false, withheld: null };
+  return { trace, publisher, imported: false, part: null, hidden: false, withheld: null };
 }
 
 /** Publishes as `Account.publishOn` does, a step at a time, and notes each of them. Nothing is delivered when only the trace is wanted. */
@@ -45,10 +47,15 @@ export class TracedPublish {
   /** Answers as `publishOn`. */
   run(message: Message): number {
     const { account } = this;
-    const route = account.routeOf(message);
+    const route = this.routeOf(message);
     const delivered = route.chain === null ? this.deliver(route, message) : this.throughChain(route.chain, message);
     account.drainEmits();
     return delivered;
+  }
+
+  private routeOf(message: Message): Route {
+    const route = this.account.routeOf(message);
+    return this.delivery.part === null ? route : partOf(route, this.delivery.part);
   }
 
   private throughChain(chain: Chain, message: Message): number {
@@ -57,7 +64,7 @@ export class TracedPublish {
     const running = this.trace.only ? chain.rehearsal() : chain;
     switch (this.watched(running, message)) {
       case ChainOutcome.pass:
-        return this.deliver(this.account.routeOf(message), message);
+        return this.deliver(this.routeOf(message), message);
       case ChainOutcome.replace:
         return this.deliverReplaced(running, message);
       case ChainOutcome.reject:
@@ -72,16 +79,17 @@ export class TracedPublish {
 
   private goOnUntraced(message: Message): number {
     const { account } = this;
-    const { publisher, imported } = this.delivery;
-    if (imported) return account.deliverImported(message, publisher);
+    const { publisher, imported, part } = this.delivery;
+    if (imported && part !== null) return account.deliverImported(message, publisher, part);
+    if (part !== null) return account.publishRequest(message);
     return account.publishOn(account.routeOf(message), message, publisher);
   }
 
   private deliverReplaced(chain: Chain, message: Message): number {
     const { replaced } = chain;
     const { account } = this;
-    const route = account.routeOf(replaced);
     const { publisher, imported } = this.delivery;
+    const route = sameSubject(message, replaced) ? this.routeOf(replaced) : account.routeOf(replaced);
     let delivered = PUBLISH_CONSUMED;
     if (publisher === null || imported || account.permits(route, replaced, publisher)) {
       delivered = this.deliver(route, replaced);
@@ -171,12 +179,6 @@ export class TracedPublish {
 const NOT_PERMITTED = 'the publisher may not publish to the subject that a plugin chose';
 
 const KEPT_BACK = 'Not delivered because a plugin dropped it for this receiver';
-
-function copyOf({ subscription, chain }: Leg): Leg {
-  const copy = new Leg(subscription);
-  copy.chain = chain;
-  return copy;
-}
 
 /** The subject of a message, as text. */
 export function subjectOf({ bytes, subjectStart, subjectEnd }: Message): string {

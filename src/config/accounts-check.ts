@@ -1,8 +1,8 @@
 import { GLOBAL_ACCOUNT, SYSTEM_ACCOUNT } from '../auth/identity.js';
 import { describe } from '../base/failure.js';
-import type { ImportSettings } from '../broker/account-settings.js';
+import type { ImportSettings, ResponseType } from '../broker/account-settings.js';
 import { exportFor } from '../broker/accounts.js';
-import { filtersOverlap, hasWildcard, isFilter } from '../subject/subject.js';
+import { filterCovers, filtersOverlap, hasWildcard, isFilter, isLiteralSubject } from '../subject/subject.js';
 import { SubjectTransform } from '../subject/transform.js';
 import type { AccountDraft } from './account-draft.js';
 import type { Draft } from './draft.js';
@@ -59,16 +59,27 @@ function withoutPlace<T extends { place: Place }>({ place: _, ...rest }: T): Omi
   return rest;
 }
 
+/** Measurements go nowhere from where they would be measured, too. */
+function whyNotMeasured({ exports }: AccountDraft, results: string, type: ResponseType): string | null {
+  const isService = exports.some(({ kind, subject }) => kind === 'service' && filterCovers(subject, results));
+  if (!isLiteralSubject(results) || isService) return 'invalid publish subject';
+  return type === 'singleton' ? null : 'bad service response type';
+}
+
 type ByName = ReadonlyMap<string, AccountDraft>;
 
 function checkLinks(account: AccountDraft, byName: ByName): void {
-  for (const { kind, subject, accounts, place } of account.exports) {
+  for (const { kind, subject, accounts, place, latency, responseType } of account.exports) {
     const fail = (what: string): never => {
       throw configError(place, what);
     };
     const missing = accounts?.find((name) => !byName.has(name));
     if (missing !== undefined) fail(`${JSON.stringify(missing)} account not defined for ${kind} export`);
     if (!isFilter(subject)) fail(`Error adding ${kind} export ${JSON.stringify(subject)}: invalid subject`);
+    if (latency === null) continue;
+    const why = whyNotMeasured(account, latency.subject, responseType);
+    const what = `Error adding service latency sampling for ${JSON.stringify(subject)} on subject ${JSON.stringify(latency.subject)}`;
+    if (why !== null) fail(`${what}: ${why}`);
   }
   for (const wanted of account.imports) {
     const { kind, subject, place, account: from } = wanted;

@@ -48,7 +48,7 @@ const latency: Read<ExportSettings['latency']> = (value, key) => {
   return { subject: text(subject, 'subject'), sampling: sampling === undefined ? SAMPLING : samplingOf(sampling) };
 };
 
-/** A percentage; `headers` samples what asks for it, which nobody can here. */
+/** A percentage; `headers` samples what asks for it. */
 function samplingOf(value: ConfigValue): number {
   const written = text(value, 'sampling').trim().replace(/%$/, '');
   if (written.toLowerCase() === 'headers') return 0;

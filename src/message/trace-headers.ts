@@ -1,5 +1,6 @@
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Message } from './message.js';
+import { isTraceParentSampled } from './sampling-headers.js';
 
 /** What a message says about being traced. */
 export interface TraceHeaders {
@@ -80,7 +81,7 @@ export function readTraceHeaders({ bytes, headersStart, payloadStart }: Message)
     if (colon <= 0 || value === '') continue;
     const name = line.slice(0, colon);
     if (name === DEST && value === DISABLED) return null;
-    if (name.toLowerCase() === 'traceparent') sampled ||= isSampled(value);
+    if (name.toLowerCase() === 'traceparent') sampled ||= isTraceParentSampled(value);
     (all[name] ??= []).push(value);
   }
   const first = (name: string) => all[name]?.[0] ?? '';
@@ -99,10 +100,4 @@ export function untracedHeaders(headers: Uint8Array): Uint8Array {
   const lines = textOf(headers).slice(0, -2).split('\r\n');
   const kept = lines.filter((line) => !line.startsWith(`${DEST}:`));
   return utf8(`${kept.join('\r\n')}${DEST}: ${DISABLED}\r\n\r\n`);
-}
-
-/** `version-trace-parent-flags`: the lowest bit of the flags says so. */
-function isSampled(traceparent: string): boolean {
-  const parts = traceparent.split('-');
-  return parts.length === 4 && /^[0-9a-f]{2}$/i.test(parts[3]) && (Number.parseInt(parts[3], 16) & 1) === 1;
 }

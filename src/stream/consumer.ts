@@ -1,4 +1,4 @@
-import { WITHHELD } from '../broker/account.js';
+import { WITHHELD } from '../broker/hand-out.js';
 import type { Giver } from '../host/delivery-chain.js';
 import type { Message } from '../message/message.js';
 import { StoredMessage } from '../storage/message-log.js';
