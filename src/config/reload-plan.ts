@@ -9,6 +9,8 @@ interface Rule {
   reloadable: boolean;
   /** The line behind `Reloaded: `; null says nothing. */
   said: ((value: never) => string) | null;
+  /** Why this change of a setting that may change needs a restart, or null. */
+  refused?: (old: never, now: never) => string | null;
 }
 
 const fixed = (name: string): Rule => ({ name, reloadable: false, said: null });
@@ -18,14 +20,25 @@ const live = (name: string, said: Rule['said'] = (value) => `${name} = ${value}`
   said,
 });
 const silent = (name: string): Rule => live(name, null);
+/** Room for streams: there may be more of it. */
+const room = (name: string): Rule => ({
+  ...live(`JetStream ${name}`),
+  refused: (old: number, now: number) => {
+    if (old >= 0 && now > old) return null;
+    if (old < 0) return 'jetstream dynamic max memory and store';
+    return now < 0 ? 'jetstream max memory and max store' : 'decreasing jetstream max memory and store';
+  },
+});
+const streamLimit: Rule = live('', () => 'JetStream limits');
 const duration = (name: string): Rule => live(name, (ms: number) => `${name} = ${ms / 1000}s`);
 
 /** Settings that are made of several ones, each with a rule of its own. */
 type Parts<T> = Record<keyof T & string, Rule>;
-type Nested = 'log' | 'websocket';
+type Nested = 'log' | 'websocket' | 'streams';
 type Rules = Record<Exclude<keyof Options, Nested>, Rule> & {
   log: Parts<Options['log']>;
   websocket: Parts<NonNullable<Options['websocket']>>;
+  streams: Parts<Options['streams']>;
 };
 
 /** Every setting: the compiler asks for a rule of a new one. */
@@ -95,7 +108,20 @@ const RULES: Rules = {
   gateway: fixed('Gateway'),
   mqtt: fixed('MQTT'),
   jetstream: fixed('JetStream'),
-  streams: fixed('JetStream limits'),
+  streams: {
+    memoryBytesMax: room('max_mem_store'),
+    storeBytesMax: room('max_file_store'),
+    domain: fixed('JetStreamDomain'),
+    strict: fixed('NoJetStreamStrict'),
+    sync: fixed('SyncInterval'),
+    ackPendingMax: streamLimit,
+    requestBatchMax: streamLimit,
+    duplicateWindowMaxNs: streamLimit,
+    consumersMax: streamLimit,
+    key: fixed('JetStreamKey'),
+    previousKey: fixed('JetStreamOldKey'),
+    cipher: fixed('JetStreamCipher'),
+  },
   storeDir: fixed('StoreDir'),
   plugins: live('', () => 'plugins'),
   tags: live('', () => 'tags'),
@@ -120,8 +146,11 @@ export function planReload(before: Options, next: Options): ReloadPlan {
   const compare = (path: string, rule: Rule, [old, now]: [unknown, unknown]) => {
     if (isDeepStrictEqual(old, now)) return;
     if (!rule.reloadable) throw unsupported(rule.name, old, now);
+    const refused = rule.refused?.(old as never, now as never) ?? null;
+    if (refused !== null) throw new Failure('reload-unsupported', `config reload not supported for ${refused}`);
     changed.add(path);
-    if (rule.said !== null) said.push(rule.said(now as never));
+    const line = rule.said?.(now as never);
+    if (line !== undefined && !said.includes(line)) said.push(line);
   };
   for (const key of Object.keys(RULES) as (keyof Options)[]) {
     const rule = ruleOf(key, before, next);
@@ -139,7 +168,7 @@ function ruleOf(key: keyof Options, before: Options, next: Options): Rules[keyof
   return key === 'operator' && !isDeepStrictEqual(kept(before), kept(next)) ? fixed('TrustedOperators') : RULES[key];
 }
 
-const NAMES: Record<Nested, string> = { log: 'Log', websocket: 'Websocket' };
+const NAMES: Record<Nested, string> = { log: 'Log', websocket: 'Websocket', streams: 'JetStream' };
 
 interface Comparison {
   before: Options;
@@ -168,7 +197,7 @@ function unsupported(name: string, old: unknown, now: unknown): Failure {
   );
 }
 
-const SECRET = /^(?:password|token|tokens|key|cert|ca|preload|defaultSentinel)$/;
+const SECRET = /^(?:password|token|tokens|key|previousKey|cert|ca|preload|defaultSentinel)$/;
 
 /** A value for the log, without what is secret. */
 function shown(value: unknown): string {

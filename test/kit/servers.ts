@@ -15,23 +15,30 @@ export interface RunningServer {
   readonly address: Address;
   /** Lame duck mode, as by its signal. */
   lameDuck(): void;
+  /** Goes on with another configuration; rejects with what the server says when it refuses. */
+  reload(config: string): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Starts Weir in this process with the text of a configuration file, on a random port unless that names one. */
 export async function startWeir(config = '', logger?: Logger): Promise<RunningServer & { server: Server }> {
-  const options = await loadOptions({
-    arguments: { values: { config: 'test.conf' }, words: [] },
-    env: {},
-    readFile: () => config,
-  });
-  const port = /^port:/m.test(config) ? options.port : 0;
-  const server = new Server({ options: { ...options, host: '127.0.0.1', port }, ...(logger && { logger }) });
+  const settled = async (text: string) => {
+    const options = await loadOptions({
+      arguments: { values: { config: 'test.conf' }, words: [] },
+      env: {},
+      readFile: () => text,
+    });
+    return { ...options, host: '127.0.0.1', port: /^port:/m.test(text) ? options.port : 0 };
+  };
+  const server = new Server({ options: await settled(config), ...(logger && { logger }) });
   await server.start();
   const lameDuck = () => void server.lameDuck();
   const url = server.clientUrl;
-  return { name: 'weir', server, url, address: addressOf(url), lameDuck, stop: () => server.stop() };
+  const reload = async (text: string) => void (await server.reload(await settled(text)));
+  return { name: 'weir', server, url, address: addressOf(url), lameDuck, reload, stop: () => server.stop() };
 }
+
+const RELOADED = /Reloaded server configuration|Failed to reload server configuration: .*\n/;
 
 /** Starts a nats-server program on a random port with the text of a configuration file. */
 export async function startProgram(path: string, config = ''): Promise<RunningServer> {
@@ -52,12 +59,20 @@ export async function startProgram(path: string, config = ''): Promise<RunningSe
     await until(() => ready() || child.exitCode !== null, `${path} to start`, 10_000);
     const url: string = JSON.parse(readFileSync(ports, 'utf8')).nats[0];
     const lameDuck = () => void child.kill('SIGUSR2');
+    const reload = async (text: string) => {
+      writeFileSync(file, location + text);
+      said = '';
+      child.kill('SIGHUP');
+      await until(() => RELOADED.test(said), `${path} to reload`, 10_000);
+      const refused = /Failed to reload server configuration: (.*)/.exec(said);
+      if (refused !== null) throw new Error(refused[1]);
+    };
     const stop = async () => {
       child.kill('SIGKILL');
       await exited;
       folder.remove();
     };
-    return { name: 'nats-server', url, address: addressOf(url), lameDuck, stop };
+    return { name: 'nats-server', url, address: addressOf(url), lameDuck, reload, stop };
   } catch (error) {
     child.kill('SIGKILL');
     const files = readdirSync(folder.path).join(' ');
