@@ -1,3 +1,4 @@
+import type { TlsFacts } from '../net/tls-peer.js';
 import type { ConnectOptions } from './connect-options.js';
 import type { Applicant } from './context.js';
 
@@ -27,9 +28,11 @@ export function calloutInfoOf(options: Readonly<ConnectOptions>, { id, transport
       version: version || undefined,
       protocol,
     },
-    client_tls:
-      tls === null
-        ? undefined
-        : { version: tls.version, cipher: tls.cipherSuite, certs: tls.peer === null ? undefined : [tls.peer.pem] },
+    client_tls: tls === null ? undefined : tlsInfoOf(tls),
   };
+}
+
+function tlsInfoOf({ version, cipherSuite, verifiedChain }: TlsFacts): object {
+  const chain = verifiedChain();
+  return { version, cipher: cipherSuite, verified_chains: chain.length > 0 ? [chain] : undefined };
 }

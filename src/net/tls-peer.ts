@@ -1,5 +1,5 @@
-import { createHash, type X509Certificate } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
+import { createHash, X509Certificate } from 'node:crypto';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 
 /** What a handshake agreed on. */
 export interface TlsFacts {
@@ -9,6 +9,8 @@ export interface TlsFacts {
   cipherSuite: string;
   /** What the peer's certificate says; null when it showed none. */
   peer: PeerCertificate | null;
+  /** The peer's certificate and its issuers up to one that is trusted, as PEM; empty when it showed none: others are refused. */
+  verifiedChain(): string[];
 }
 
 /** A certificate as far as it says whose it is. */
@@ -30,7 +32,20 @@ export function tlsFacts(socket: TLSSocket): TlsFacts {
     version: (socket.getProtocol() ?? '').replace(/^TLSv/, ''),
     cipherSuite: socket.getCipher().standardName,
     peer: certificate === undefined ? null : peerOf(certificate),
+    verifiedChain: () => (certificate === undefined ? [] : chainOf(socket)),
   };
+}
+
+function chainOf(socket: TLSSocket): string[] {
+  const chain: string[] = [];
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (certificate?.raw !== undefined) {
+    chain.push(new X509Certificate(certificate.raw).toString());
+    // The last one is its own issuer, or its issuer is not there.
+    const issuer: DetailedPeerCertificate | undefined = certificate.issuerCertificate;
+    certificate = issuer?.fingerprint256 === certificate.fingerprint256 ? undefined : issuer;
+  }
+  return chain;
 }
 
 function peerOf(certificate: X509Certificate): PeerCertificate {
