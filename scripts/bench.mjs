@@ -1,22 +1,16 @@
 // `npm run bench`, and `soak`, `attack` or `fuzz` behind `npm run bench --`: builds the project and the benchmarks (TypeScript, which Node 20 cannot run by itself), and runs them.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleHere } from './bundle.mjs';
 import { ensureBuilt, ensureInstalled, root, run } from './ensure.mjs';
 
 ensureInstalled();
 const what = ['soak', 'attack', 'fuzz'].find((word) => process.argv.includes(word)) ?? 'main';
 const args = process.argv.slice(2).filter((word) => word !== what);
 if (!args.includes('--no-build')) ensureBuilt();
-const { build } = await import('esbuild');
-// Inside node_modules, so that packages are found from there.
-const cache = join(root, 'node_modules', '.cache');
-mkdirSync(cache, { recursive: true });
-const out = mkdtempSync(join(cache, 'weir-bench-'));
-process.on('exit', () => rmSync(out, { recursive: true, force: true }));
 const micro = join(root, 'bench', 'micro');
 const microNames = existsSync(micro) ? readdirSync(micro).filter((name) => name.endsWith('.ts')) : [];
-await build({
-  absWorkingDir: root,
+const out = await bundleHere({
   entryPoints: {
     main: 'bench/main.ts',
     worker: 'bench/load/worker.ts',
@@ -34,12 +28,5 @@ await build({
     'password-worker': 'src/auth/password-worker.ts',
     ...Object.fromEntries(microNames.map((name) => [`micro-${name.slice(0, -3)}`, `bench/micro/${name}`])),
   },
-  outdir: out,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
-  packages: 'external',
-  logLevel: 'warning',
 });
 run(process.execPath, [join(out, `${what}.js`), ...args]);

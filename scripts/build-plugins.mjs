@@ -1,21 +1,12 @@
 // Compiles every folder of plugins/ that has an `assembly/index.ts`. What was compiled before from the same sources comes from a cache.
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { appendSection, splitManifest } from '../plugins/build/manifest.mjs';
+import { bundleHere } from './bundle.mjs';
 import { filesUnder, root } from './ensure.mjs';
 
 const folder = join(root, 'plugins');
@@ -80,27 +71,12 @@ async function embedTests(plugins) {
 
 /** The broker's own engine, from its sources: dist/ is not there yet. */
 async function engine() {
-  const { build } = await import('esbuild');
-  const out = mkdtempSync(join(cache, 'engine-'));
-  try {
-    await build({
-      absWorkingDir: root,
-      stdin: {
-        contents: `export { vectorsOf } from './src/cli/plugin-vectors.ts'; export { prepareModule } from './src/sandbox/prepare.ts';`,
-        resolveDir: root,
-      },
-      outfile: join(out, 'engine.mjs'),
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20.19',
-      packages: 'external',
-      logLevel: 'warning',
-    });
-    return await import(pathToFileURL(join(out, 'engine.mjs')).href);
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
+  const entryPoints = { vectors: 'src/cli/plugin-vectors.ts', prepare: 'src/sandbox/prepare.ts' };
+  const out = await bundleHere({ entryPoints, outExtension: { '.js': '.mjs' } });
+  const [vectors, prepare] = await Promise.all(
+    Object.keys(entryPoints).map((name) => import(pathToFileURL(join(out, `${name}.mjs`)).href)),
+  );
+  return { ...vectors, ...prepare };
 }
 
 /** Two threads: asc takes a second to warm up, so more would only help with many more plugins. */
@@ -134,6 +110,7 @@ function ask(worker, job) {
 function sweepCache(used) {
   for (const path of readdirSync(cache).map((name) => join(cache, name))) {
     const found = statSync(path, { throwIfNoEntry: false });
-    if (!used.has(path) && found !== undefined && Date.now() - found.mtimeMs > CACHED_MS) rmSync(path, { force: true });
+    if (!used.has(path) && found !== undefined && Date.now() - found.mtimeMs > CACHED_MS)
+      rmSync(path, { recursive: true, force: true });
   }
 }
