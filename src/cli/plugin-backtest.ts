@@ -32,6 +32,8 @@ export interface BacktestOptions extends ConnectionOptions {
 /** What is shown. */
 type Found = Pick<BacktestAnswer, 'messages' | 'module' | 'against' | 'different' | 'differences' | 'complete'>;
 
+const OF_STREAMS = ['attachment', 'last', 'since', 'filter'] as const;
+
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A message as `weir sub --json` prints it. */
@@ -88,6 +90,10 @@ export async function backtest(source: string, file: string | undefined, options
   if ((file === undefined) === (options.stream === undefined)) {
     throw new UsageFailure('backtest', 'expected either a file of messages, or --stream with the name of a stream');
   }
+  const misplaced = OF_STREAMS.find((name) => options[name] !== undefined);
+  if (file !== undefined && misplaced !== undefined) {
+    throw new UsageFailure('backtest', `--${misplaced} goes with --stream, not with a file of messages`);
+  }
   const found = file === undefined ? await overStream(source, options) : await overFile(source, file, options);
   if (options.json) printJson(found);
   else show(found, file === undefined ? 'sequence' : 'line');
@@ -105,13 +111,14 @@ async function overFile(source: string, file: string, options: BacktestOptions):
 }
 
 async function overStream(source: string, options: BacktestOptions): Promise<Found> {
-  const { attachment, stream, last, filter, config } = options;
+  const { attachment, stream, last, filter, since, config, against } = options;
   const { plugin, version } = parsePlugin(source);
   checkTypedName('plugin', plugin);
   const request = {
-    ...{ stream, last, filter, version, since: options.since === undefined ? undefined : sinceText(options.since) },
-    ...(config !== undefined && { config: parseJsonArgument('--config', config) }),
-    ...(options.against !== undefined && { against: versionOf(options.against) }),
+    ...{ stream, last, filter, version },
+    since: since === undefined ? undefined : sinceText(since),
+    config: config === undefined ? undefined : parseJsonArgument('--config', config),
+    against: against === undefined ? undefined : versionOf(against, plugin),
   };
   const operation = attachment === undefined ? `PLUGIN.BACKTEST.${plugin}` : `ATTACHMENT.BACKTEST.${attachment}`;
   const found = await withOpenConnection(options, (connection) =>
@@ -121,10 +128,10 @@ async function overStream(source: string, options: BacktestOptions): Promise<Fou
   throw new UsageFailure('backtest', `attachment "${attachment}" runs plugin "${found.plugin}", not "${plugin}"`);
 }
 
-/** A number, or `name@number`. */
-function versionOf(text: string): number {
-  const version = /^(?:[\w-]+@)?([1-9]\d*)$/.exec(text)?.[1];
-  if (version !== undefined) return Number(version);
+/** A number, or `name@number` of the same plugin. */
+function versionOf(text: string, plugin: string): number {
+  const version = text.startsWith(`${plugin}@`) ? text.slice(plugin.length + 1) : text;
+  if (/^[1-9]\d*$/.test(version)) return Number(version);
   throw new UsageFailure('backtest', `invalid version "${text}" to compare with: expected a number such as 3`);
 }
 
@@ -132,7 +139,9 @@ function versionOf(text: string): number {
 function sinceText(text: string): string {
   const [, count, unit] = /^(\d+)(s|m|h|d)$/.exec(text) ?? [];
   const ms = count === undefined ? Date.parse(text) : Date.now() - Number(count) * UNIT_MS[unit];
-  if (!Number.isNaN(ms)) return new Date(ms).toISOString();
+  const since = new Date(ms);
+  // Neither is what is longer ago than dates go.
+  if (!Number.isNaN(since.getTime())) return since.toISOString();
   throw new UsageFailure('backtest', `invalid --since "${text}": expected such as 15m, 2h, 1d or 2026-05-01T12:00:00Z`);
 }
 

@@ -30,7 +30,7 @@ function templateFiles(template: string): string[] {
     .sort();
 }
 
-function languageOf(typed = 'assemblyscript'): Language {
+function languageOf(typed: string): Language {
   if (Object.hasOwn(templates, typed)) return typed as Language;
   const known = Object.keys(templates).join(', ');
   throw new UsageFailure('language', `there is no template for the language "${typed}": expected ${known}`);
@@ -51,7 +51,7 @@ function copyTemplate({ path, name }: PluginFolder, language: Language): string[
 }
 
 /** Makes a folder with a plugin that builds and passes its tests. */
-export function createPlugin(typed: string, options: { json?: boolean; lang?: string }): void {
+export function createPlugin(typed: string, options: { json?: boolean; lang: string }): void {
   const folder = pluginFolder(typed);
   checkTypedName('plugin', folder.name);
   checkIsFree(folder);

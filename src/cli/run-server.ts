@@ -68,7 +68,7 @@ async function run(executable: Executable, args: readonly string[]): Promise<voi
     return;
   }
   if (await answered(executable, parsed)) return;
-  // Reading the configuration loads enough for V8 to take more space than it gives back.
+  // At once where that is known: reading the configuration loads enough for V8 to take more space than it gives back.
   if (parsed.values.edge === true) await saveMemory();
   const load = () =>
     loadOptions({ arguments: parsed, env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
@@ -78,6 +78,7 @@ async function run(executable: Executable, args: readonly string[]): Promise<voi
     return;
   }
   for (const warning of options.warnings) process.stderr.write(`${warning}\n`);
+  // The configuration may ask for it as well; twice is as good as once.
   if (options.edge) await saveMemory();
   const { ServerProcess } = await import('./server-process.js');
   await new ServerProcess(executable, options, load).start();

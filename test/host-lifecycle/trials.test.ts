@@ -171,5 +171,11 @@ test('backtest shows what comes out otherwise', { timeout: 60_000 }, async () =>
     code: 1,
     stderr: expect.stringContaining('line 2: there is no "subject"; expected a line of JSON for each message'),
   });
+  const refusals = {
+    '--last goes with --stream, not with a file': ['new.wasm', 'messages.ndjson', '--last', '5'],
+    'invalid --since "99999999999d"': ['noise', '--stream', 'S', '--since', '99999999999d'],
+    'invalid version "other@3"': ['noise', '--stream', 'S', '--against', 'other@3'],
+  };
+  for (const [text, args] of Object.entries(refusals)) expect((await run(...args)).stderr).toContain(text);
   folder.remove();
 });
