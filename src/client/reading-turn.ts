@@ -3,10 +3,10 @@ import type { Congestion, Party } from './congestion.js';
 import { PauseReason } from './pause-reason.js';
 
 /**
- * What clients' operations may take of one turn, give or take a slice of a chunk. With 8 ms, a thousand subscribers would get so little at a time that
- * a third of the throughput went into more writes (bench: 1to1000-128; an eighth with 20 ms).
+ * What clients' operations may take of one turn, give or take a slice of a chunk. A thousand subscribers get a sixth less than without any limit, with
+ * 8 ms as with 20 (bench: 1to1000-128); with 20 ms others wait for a quarter to two thirds longer (bench attack: interest-churn, no-responders).
  */
-const TURN_NS = 20_000_000;
+const TURN_NS = 8_000_000;
 
 /** A client whose bytes are parsed: a session. */
 interface Reader extends Party {

@@ -52,11 +52,11 @@ describe('ReadingTurn', () => {
     const { operations, parser, transport, reading } = reader();
     const bytes = PINGS(100);
     parser.parse(bytes, 0, bytes.length);
-    expect(operations.pings).toBeLessThan(24);
+    expect(operations.pings).toBeLessThan(12);
     expect(transport.paused).toBe(true);
     for (let before = operations.pings; waiting() > 0; before = operations.pings) {
       nextTurn();
-      expect(operations.pings - before).toBeLessThan(24);
+      expect(operations.pings - before).toBeLessThan(12);
     }
     expect(operations.pings).toBe(100);
     expect(transport.paused).toBe(false);
@@ -71,7 +71,7 @@ describe('ReadingTurn', () => {
     for (const { parser } of readers) parser.parse(Buffer.from(bytes), 0, bytes.length);
     while (Math.max(...pings()) < 100) nextTurn();
     // Whoever is the first to be done is ahead of the others by a turn, no more.
-    expect(Math.min(...pings())).toBeGreaterThan(100 - 2 * 24);
+    expect(Math.min(...pings())).toBeGreaterThan(100 - 2 * 12);
     for (let i = 0; i < 20; i++) nextTurn();
     expect(pings()).toEqual([100, 100, 100]);
   });
