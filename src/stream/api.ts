@@ -12,7 +12,7 @@ import { STREAM_OPERATIONS } from './api-streams.js';
 import { DirectGet } from './direct-get.js';
 import { HEADER, type Headers, readHeaders, status } from './headers.js';
 import { KeyGet } from './key-get.js';
-import { RequestTurns } from './request-turns.js';
+import { RequestTurns, type Work } from './request-turns.js';
 import type { Streams } from './streams.js';
 
 const PREFIX = '$JS.API.';
@@ -104,10 +104,14 @@ export class StreamApi implements Subscriber {
     const args = tokens.slice(operation.name.split('.').length);
     const { streams, strict, stats } = this;
     const request = { streams, args, payload, headers, reply, strict, stats };
-    const taken = this.turns.run(payload.length, () => void this.answer(operation, request, `$JS.API.${name}`));
-    if (!taken && !this.dropping) streams.logger.warn('JetStream API queue limit reached, dropping requests');
-    this.dropping = !taken;
+    this.inTurns(payload.length, () => void this.answer(operation, request, `$JS.API.${name}`));
     return true;
+  }
+
+  private inTurns(bytes: number, work: Work): void {
+    const taken = this.turns.run(bytes, work);
+    if (!taken && !this.dropping) this.streams.logger.warn('JetStream API queue limit reached, dropping requests');
+    this.dropping = !taken;
   }
 
   private onNext([stream, name]: string[], payload: string, { reply, headers }: Asked): boolean {
@@ -124,7 +128,7 @@ export class StreamApi implements Subscriber {
     if (stream === undefined || !stream.config.allow_direct) return false;
     if (reply.length === 0) return true;
     if (isTooNew(headers)) this.send(reply, status('412 Required Api Level'), NO_BYTES);
-    else new DirectGet(stream, reply).answer(payload, key.join('.'));
+    else new DirectGet(stream, reply, (work) => this.inTurns(payload.length, work)).answer(payload, key.join('.'));
     return true;
   }
 

@@ -4,6 +4,7 @@ import { LogFilter } from '../storage/log-filter.js';
 import { type MessageLog, StoredMessage } from '../storage/message-log.js';
 import { changeHeaders, status } from './headers.js';
 import { filterOf, findMessage, type MessageWish, messageGetShape, startSequence } from './message-search.js';
+import type { Work } from './request-turns.js';
 import { readJson, ShapeMistake } from './shape.js';
 import type { Stream } from './stream.js';
 import { parseTime, timeText } from './time.js';
@@ -11,15 +12,20 @@ import { parseTime, timeText } from './time.js';
 /** Bytes of messages in one answer, unless the request says; nat-server's `max_pending`. */
 const BYTES_MAX = 64 * 1024 * 1024;
 const SUBJECTS_MAX = 1024;
+/** Bytes that are sent at a time, so that others have their turns. */
+const PART_BYTES = 256 * 1024;
 
 /** Answers a request for stored messages by the messages themselves, with what the stream knows about them as headers. */
 export class DirectGet {
   private readonly stream: Stream;
   private readonly reply: Uint8Array;
+  private readonly inTurns: (work: Work) => void;
 
-  constructor(stream: Stream, reply: Uint8Array) {
+  /** `inTurns` does what may take long, in parts. */
+  constructor(stream: Stream, reply: Uint8Array, inTurns: (work: Work) => void) {
     this.stream = stream;
     this.reply = reply;
+    this.inTurns = inTurns;
   }
 
   /** `key`: the subject that the request's own subject named, or ''. */
@@ -44,8 +50,8 @@ export class DirectGet {
     }
     const wrong = whatIsWrong(wish);
     if (wrong !== null) return wrong;
-    if ((wish.multi_last?.length ?? 0) > 0) return this.answerMulti(wish);
-    if ((wish.batch ?? 0) > 0) return this.answerBatch(wish);
+    if ((wish.multi_last?.length ?? 0) > 0) return this.answerInParts(this.multi(wish));
+    if ((wish.batch ?? 0) > 0) return this.answerInParts(this.batch(wish));
     const found = findMessage(this.log, wish);
     if (found === null) return '404 Message Not Found';
     this.send(found, wish.no_hdr ?? false, []);
@@ -56,7 +62,20 @@ export class DirectGet {
     return this.stream.log;
   }
 
-  private answerBatch(wish: MessageWish): string | null {
+  /** `messages` sends one with each step, and yields how many bytes it has. */
+  private answerInParts(messages: Generator<number, void>): null {
+    this.inTurns(() => {
+      for (let bytes = 0; bytes < PART_BYTES && !this.stream.closed; ) {
+        const step = messages.next();
+        if (step.done === true) return false;
+        bytes += step.value;
+      }
+      return !this.stream.closed;
+    });
+    return null;
+  }
+
+  private *batch(wish: MessageWish): Generator<number, void> {
     const { batch = 1, max_bytes = 0, next_by_subj = '' } = wish;
     const filter = filterOf(next_by_subj);
     const found = new StoredMessage();
@@ -68,39 +87,41 @@ export class DirectGet {
       if (!this.log.next(from, filter, found)) break;
       from = found.sequence + 1;
       pending = Math.max(0, pending - 1);
-      bytes += this.send(found, wish.no_hdr ?? false, placeIn(pending, last));
+      const sentBytes = this.send(found, wish.no_hdr ?? false, placeIn(pending, last));
       last = found.sequence;
+      bytes += sentBytes;
+      yield sentBytes;
     }
-    if (last === 0) return '404 Message Not Found';
-    this.say('204 EOB', placeIn(pending, last));
-    return null;
+    if (last === 0) this.say('404 Message Not Found');
+    else this.say('204 EOB', placeIn(pending, last));
   }
 
   /** The last message of each of the subjects. */
-  private answerMulti(wish: MessageWish): string | null {
+  private *multi(wish: MessageWish): Generator<number, void> {
     const { multi_last = [], up_to_seq = 0, up_to_time, seq = 0, batch = 0, max_bytes = 0 } = wish;
     let upTo = up_to_seq || this.log.state.lastSequence;
     if (up_to_time !== undefined) {
       upTo = this.log.sequenceAtTime(parseTime(up_to_time)) - 1;
-      if (upTo < this.log.state.firstSequence) return '404 No Results';
+      if (upTo < this.log.state.firstSequence) return this.say('404 No Results');
     }
     const filter = multi_last.includes('>') ? null : LogFilter.of(multi_last);
     const sequences = this.log.lastSequences(filter, upTo).filter((sequence) => sequence >= seq);
-    if (sequences.length > SUBJECTS_MAX) return '413 Too Many Results';
-    if (sequences.length === 0) return '404 No Results';
+    if (sequences.length > SUBJECTS_MAX) return this.say('413 Too Many Results');
+    if (sequences.length === 0) return this.say('404 No Results');
     const found = new StoredMessage();
     let last = 0;
     let bytes = 0;
     let sent = 0;
     for (const sequence of sequences) {
       if (!this.log.read(sequence, found)) continue;
-      bytes += this.send(found, wish.no_hdr ?? false, placeIn(sequences.length - sent - 1, last));
+      const sentBytes = this.send(found, wish.no_hdr ?? false, placeIn(sequences.length - sent - 1, last));
       last = sequence;
       sent++;
+      bytes += sentBytes;
+      yield sentBytes;
       if (bytes >= (max_bytes || BYTES_MAX) || (batch > 0 && sent >= batch)) break;
     }
     this.say('204 EOB', [...placeIn(sequences.length - sent, last), ['Nats-UpTo-Sequence', upTo]]);
-    return null;
   }
 
   /** Returns the bytes of the message. */

@@ -7,9 +7,12 @@ const TURN_NS = 5_000_000;
 const WAITING_MAX = 10_000;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Done at once or in parts: it is called again as long as it answers true. */
+export type Work = () => unknown;
+
 interface Waiting {
   bytes: number;
-  work: () => void;
+  work: Work;
 }
 
 /** Does requests at once, as long as they took little of this turn; then one after the other, in turns that others have a share of. */
@@ -25,21 +28,26 @@ export class RequestTurns {
   }
 
   /** Does `work`, now or later; false when too much of it waits. `bytes` is what it keeps meanwhile. */
-  run(bytes: number, work: () => void): boolean {
+  run(bytes: number, work: Work): boolean {
     if (this.takenNs < TURN_NS && this.waiting.length === 0) {
-      this.do(work);
+      this.do({ bytes, work });
       return true;
     }
     if (this.waiting.length >= WAITING_MAX || this.waitingBytes + bytes > WAITING_BYTES_MAX) return false;
-    this.waitingBytes += bytes;
-    this.waiting.push({ bytes, work });
+    this.wait({ bytes, work });
     return true;
   }
 
-  private do(work: () => void): void {
+  private wait(task: Waiting): void {
+    this.waitingBytes += task.bytes;
+    this.waiting.push(task);
+  }
+
+  private do(task: Waiting): void {
     const startedNs = this.clock.monotonicNs();
-    work();
+    const isMore = task.work() === true;
     this.takenNs += this.clock.monotonicNs() - startedNs;
+    if (isMore) this.wait(task);
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => this.begin());
@@ -49,9 +57,9 @@ export class RequestTurns {
     this.scheduled = false;
     this.takenNs = 0;
     while (this.waiting.length > 0 && this.takenNs < TURN_NS) {
-      const { bytes, work } = this.waiting.shift()!;
-      this.waitingBytes -= bytes;
-      this.do(work);
+      const task = this.waiting.shift()!;
+      this.waitingBytes -= task.bytes;
+      this.do(task);
     }
   }
 }
