@@ -1,4 +1,4 @@
-import { textOf, utf8 } from '../base/bytes.js';
+import { hasAnyPrefix, textOf, utf8 } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
 import { type Leg, type Publisher, type Subscriber, Subscription } from '../broker/subscription.js';
 import type { AuditEntry } from '../host/audit.js';
@@ -8,6 +8,8 @@ import { requestorOf } from './requestor.js';
 
 /** Requests that may be at work at the same time; further ones are left unanswered. */
 const IN_FLIGHT_MAX = 256;
+/** Acknowledgements, and answers to flow control. */
+const REPLIES_TO_STREAMS = [utf8('$JS.')];
 
 /** Told what was changed in an account, and by whom: as others are told of a client. */
 export type PluginChangeListener = (account: Account, entry: AuditEntry, by: object | null) => void;
@@ -29,6 +31,8 @@ export class ApiResponder implements Subscriber {
   deliver(_leg: Leg, message: Message, publisher: Publisher | null): boolean {
     const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
     if (this.inFlight >= IN_FLIGHT_MAX || replyEnd === replyStart) return false;
+    // A consumer's deliveries are no requests: whoever may make a consumer need not be one who may ask for this.
+    if (hasAnyPrefix(bytes, replyStart, replyEnd, REPLIES_TO_STREAMS)) return false;
     const reply = bytes.slice(replyStart, replyEnd);
     const request = {
       subject: textOf(bytes, subjectStart, subjectEnd),

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { AckPolicy, jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startWeirOn, type WeirUnderTest } from '../kit/judged.js';
 import { addressOf, RawClient } from '../kit/raw-client.js';
+import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
 import { callApi, verdictGuest } from './stage.js';
 
@@ -138,5 +140,46 @@ describe('changes of plugins', () => {
     await until(() => own.length === 1, 'the request to be told');
     expect(own[0].client).toMatchObject({ user: 'bob', acc: 'B' });
     await bob.close();
+  });
+
+  it('are not made by what a consumer delivers, whoever its messages say they are of', async () => {
+    const folder = tempFolder();
+    const streams = await startWeirOn(`jetstream { store_dir: ${JSON.stringify(folder.path)} }
+      authorization { users: [
+        { user: boss, password: p }
+        { user: low, password: p, permissions { publish: ["$JS.API.>", "in.>"], subscribe: ">" } }
+      ] }`);
+    try {
+      const come = async (user: string) => {
+        const connection = await connect({ servers: streams.url, user, pass: 'p', reconnect: false });
+        clients.push(connection);
+        return connection;
+      };
+      const [boss, low] = [await come('boss'), await come('low')];
+      const told = await collect(boss, '$WEIR.EVENT.audit.>');
+      const manager = await jetstreamManager(low);
+      const api = '$WEIR.API.PLUGIN.DELETE.p';
+      const transform = { src: 'in.*', dest: '$WEIR.API.PLUGIN.DELETE.{{wildcard(1)}}' };
+      await manager.streams.add({ name: 'S', subjects: ['in.>'], subject_transform: transform });
+      let delivered = 0;
+      low.subscribe('seen', { callback: () => void delivered++ });
+      for (const [durable_name, deliver_subject] of [
+        ['attack', api],
+        ['honest', 'seen'],
+      ])
+        await manager.consumers.add('S', { durable_name, deliver_subject, ack_policy: AckPolicy.Explicit });
+      const forged = headers();
+      forged.set('Nats-Request-Info', JSON.stringify({ user: 'boss', acc: '$G' }));
+      low.publish('in.p', '', { headers: forged });
+      await until(() => delivered === 1, 'the message to be delivered', 10_000);
+      // A request of one who may comes behind all that the other one led to.
+      await callApi(boss, 'PLUGIN.DELETE.q');
+      await until(() => told.length > 0, 'a request to be told', 10_000);
+      expect(told.map(({ name }) => name)).toEqual(['q']);
+    } finally {
+      for (const connection of clients.splice(0)) await connection.close();
+      await streams.stop();
+      folder.remove();
+    }
   });
 });
