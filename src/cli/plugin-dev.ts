@@ -1,4 +1,4 @@
-import { readFileSync, watch } from 'node:fs';
+import { type FSWatcher, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { describe } from '../base/failure.js';
@@ -7,7 +7,7 @@ import { callApi } from './api-client.js';
 import { openConnection } from './connection.js';
 import { type AttachOptions, attachmentDefinition } from './plugin-attach.js';
 import { buildFolder } from './plugin-build.js';
-import { type PluginFolder, pluginFolder } from './plugin-folder.js';
+import { checkHasSource, isJavaScript, type PluginFolder, pluginFolder } from './plugin-folder.js';
 import { installModule } from './plugin-install.js';
 import { printLine } from './print.js';
 
@@ -59,6 +59,7 @@ class Loop {
 /** Builds a plugin's folder and puts it to work on a subject, at once and after every save, until Ctrl-C. */
 export async function dev(typed: string, subject: string, options: AttachOptions): Promise<void> {
   const folder = pluginFolder(typed);
+  checkHasSource(folder);
   const connection = await openConnection(options, true);
   const name = options.name ?? folder.name;
   const definition = attachmentDefinition(folder.name, subject, { ...options, replace: true });
@@ -76,16 +77,20 @@ export async function dev(typed: string, subject: string, options: AttachOptions
   };
   await round();
   const loop = new Loop(round);
-  const watchers = ['assembly', '.'].map((part) =>
-    watch(join(folder.path, part), { recursive: part !== '.' }, (_, file) => {
-      if (part !== '.' || file === 'plugin.json') loop.ask();
-    }),
-  );
+  const watchers = watchSources(folder, () => loop.ask());
   process.stderr.write(`watching ${typed}; Ctrl-C ends\n`);
   await new Promise<void>((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   for (const watcher of watchers) watcher.close();
   await loop.end();
   await connection.close();
+}
+
+/** Whatever a build reads. */
+function watchSources(folder: PluginFolder, onChange: () => void): FSWatcher[] {
+  const files = watch(folder.path, (_, file) => {
+    if (file === 'plugin.json' || file === 'plugin.js') onChange();
+  });
+  return isJavaScript(folder) ? [files] : [files, watch(join(folder.path, 'assembly'), { recursive: true }, onChange)];
 }
 
 async function deploy(

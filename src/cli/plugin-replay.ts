@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { describe, Failure } from '../base/failure.js';
 import { budgetOf } from '../host/budgets.js';
 import type { FailingFrame } from '../host/failure-log.js';
@@ -55,9 +55,14 @@ function readCapsule(file: string): Capsule {
   }
 }
 
+/** What no attachment could be called is a file; a folder may have its name. */
+function isFile(source: string): boolean {
+  return /[./\\]/.test(source) || statSync(source, { throwIfNoEntry: false })?.isFile() === true;
+}
+
 /** Calls the module with the frames that failed, as they were. */
 export async function replay(source: string, options: ReplayOptions): Promise<void> {
-  const { attachment, frames } = existsSync(source) ? readCapsule(source) : await fetchCapsule(source, options);
+  const { attachment, frames } = isFile(source) ? readCapsule(source) : await fetchCapsule(source, options);
   if (frames.length === 0) {
     if (options.json) printJson({ attachment, replayed: [] });
     else printLine(`${attachment} has no failing frames`);

@@ -90,7 +90,9 @@ function addCompletion(program: Command): void {
 export function createProgram(): Command {
   const program = new Command('weir')
     .description('A NATS-compatible message broker that runs your WebAssembly inside the message path.')
-    .version(`weir ${WEIR_VERSION}`, '-v, --version');
+    .version(`weir ${WEIR_VERSION}`, '-v, --version')
+    // Else `--version` of a command that has no such option would end there.
+    .enablePositionalOptions();
   examples(
     program,
     'weir demo',

@@ -51,6 +51,8 @@ describe('the command line', { timeout: 60_000 }, () => {
     [['plugin', 'attach', 'p@x', 'a'], 'invalid plugin "p@x"'],
     [['plugin', 'detach', 'a b'], 'attachment "a b": expected 1 to 64'],
     [['plugin', 'rm', 'a.b'], 'plugin "a.b": expected 1 to 64'],
+    [['plugin', 'swap', 'a', '--version', '2'], "unknown option '--version'"],
+    [['plugin', 'dev', 'absent', 'a'], '"absent" is not a plugin\'s folder: there is no such folder'],
     [['plugin', 'new', 'a.b'], 'plugin "a.b": expected 1 to 64'],
     [['plugin', 'build', 'absent'], '"absent" is not a plugin\'s folder: there is no such folder'],
     [['plugin', 'test', '.'], '"." is not a plugin\'s folder: there is no "assembly/index.ts"'],

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Cli, type Ended, weir } from '../cli/weir.js';
@@ -57,10 +57,14 @@ describe('weir plugin', { timeout: 90_000 }, () => {
     await stage.bring('p', files.fragile);
     stage.client.publish('p.in', 'x');
     await stage.client.flush();
+    // As its author has it.
+    mkdirSync(join(folder.path, 'p'));
     const same = await run('plugin', 'replay', 'p', '--module', 'fragile.wasm');
     expect(same).toMatchObject({ code: 1, stdout: expect.stringContaining('  now  the same\n') });
     const { stdout } = await run('plugin', 'capsule', 'p');
     writeFileSync(join(folder.path, 'p.json'), stdout);
+    const absent = await run('plugin', 'replay', 'absent.json');
+    expect(absent).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot read the capsule "absent.json"') });
     const mended = await weir(['plugin', 'replay', 'p.json', '--module', 'mended.wasm'], { cwd: folder.path });
     expect(mended).toMatchObject({
       code: 0,
