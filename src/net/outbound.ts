@@ -132,6 +132,7 @@ export class Outbound {
   /** The slab after one that is full before its turn ended. */
   private larger(slab: Slab): Slab {
     if (slab.capacity > SMALL_BYTES) {
+      this.slab = null;
       this.send(slab);
       const huge = this.queue.length <= HUGE_PEERS_MAX && this.bytesMax >= HUGE_PENDING_BYTES_MIN;
       return this.fresh(huge ? HUGE_BYTES : LARGE_BYTES);

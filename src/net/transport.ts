@@ -19,7 +19,7 @@ export interface Transport {
   receiver: TransportReceiver | null;
   /**
    * Writes all of `bytes`. They must not change until `done` is called, which happens exactly once: when they are with the
-   * kernel, or when the connection is gone.
+   * kernel, which may be before this returns, or when the connection is gone.
    */
   write(bytes: Uint8Array, done: () => void): void;
   /** Stops and resumes reading from the peer. Both may be called twice. */

@@ -15,13 +15,15 @@ function write(outbound: Outbound, bytes: Uint8Array): void {
   slab.used += bytes.length;
 }
 
-/** A transport whose kernel takes bytes when the test says so. */
+/** A transport whose kernel takes bytes when the test says so, or at once when it is eager and nothing waits. */
 class HeldTransport implements Partial<Transport> {
+  isEager = false;
   readonly sent: Buffer[] = [];
   private readonly held: { bytes: Uint8Array; copy: Buffer; done: () => void }[] = [];
 
   write(bytes: Uint8Array, done: () => void): void {
     this.held.push({ bytes, copy: Buffer.from(bytes), done });
+    if (this.isEager && this.held.length === 1) this.take();
   }
 
   get heldWrites(): number {
@@ -79,7 +81,7 @@ function bytesOf(length: number, seed: number): Uint8Array {
 const length = fc.oneof(fc.nat(40), fc.nat(600), fc.nat(5_000), fc.nat(100_000));
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('one', 'written'), size: length }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('turn', 'take', 'takeAll') }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('turn', 'take', 'takeAll', 'eager') }) },
 );
 
 describe('what waits to be sent', () => {
@@ -141,7 +143,8 @@ describe('what waits to be sent', () => {
           else if (kind === 'written') write(outbound, bytes);
           else if (kind === 'turn') await turn();
           else if (kind === 'take') transport.take();
-          else transport.takeAll();
+          else if (kind === 'takeAll') transport.takeAll();
+          else if (kind === 'eager') transport.isEager = !transport.isEager;
           if (kind === 'one' || kind === 'written') expected.push(bytes);
           const all = expected.reduce((sum, piece) => sum + piece.length, 0);
           expect(outbound.pendingBytes).toBe(all - transport.content.length);
