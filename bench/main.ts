@@ -3,7 +3,7 @@ import { type MicroFigure, runMicro } from './micro.js';
 import { type BenchOptions, readOptions, USAGE } from './options.js';
 import { findPeers, newestNatsServer, type Peer, relayPeer, weirPeer } from './peers.js';
 import { machineBusyShare } from './process-usage.js';
-import { comparedWith, type Found, microTable, readBaseline, saveResults } from './results.js';
+import { type Baseline, comparedWith, type Found, microTable, readBaseline, saveResults } from './results.js';
 import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 import { coresMarkdown, markdown, type Row, relayMarkdown, rowsOf } from './table.js';
@@ -19,6 +19,8 @@ async function main(options: BenchOptions): Promise<void> {
     }
     return;
   }
+  // Before rows are put into it.
+  const baseline = options.quick ? readBaseline() : null;
   const chosen = choose(options);
   const peers = takePart(options);
   if (!options.tiny) await warnWhenBusy();
@@ -35,7 +37,7 @@ async function main(options: BenchOptions): Promise<void> {
   const all = options.save && options.only.length === 0;
   const micro = options.micro || all ? await runMicro(note) : [];
   save({ micro });
-  print(rows, micro, options);
+  print(rows, micro, baseline);
   if (options.save) console.log('\nwritten: bench/RESULTS.md, bench/baseline.json');
 }
 
@@ -80,12 +82,10 @@ async function* measured(chosen: Scenario[], peers: Peer[], options: BenchOption
   }
 }
 
-function print(rows: Row[], micro: MicroFigure[], options: BenchOptions): void {
-  const baseline = readBaseline();
+function print(rows: Row[], micro: MicroFigure[], baseline: Baseline | null): void {
   if (rows.length > 0) {
-    const compare = options.quick && baseline !== null;
-    const extra = { title: 'ratio, baseline → now', cell: (row: Row) => comparedWith(baseline!, row) };
-    console.log(compare ? markdown(rows, extra) : markdown(rows));
+    const cell = (row: Row) => (baseline === null ? '' : comparedWith(baseline, row));
+    console.log(baseline === null ? markdown(rows) : markdown(rows, { title: 'ratio, baseline → now', cell }));
     for (const table of [relayMarkdown(rows), coresMarkdown(rows)]) if (table !== '') console.log(`\n${table}`);
   }
   if (micro.length > 0) console.log(`\n${microTable(micro)}`);

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { ask } from './child.js';
 import { nowMs, type Wire } from './load/orders.js';
 import type { Peer } from './peers.js';
 import { cpuSecondsOf, residentBytesOf } from './process-usage.js';
@@ -74,10 +74,8 @@ export class ServerProcess {
   }
 
   /** Since the time it was asked before. */
-  async inside(): Promise<Inside> {
-    this.child.send('inside');
-    const [inside] = await once(this.child, 'message');
-    return inside as Inside;
+  inside(): Promise<Inside> {
+    return ask<Inside>(this.child, 'inside');
   }
 
   stop(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {

@@ -7,8 +7,9 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Connection } from './load/connection.js';
+import { ask } from './child.js';
 import { nowMs } from './load/orders.js';
+import { Probe } from './load/probe.js';
 import { cpuSecondsOf, residentBytesOf } from './process-usage.js';
 import { type SoakResult, saveSoak } from './results.js';
 import type { Inside } from './soak/inside.js';
@@ -23,10 +24,6 @@ const USAGE = `usage: npm run bench -- soak [options]
   --edge          with the edge profile
   --save          write bench/soak.json, and RESULTS.md with it`;
 
-/** A probe is sent so often, by a process that does nothing else. */
-const PROBE_EVERY_MS = 10;
-const PROBE = 'soak.probe';
-const DIGITS = 15;
 const MINUTE_MS = 60_000;
 
 /**
@@ -45,13 +42,6 @@ plugins {
 `;
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-
-/** Answers a question to a child. */
-async function ask<T>(child: ChildProcess, question: string): Promise<T> {
-  const answer = once(child, 'message');
-  child.send(question);
-  return (await answer)[0] as T;
-}
 
 async function startServer(weir: string, flags: string[]): Promise<{ server: ChildProcess; port: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-soak-'));
@@ -73,40 +63,6 @@ async function startServer(weir: string, flags: string[]): Promise<{ server: Chi
   return { server, port };
 }
 
-/** Sends a message every 10 ms and keeps how long each took. */
-class Probe {
-  private latenciesMs: number[] = [];
-  private readonly connection: Connection;
-  private timer: NodeJS.Timeout | null = null;
-
-  constructor(port: number) {
-    this.connection = new Connection(port);
-  }
-
-  async start(): Promise<void> {
-    await this.connection.open(`SUB ${PROBE} 1\r\n`);
-    this.connection.onBytes = (bytes, length) => {
-      for (const [, sent] of bytes.toString('latin1', 0, length).matchAll(/\n(\d{15})\r/g)) {
-        this.latenciesMs.push(nowMs() - Number(sent) / 1e3);
-      }
-    };
-    this.timer = setInterval(() => {
-      const now = String(Math.round(nowMs() * 1e3)).padStart(DIGITS, '0');
-      this.connection.socket.write(`PUB ${PROBE} ${DIGITS}\r\n${now}\r\n`);
-    }, PROBE_EVERY_MS);
-  }
-
-  /** Since the last time it was asked. */
-  take(): number[] {
-    return this.latenciesMs.splice(0);
-  }
-
-  stop(): void {
-    clearInterval(this.timer!);
-    this.connection.close();
-  }
-}
-
 const HEAD = ['minute', 'msg/s in', 'CPU', 'RSS MB', 'heap', 'external', 'p50 ms', 'p99 ms', 'max ms'];
 const HEAD_INSIDE = ['loop p99 ms', 'loop max ms', 'GC max ms', 'GC %', 'visitors', 'slow cut off'];
 
@@ -118,7 +74,8 @@ async function soak(minutes: number, rate: number, weir: string, flags: string[]
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   await once(load, 'message');
-  const probe = new Probe(port);
+  // In a process that does nothing else.
+  const probe = new Probe(port, 'soak.probe');
   await probe.start();
   console.log(tableOf([...HEAD, ...HEAD_INSIDE], []));
   let before = { published: 0, cpu: cpuSecondsOf(server.pid!), atMs: nowMs() };
@@ -131,7 +88,7 @@ async function soak(minutes: number, rate: number, weir: string, flags: string[]
     const report = await ask<LoadReport>(load, 'report');
     const now = { published: report.published, cpu: cpuSecondsOf(server.pid!), atMs: nowMs() };
     const seconds = (now.atMs - before.atMs) / 1000;
-    const latencies = probe.take();
+    const latencies = probe.arrived();
     const row = [
       (now.published - before.published) / seconds,
       (now.cpu - before.cpu) / seconds,

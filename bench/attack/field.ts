@@ -4,11 +4,12 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ask } from '../child.js';
 import { residentBytesOf } from '../process-usage.js';
 import type { Inside } from '../soak/inside.js';
 import { type Attack, type Bounds, type Outcome, USUAL_BOUNDS } from './attack.js';
 import type { Served } from './probe.js';
-import { Raw } from './raw.js';
+import { counting, Raw } from './raw.js';
 
 const READY_MS_MAX = 20_000;
 const LOOK_EVERY_MS = 20;
@@ -133,6 +134,14 @@ export class Field {
     return raw;
   }
 
+  /** A member that subscribes, and how often each word has come to it. */
+  async listener(filter: string, ...words: string[]): Promise<[raw: Raw, ...counts: (() => number)[]]> {
+    const raw = await this.member();
+    const counts = words.map((word) => counting(raw, word));
+    await raw.send(`SUB ${filter} 1\r\n`);
+    return [raw, ...counts];
+  }
+
   async until(holds: () => boolean, what: string | (() => string), deadlineMs = 30_000): Promise<void> {
     for (const endsMs = Date.now() + deadlineMs; !holds(); ) {
       if (!this.alive) throw new Error(`the server ended, waiting for ${what}:\n${this.log.slice(-2000)}`);
@@ -178,28 +187,20 @@ export class Field {
     }
   }
 
-  async ask(question: 'inside' | 'collect'): Promise<Inside> {
-    const answer = once(this.server, 'message');
-    this.server.send(question);
-    return (await answer)[0] as Inside;
+  ask(question: 'inside' | 'collect'): Promise<Inside> {
+    return ask<Inside>(this.server, question);
   }
 }
 
 /** Runs an attack against a server of its own, with a client that behaves beside it. */
-export async function runAttack(attack: Attack, options: FieldOptions, bounds = attack.bounds): Promise<Result> {
+export async function runAttack(attack: Attack, options: FieldOptions): Promise<Result> {
   const field = await Field.open(attack, options);
   const probe = fork(options.helpers.probe, [String(field.port), JSON.stringify(attack.credentials?.() ?? {})]);
   try {
     await once(probe, 'message');
     const { outcome, costs } = await watched(attack, field, probe);
-    const { id, title } = attack;
-    return {
-      id,
-      title,
-      ...outcome,
-      ...costs,
-      broken: brokenBounds({ ...USUAL_BOUNDS, ...bounds }, costs, attack.closed),
-    };
+    const { id, title, bounds, closed } = attack;
+    return { id, title, ...outcome, ...costs, broken: brokenBounds({ ...USUAL_BOUNDS, ...bounds }, costs, closed) };
   } finally {
     probe.kill();
     await field.close();
@@ -252,12 +253,6 @@ async function settled(field: Field, most: number): Promise<number> {
   const endsMs = Date.now() + AFTER_MS_MAX;
   while (field.files() > most && Date.now() < endsMs) await sleep(LOOK_EVERY_MS);
   return field.files();
-}
-
-async function ask<T>(child: ChildProcess, question: string): Promise<T> {
-  const answer = once(child, 'message');
-  child.send(question);
-  return (await answer)[0] as T;
 }
 
 function brokenBounds(bounds: Bounds, costs: Costs, closed = false): string[] {

@@ -2,24 +2,16 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, MB, written } from './attack.js';
 import type { Field } from './field.js';
-import { counting, inTurns } from './raw.js';
+import { inTurns } from './raw.js';
 
 /** Publishes requests without waiting for answers, then counts those. */
 async function flood(field: Field, requests: readonly Uint8Array[], atATime = 50): Promise<number> {
-  const raw = await field.member();
-  let answers = 0;
-  let rest = '';
-  raw.socket.on('data', (chunk) => {
-    const pieces = (rest + chunk.toString('latin1')).split('MSG _INBOX.api');
-    rest = pieces.pop()!.slice(-20);
-    answers += pieces.length;
-  });
-  void raw.send('SUB _INBOX.api 1\r\n');
+  const [raw, answers] = await field.listener('_INBOX.api', 'MSG _INBOX.api');
   for (let at = 0; at < requests.length; at += atATime) await raw.send(Buffer.concat(requests.slice(at, at + atATime)));
   await raw.flush();
   // What takes time is answered later.
-  for (let seen = -1; seen < answers; await sleep(300)) seen = answers;
-  return answers;
+  for (let seen = -1; seen < answers(); await sleep(300)) seen = answers();
+  return answers();
 }
 
 const request = (subject: string, payload: string | Uint8Array = '') =>
@@ -114,9 +106,7 @@ const importChain: Attack = {
   async run(field) {
     const count = field.amount(50_000);
     const frames = Buffer.from('PUB ask.0 _INBOX.api 2\r\nhi\r\n'.repeat(100));
-    const villain = await field.member();
-    const told = counting(villain, 'NATS/1.0 503');
-    void villain.send('SUB _INBOX.api 1\r\n');
+    const [villain, told] = await field.listener('_INBOX.api', 'NATS/1.0 503');
     await villain.repeat(frames, count / 100);
     await villain.flush();
     return {
@@ -133,9 +123,7 @@ const mappingCircle: Attack = {
     'mappings { "a.*": "b.$1", "b.*": "a.$1", "c.*": [{destination: "c.$1", weight: 50%}, {destination: "d.$1", weight: 50%}] }\n',
   async run(field) {
     const count = field.amount(300_000);
-    const villain = await field.member();
-    const came = counting(villain, ' 1 1\r\nx\r\n');
-    void villain.send('SUB > 1\r\n');
+    const [villain, came] = await field.listener('>', ' 1 1\r\nx\r\n');
     const frames = Buffer.from('PUB a.x 1\r\nx\r\nPUB b.x 1\r\nx\r\nPUB c.x 1\r\nx\r\n'.repeat(100));
     await villain.repeat(frames, count / 300);
     await villain.flush();
@@ -156,9 +144,7 @@ const replyLoop: Attack = {
     ];
     const pairs = subjects.flatMap((one) => subjects.map((other) => [one, other]));
     const count = field.amount(50_000);
-    const villain = await field.member();
-    const came = counting(villain, 'MSG $JS.API.');
-    void villain.send('SUB $JS.API.> 1\r\n');
+    const [villain, came] = await field.listener('$JS.API.>', 'MSG $JS.API.');
     const frames = Buffer.from(pairs.map(([one, other]) => `PUB ${one} ${other} 0\r\n\r\n`).join(''));
     await inTurns(count / pairs.length, 1, () => villain.send(frames));
     await villain.flush();

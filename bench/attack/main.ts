@@ -1,10 +1,10 @@
 // `npm run bench -- attack`: what somebody may try to knock the server over, and what happens.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { changeBetween, rowsOf } from '../document.js';
 import { tableOf } from '../table.js';
 import { MB } from './attack.js';
 import { attacks } from './attacks.js';
-import { changeBetween, rowsOf } from './document.js';
 import { type Result, runAttack } from './field.js';
 
 const USAGE = `usage: npm run bench -- attack [options]

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, MB, written } from './attack.js';
 import type { Field } from './field.js';
-import { counting, endings, inTurns, type Raw } from './raw.js';
+import { endings, inTurns, type Raw } from './raw.js';
 
 const controlLines: Attack = {
   id: 'control-lines',
@@ -33,10 +33,8 @@ const headers: Attack = {
   async run(field) {
     const asker = await field.member();
     await request(asker, 'STREAM.CREATE.BOMBS', { name: 'BOMBS', subjects: ['bombs.>'], storage: 'memory' });
-    const villain = await field.member();
-    const delivered = counting(villain, 'HMSG bombs.');
-    const refused = counting(villain, '"error":');
-    void villain.send('SUB bombs.> 1\r\nSUB answers.> 2\r\n');
+    const [villain, delivered, refused] = await field.listener('bombs.>', 'HMSG bombs.', '"error":');
+    void villain.send('SUB answers.> 2\r\n');
     const block = `NATS/1.0\r\n${'a: b\r\n'.repeat(170_000).slice(0, 600_000)}\r\n`;
     const frame = Buffer.from(`HPUB bombs.x answers.x ${block.length} ${block.length}\r\n${block}\r\n`);
     const count = field.amount(200);
@@ -98,10 +96,7 @@ const jsonRequests: Attack = {
   title: 'JSON bombs of 1 MB to `$JS.API`, `$WEIR.API` and `$SYS`: deep, wide, long',
   bounds: { stallMs: 400, latencyMs: 600, peakBytes: 300 * MB },
   async run(field) {
-    const villain = await field.member();
-    const told = counting(villain, '"error":');
-    const nobody = counting(villain, 'NATS/1.0 503');
-    void villain.send('SUB _INBOX.> 1\r\n');
+    const [villain, told, nobody] = await field.listener('_INBOX.>', '"error":', 'NATS/1.0 503');
     const count = field.amount(350, BOMBS.length);
     for (let i = 0; i < count; i++) {
       const bomb = BOMBS[i % BOMBS.length](MB - 16);
@@ -119,9 +114,7 @@ const distinctSubjects: Attack = {
   id: 'distinct-subjects',
   title: 'subjects that never come again',
   async run(field) {
-    const villain = await field.member();
-    const came = counting(villain, 'MSG distinct.');
-    void villain.send('SUB distinct.> 1\r\n');
+    const [villain, came] = await field.listener('distinct.>', 'MSG distinct.');
     const count = field.amount(2_000_000);
     const batch = 2_000;
     for (let at = 0; at < count; at += batch) {
@@ -141,9 +134,7 @@ const noResponders: Attack = {
   id: 'no-responders',
   title: 'requests that nobody answers, with reply subjects of their own',
   async run(field) {
-    const villain = await field.member();
-    const told = counting(villain, 'NATS/1.0 503');
-    void villain.send('SUB _INBOX.> 1\r\n');
+    const [villain, told] = await field.listener('_INBOX.>', 'NATS/1.0 503');
     const count = field.amount(1_000_000);
     const batch = 2_000;
     for (let at = 0; at < count; at += batch) {

@@ -237,20 +237,13 @@ const republishLoop: Attack = {
       memory('SELF', ['self.>'], { republish: { src: 'self.>', dest: 'self.again.>' } }),
     );
     const refusal = /"description":"([^"]*)"/.exec(said)?.[1] ?? 'taken';
-    const [one, two] = [
+    for (const [name, from, to] of [
       ['ONE', 'one', 'two'],
       ['TWO', 'two', 'one'],
-    ].map(
-      ([name, from, to]) =>
-        () =>
-          ask(
-            villain,
-            `STREAM.CREATE.${name}`,
-            memory(name, [`${from}.>`], { max_msgs: 1_000, republish: { src: `${from}.>`, dest: `${to}.>` } }),
-          ),
-    );
-    await one();
-    await two();
+    ]) {
+      const republish = { src: `${from}.>`, dest: `${to}.>` };
+      await ask(villain, `STREAM.CREATE.${name}`, memory(name, [`${from}.>`], { max_msgs: 1_000, republish }));
+    }
     void villain.send(`PUB one.x 5\r\nhello\r\n`);
     await sleep(1_500);
     await villain.flush();

@@ -57,7 +57,7 @@ const handshakes: Attack = {
 
 const deflated: Attack = {
   id: 'websocket-bombs',
-  title: 'WebSocket: 1 MB that decompresses to 1 GB',
+  title: 'WebSocket: decompression bombs',
   config: () => WEBSOCKET,
   bounds: { peakBytes: 300 * MB },
   async run(field) {
@@ -74,7 +74,6 @@ const deflated: Attack = {
     return { amount: `${count} × ${each}`, ending: `${closed} × closed with 1009 once it was too much` };
   },
 };
-deflated.title = 'WebSocket: decompression bombs';
 
 const frames: Attack = {
   id: 'websocket-frames',

@@ -1,6 +1,6 @@
 // `npm run bench -- fuzz`: what strangers may write, changed at random, to everything that reads it.
 import { parseArgs } from 'node:util';
-import { changeBetween } from '../attack/document.js';
+import { changeBetween } from '../document.js';
 import { tableOf } from '../table.js';
 import { fuzz } from './fuzz.js';
 import { targets } from './targets.js';
@@ -24,12 +24,16 @@ const { values } = parseArgs({
 
 async function main(): Promise<void> {
   const only = values.only.flatMap((text) => text.split(','));
+  const unknown = only.filter((id) => !targets.some((target) => target.id === id));
+  if (unknown.length > 0) throw new Error(`nothing is called ${unknown.map((id) => JSON.stringify(id)).join(', ')}`);
   const chosen = targets.filter(({ id }) => only.length === 0 || only.includes(id));
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes}: expected a number above 0`);
   const seed = Number(values.seed ?? Date.now() % 2 ** 31);
   console.log(`seed ${seed}`);
   const rows: string[][] = [];
   for (const target of chosen) {
-    const endsMs = performance.now() + (Number(values.minutes) * 60_000) / chosen.length;
+    const endsMs = performance.now() + (minutes * 60_000) / chosen.length;
     const { inputs, taken, slowestMs, found } = await fuzz(target, seed, () => performance.now() > endsMs);
     const share = `${((100 * taken) / inputs).toFixed(0)} %`;
     const told = found.length === 0 ? 'nothing' : `${found.length}`;
@@ -43,4 +47,9 @@ async function main(): Promise<void> {
 }
 
 if (values.help) console.log(USAGE);
-else await main();
+else {
+  await main().catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
+}

@@ -5,6 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ask } from '../child.js';
 import { ECHO, FRAME_HEAD_BYTES, readFrames, writeFrame } from '../link/frame.js';
 import type { PeerReport } from '../link/peer.js';
 import { nowMs } from '../load/orders.js';
@@ -78,10 +79,8 @@ class Link {
     return new Link(server, peer, socket);
   }
 
-  async report(): Promise<PeerReport> {
-    const answer = once(this.peer, 'message');
-    this.peer.send('report');
-    return (await answer)[0] as PeerReport;
+  report(): Promise<PeerReport> {
+    return ask<PeerReport>(this.peer, 'report');
   }
 
   /** Writes the batch over and over for so long; resolves with how often. */

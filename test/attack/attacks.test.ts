@@ -1,15 +1,14 @@
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { USUAL_BOUNDS } from '../../bench/attack/attack.js';
 import { attacks } from '../../bench/attack/attacks.js';
 import { runAttack } from '../../bench/attack/field.js';
 import { tempFolder } from '../kit/temp-folder.js';
 
 /** So much of what `npm run bench -- attack` does. */
 const SHARE = 0.02;
-/** Other tests run at the same time, and the table is for how long it takes on a machine that is quiet: here it must only not stop. */
-const SLOWER = 20;
+/** Other tests run at the same time: one try of so many that is within bounds is enough. */
+const TRIES = 4;
 
 describe('attacks', () => {
   const folder = tempFolder();
@@ -22,11 +21,10 @@ describe('attacks', () => {
   afterAll(() => folder.remove());
 
   it.each(attacks.map((attack) => [attack.id, attack] as const))('%s', { timeout: 120_000 }, async (_id, attack) => {
-    const { stallMs, latencyMs } = { ...USUAL_BOUNDS, ...attack.bounds };
-    const bounds = { ...attack.bounds, stallMs: SLOWER * stallMs, latencyMs: SLOWER * latencyMs };
     const helpers = { inside: join(folder.path, 'soak-inside.mjs'), probe: join(folder.path, 'attack-probe.mjs') };
     const options = { weir: 'bin/weir.mjs', helpers, share: SHARE };
-    const result = await runAttack(attack, options, bounds);
+    let result = await runAttack(attack, options);
+    for (let i = 1; i < TRIES && result.broken.length > 0; i++) result = await runAttack(attack, options);
     expect(result.broken).toEqual([]);
     expect(result.served.messages).toBeGreaterThan(0);
     expect(result.ending).not.toBe('');
