@@ -175,7 +175,7 @@ async function beginRestore(raw: Raw, name: string): Promise<string> {
 const restoreBombs: Attack = {
   id: 'restore-bombs',
   title: 'snapshot restore: decompression bombs, 1 MB that is 2.8 GB',
-  bounds: { peakBytes: 400 * MB },
+  bounds: { peakBytes: 300 * MB },
   async run(field) {
     const bomb = bombChunk();
     const times = Math.floor((MB - 100) / bomb.length);
@@ -199,7 +199,7 @@ const restoreBombs: Attack = {
 const restoreFlood: Attack = {
   id: 'restore-flood',
   title: 'snapshot restore: many begun, chunks sent without waiting for an answer',
-  bounds: { peakBytes: 500 * MB },
+  bounds: { peakBytes: 280 * MB },
   async run(field) {
     const villain = await field.member();
     const begun: string[] = [];
