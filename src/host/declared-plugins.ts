@@ -36,8 +36,13 @@ export class DeclaredPlugins {
     for (const declaration of declared.attachments) {
       // Of a declared module, what its file holds: the registry may have newer versions.
       const version = declaration.version ?? versions.get(declaration.plugin);
-      const exact = await withEntries(version === undefined ? declaration : { ...declaration, version }, readFile);
-      this.started.set(declaration, await this.host.deployments.start(exact, true, () => others));
+      const exact = version === undefined ? declaration : { ...declaration, version };
+      try {
+        const whole = await withEntries(exact, readFile);
+        this.started.set(declaration, await this.host.deployments.start(whole, true, () => others));
+      } catch (error) {
+        throw ofAttachment(declaration.name, error);
+      }
     }
   }
 
@@ -102,6 +107,13 @@ export class DeclaredPlugins {
   }
 }
 
+/** Says which of many: what a plugin is found to be wrong with does not. */
+function ofAttachment(name: string, error: unknown): unknown {
+  const head = `attachment ${JSON.stringify(name)}: `;
+  if (!(error instanceof Failure) || error.message.startsWith(head)) return error;
+  return new Failure(error.code, head + error.message, { cause: error });
+}
+
 /** A definition with the entries of its table in the place of the file that holds them. */
 async function withEntries(
   declaration: AttachmentDeclaration,
@@ -115,7 +127,6 @@ async function withEntries(
       throw new Error('it is no JSON object');
     return { ...declaration, table: { ...table, entries: { ...table.entries, ...entries } } };
   } catch (error) {
-    const text = `attachment ${JSON.stringify(declaration.name)}: its table in ${JSON.stringify(file)}: ${describe(error)}`;
-    throw new Failure('plugin-declared', text, { cause: error });
+    throw new Failure('plugin-declared', `its table in ${JSON.stringify(file)}: ${describe(error)}`, { cause: error });
   }
 }

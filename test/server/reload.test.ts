@@ -221,7 +221,7 @@ describe('plugins', () => {
   it('that cannot run refuse the start: no message passes by a plugin that is declared', async () => {
     await start('');
     const other = new Server({ options: await load(config('one { plugin: nope, subject: "a.>" }')) });
-    await expect(other.start()).rejects.toThrow('there is no plugin "nope"');
+    await expect(other.start()).rejects.toThrow('attachment "one": there is no plugin "nope"');
   });
 });
 
