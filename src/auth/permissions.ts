@@ -1,6 +1,7 @@
 import { utf8 } from '../base/bytes.js';
 import { filterCovers, filterMatches } from '../subject/subject.js';
 import { SubjectTrie, type TrieValue } from '../subject/trie.js';
+import { DeliveryFilter } from './delivery-filter.js';
 
 /** Allowed and denied filters; without `allow`, or with an empty one, everything is allowed, as in nats-server. */
 export interface SubjectRules {
@@ -45,12 +46,13 @@ class RuleSet {
     this.rules = filters.map((filter) => new Rule(filter));
   }
 
-  /** Whether a rule without a queue matches the literal subject. */
-  matches(bytes: Uint8Array, start: number, end: number): boolean {
+  /** Whether a rule matches the literal subject: one without a queue, or one for this queue. */
+  matches(bytes: Uint8Array, start: number, end: number, queue: string | null = null): boolean {
     this.found.length = 0;
     this.trie ??= this.makeTrie();
     this.trie.match(bytes, start, end, this.found);
-    for (const rule of this.found) if (rule.queue === null) return true;
+    for (const rule of this.found)
+      if (rule.queue === null || (queue !== null && filterCovers(rule.queue, queue))) return true;
     return false;
   }
 
@@ -70,6 +72,7 @@ export class Permissions {
   private readonly publishDeny: RuleSet;
   private readonly subscribeAllow: RuleSet | null;
   private readonly subscribeDeny: RuleSet;
+  private filter: DeliveryFilter | null = null;
 
   constructor(rules: PermissionRules) {
     this.rules = rules;
@@ -114,14 +117,15 @@ export class Permissions {
     return forQueues.some((rule) => filterCovers(rule.queue!, queue!));
   }
 
-  /** Whether `deliveryDenied` can ever be true. */
-  get hasDeliveryFilter(): boolean {
-    return this.subscribeDeny.rules.some((rule) => rule.queue === null);
+  /** Null when `deliveryDenied` can never be true. */
+  get deliveryFilter(): DeliveryFilter | null {
+    if (this.filter === null && this.subscribeDeny.rules.length > 0) this.filter = new DeliveryFilter(this);
+    return this.filter;
   }
 
-  /** Whether a message on the literal subject must not be delivered, though a subscription matches it. */
-  deliveryDenied(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.subscribeDeny.matches(bytes, start, end);
+  /** Whether a message on the literal subject must not be delivered to a subscription that matches it, of this queue group if of any. */
+  deliveryDenied(bytes: Uint8Array, start: number, end: number, queue: string | null): boolean {
+    return this.subscribeDeny.matches(bytes, start, end, queue);
   }
 }
 

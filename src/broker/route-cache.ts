@@ -1,5 +1,5 @@
-import { lastWord, rangesEqual } from '../base/bytes.js';
-import type { Message } from '../message/message.js';
+import { rangesEqual } from '../base/bytes.js';
+import { isSubject, type Message } from '../message/message.js';
 import type { Route } from './route.js';
 
 /** Places a subject's hash may be stored at. */
@@ -43,7 +43,7 @@ export class RouteCache {
     for (let i = first; i < first + WAYS; i++) {
       if (hashes[i] !== hash) continue;
       const route = this.routes[i];
-      if (route !== null && isSubjectOf(route, message)) return route;
+      if (route !== null && isSubject(message, route.words, route.subject.length)) return route;
     }
     return null;
   }
@@ -128,16 +128,4 @@ export class RouteCache {
 
 function noRoutes(count: number): (Route | null)[] {
   return new Array(count).fill(null);
-}
-
-/** Compares by words; of the last one only the bytes that belong to the subject. */
-function isSubjectOf(route: Route, message: Message): boolean {
-  const { words, subjectStart } = message;
-  const length = message.subjectEnd - subjectStart;
-  if (route.subject.length !== length) return false;
-  const own = route.words;
-  const whole = length >> 2;
-  for (let i = 0; i < whole; i++) if (own[i] !== words.getInt32(subjectStart + i * 4, true)) return false;
-  const rest = length & 3;
-  return rest === 0 || own[whole] === lastWord(words, subjectStart + whole * 4, rest);
 }

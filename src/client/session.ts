@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { DeliveryFilter } from '../auth/delivery-filter.js';
 import type { Identity } from '../auth/identity.js';
 import type { Permissions } from '../auth/permissions.js';
 import { textOf } from '../base/bytes.js';
@@ -80,7 +81,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   /** Whether it understands headers. */
   headers = false;
   private responses: ResponsePermits | null = null;
-  private deliveryFilter: Permissions | null = null;
+  private deliveryFilter: DeliveryFilter | null = null;
   private gone = false;
   /** Whether plugins saw a message of the chunk at hand. */
   feedsPlugins = false;
@@ -360,7 +361,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.permissions = identity.permissions;
     const limits = identity.permissions?.responses ?? null;
     this.responses = limits === null ? null : new ResponsePermits(limits, this.context.clock);
-    this.deliveryFilter = identity.permissions?.hasDeliveryFilter ? identity.permissions : null;
+    this.deliveryFilter = identity.permissions?.deliveryFilter ?? null;
     return null;
   }
 
@@ -408,7 +409,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   deliver(leg: Leg, message: Message, publisher: Publisher | null): boolean {
     const subscription = leg.subscription;
     if (this.gone || subscription.closed || (publisher === this && !this.echo)) return false;
-    if (this.deliveryFilter !== null && this.isFiltered(message)) return false;
+    if (this.deliveryFilter?.denies(message, subscription.queue)) return false;
     subscription.delivered++;
     this.outMessages++;
     this.outBytes += message.payloadEnd - message.headersStart;
@@ -424,8 +425,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     return deliverTraced(this, { leg, message, delivery });
   }
 
-  isFiltered({ bytes, subjectStart, subjectEnd }: Message): boolean {
-    return this.deliveryFilter?.deliveryDenied(bytes, subjectStart, subjectEnd) ?? false;
+  isFiltered(message: Message, queue: string | null): boolean {
+    return this.deliveryFilter?.denies(message, queue) ?? false;
   }
 
   send(line: Uint8Array): void {

@@ -1,5 +1,5 @@
 import { arenaOffset } from '../base/arena.js';
-import { paddedBytes, wordsOf } from '../base/bytes.js';
+import { lastWord, paddedBytes, wordsOf } from '../base/bytes.js';
 
 /**
  * One message in flight: offsets into `bytes`, no copies. Subject, reply, headers and payload are half-open ranges; an
@@ -106,4 +106,14 @@ export function hashSubject(bytes: Uint8Array, start: number, end: number): numb
     hash = hashStep(hash, word);
   }
   return hash;
+}
+
+/** Whether the message's subject is the one of so many bytes that `own` are made of (`packWords`). */
+export function isSubject({ words, subjectStart, subjectEnd }: Message, own: Int32Array, length: number): boolean {
+  if (subjectEnd - subjectStart !== length) return false;
+  const whole = length >> 2;
+  for (let i = 0; i < whole; i++) if (own[i] !== words.getInt32(subjectStart + i * 4, true)) return false;
+  // Of the last word only the bytes that belong to the subject.
+  const rest = length & 3;
+  return rest === 0 || own[whole] === lastWord(words, subjectStart + whole * 4, rest);
 }
