@@ -25,7 +25,7 @@ interface TracedSession extends LanedSession, Requestor, Subscriber {
   readonly context: ClientContext;
   readonly options: Readonly<ConnectOptions>;
   mayGoOn(message: Message): boolean;
-  isFiltered(message: Message): boolean;
+  isFiltered(message: Message, queue: string | null): boolean;
   onPublishDenied(message: Message): void;
 }
 
@@ -139,7 +139,8 @@ export function deliverTraced(session: TracedSession, { leg, message, delivery }
 /** Why a session does not take a message, in nats-server's words. */
 function whyNot(session: TracedSession, { leg, message, delivery }: TracedMessage): string | null {
   if (delivery.publisher === session && !session.options.echo) return 'Not delivered because of no echo';
-  if (session.isFiltered(message)) return 'Not delivered because subscription denies this subject';
+  if (session.isFiltered(message, leg.subscription.queue))
+    return 'Not delivered because subscription denies this subject';
   if (leg.subscription.closed) return 'Not delivered because subscription is closed';
   return session.closedReason === null ? null : 'Not delivered because client is closed';
 }

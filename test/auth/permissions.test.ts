@@ -10,8 +10,8 @@ function publishAllowed(permissions: Permissions, subject: string): boolean {
   return permissions.publishAllowed(bytes, 2, bytes.length - 2);
 }
 
-function deliveryDenied(permissions: Permissions, subject: string): boolean {
-  return permissions.deliveryDenied(Buffer.from(subject), 0, subject.length);
+function deliveryDenied(permissions: Permissions, subject: string, queue: string | null = null): boolean {
+  return permissions.deliveryDenied(Buffer.from(subject), 0, subject.length, queue);
 }
 
 describe('publishing', () => {
@@ -99,9 +99,22 @@ describe('subscribing', () => {
     expect(new Permissions({ subscribe: { allow, deny } }).subscribeAllowed(filter, queue)).toBe(verdict);
   });
 
-  it('asks for a filter on delivery only where a denial may be wider than a subscription', () => {
-    expect(new Permissions({ subscribe: { deny: ['a q'] } }).hasDeliveryFilter).toBe(false);
-    expect(new Permissions({ subscribe: { deny: ['a'] } }).hasDeliveryFilter).toBe(true);
-    expect(new Permissions({ subscribe: { allow: ['a'] } }).hasDeliveryFilter).toBe(false);
+  it.each([
+    // deny, subject, queue, denied
+    [['a.b'], 'a.b', null, true],
+    [['a.b'], 'a.b', 'q', true],
+    [['a.b q'], 'a.b', null, false],
+    [['a.b q'], 'a.b', 'q', true],
+    [['a.b q'], 'a.b', 'r', false],
+    [['a.* *.dev'], 'a.b', 'x.dev', true],
+    [['a.* *.dev'], 'a.b', 'x.prod', false],
+  ] as const)('deny %j: %s in queue %s is left out on delivery: %s', (deny, subject, queue, denied) => {
+    const permissions = new Permissions({ subscribe: { deny } });
+    expect(permissions.deliveryFilter).not.toBeNull();
+    expect(deliveryDenied(permissions, subject, queue)).toBe(denied);
+  });
+
+  it('asks for a filter on delivery only where something is denied', () => {
+    expect(new Permissions({ subscribe: { allow: ['a'] } }).deliveryFilter).toBeNull();
   });
 });
