@@ -1,12 +1,15 @@
 // The server's command line, shared by `nats-server` and `weir serve`. What is imported here delays the first accepted
 // connection: everything that a plain start does not need is loaded where it is needed.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { describe } from '../base/failure.js';
 import { VERSION, WEIR_VERSION } from '../base/version.js';
 import { type ArgumentError, type Arguments, parseArguments } from '../config/arguments.js';
 import { loadOptions } from '../config/load-options.js';
 import type { Options } from '../config/options.js';
 import type { Executable } from './executable.js';
+
+/** A configuration of this length has a few hundred accounts or a thousand users. */
+const LONG_BYTES = 128 * 1024;
 
 function fail(executable: Executable, text: string): void {
   process.stderr.write(`${executable}: ${text}\n`);
@@ -61,6 +64,12 @@ async function saveMemory(): Promise<void> {
   engine.saveMemory();
 }
 
+/** Whether reading the file would have V8 take space for young objects that nobody needs later (bench: accounts). */
+function isLong(configFile: string | undefined): boolean {
+  if (configFile === undefined) return false;
+  return (statSync(configFile, { throwIfNoEntry: false })?.size ?? 0) > LONG_BYTES;
+}
+
 async function run(executable: Executable, args: readonly string[]): Promise<void> {
   const parsed = parseArguments(args, executable === 'weir');
   if ('error' in parsed) {
@@ -70,6 +79,7 @@ async function run(executable: Executable, args: readonly string[]): Promise<voi
   if (await answered(executable, parsed)) return;
   // At once where that is known: reading the configuration loads enough for V8 to take more space than it gives back.
   if (parsed.values.edge === true) await saveMemory();
+  else if (isLong(parsed.values.config)) (await import('./engine.js')).keepYoungSpaceSmall();
   const load = () =>
     loadOptions({ arguments: parsed, env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
   const options = await load();

@@ -120,13 +120,22 @@ export class Scanner {
   string(withEscapes = true): string {
     const place = this.place();
     const quote = this.next();
+    const escapes = withEscapes && quote === '"';
     let value = '';
+    let start = this.at;
     while (this.peek() !== quote) {
       if (this.atEnd) throw configError(place, `this string has no closing ${quote}`);
+      if (!escapes || this.peek() !== '\\') {
+        this.next();
+        continue;
+      }
+      value += this.text.slice(start, this.at);
       const at = this.place();
-      const letter = this.next();
-      value += withEscapes && quote === '"' && letter === '\\' ? this.escape(at) : letter;
+      this.next();
+      value += this.escape(at);
+      start = this.at;
     }
+    value += this.text.slice(start, this.at);
     this.next();
     return value;
   }
