@@ -1,7 +1,7 @@
 // Counts a number, and tells its least, most and mean for each window of time and each key.
-import { appendJsonBytes, appendNumber, Buffer, emitBytes, Json, Message, Path, SubjectTemplate, Value, Verdict } from 'weir/plugin';
+import { appendJsonBytes, appendNumber, Buffer, emitBytes, Json, Kind, Message, Path, SubjectTemplate, Value, Verdict } from 'weir/plugin';
 import { GROUP_KEYS, Groups } from 'weir/group';
-import { allowKeys, answer, fieldOf, isNone, numberOf, policy, subjectOf, wholeOf, whyNoNumber } from 'weir/policy';
+import { allowKeys, answer, fieldOf, numberOf, policy, subjectOf, wholeOf } from 'weir/policy';
 
 /** The window of one key. */
 @unmanaged
@@ -48,7 +48,7 @@ export function onInit(config: Json): void {
 export function onMessage(message: Message): Verdict {
   const found = message.json.peek(field);
   const value = found.number;
-  if (!isFinite(value)) return judgeOther(message.json, found);
+  if (!isFinite(value)) return judgeOther(message, found);
   if (!groups.find(message)) return answer(invalid, groups.problem());
   // What has to give way is told before it is forgotten.
   if (groups.isPushing) tell(groups.keys.oldest);
@@ -72,8 +72,11 @@ export function onMessage(message: Message): Verdict {
   return readings;
 }
 
-function judgeOther(json: Json, found: Value): Verdict {
-  return answer(isNone(json, found) ? missing : invalid, whyNoNumber(json, found, field));
+function judgeOther(message: Message, found: Value): Verdict {
+  const json = message.json;
+  if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
+  if (found.kind == Kind.Missing || found.kind == Kind.Null) return answer(missing, `there is no "${field.text}"`);
+  return answer(invalid, `"${field.text}" is ${found.raw}: expected a number`);
 }
 
 /** Tells the windows that have ended. */

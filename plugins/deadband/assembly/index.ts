@@ -1,7 +1,7 @@
 // Lets through a number when it has changed enough since the last one that was let through.
-import { Buffer, Json, Message, Path, refuse, Value, Verdict } from 'weir/plugin';
+import { Buffer, Json, Kind, Message, Path, refuse, Value, Verdict } from 'weir/plugin';
 import { GROUP_KEYS, Groups } from 'weir/group';
-import { allowKeys, answer, fieldOf, isNone, numberOf, policy, whyNoNumber } from 'weir/policy';
+import { allowKeys, answer, fieldOf, numberOf, policy } from 'weir/policy';
 
 /** What is remembered of a key: the number that was last let through, and when. */
 @unmanaged
@@ -35,7 +35,7 @@ export function onMessage(message: Message): Verdict {
   const found = message.json.peek(field);
   const value = found.number;
   // A number that is too large for a double is none that could be compared.
-  if (!isFinite(value)) return judgeOther(message.json, found);
+  if (!isFinite(value)) return judgeOther(message, found);
   if (!groups.find(message)) return answer(invalid, groups.problem());
   const last = changetype<Last>(groups.take());
   const isDue = groups.keys.isNew || (intervalMs > 0 && message.timestamp - last.timeMs >= intervalMs);
@@ -45,8 +45,11 @@ export function onMessage(message: Message): Verdict {
   return Verdict.Pass;
 }
 
-function judgeOther(json: Json, found: Value): Verdict {
-  return answer(isNone(json, found) ? missing : invalid, whyNoNumber(json, found, field));
+function judgeOther(message: Message, found: Value): Verdict {
+  const json = message.json;
+  if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
+  if (found.kind == Kind.Missing || found.kind == Kind.Null) return answer(missing, `there is no "${field.text}"`);
+  return answer(invalid, `"${field.text}" is ${found.raw}: expected a number`);
 }
 
 export function onSaveBytes(state: Buffer): void {

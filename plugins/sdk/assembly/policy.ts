@@ -1,5 +1,5 @@
 // What the bundled plugins have in common: policies as configuration names them.
-import { fail, Json, Kind, Path, refuse, reject, SubjectTemplate, Value, Verdict } from './plugin';
+import { fail, Json, Kind, Path, refuse, reject, SubjectTemplate, Verdict } from './plugin';
 
 /** Reads `"pass"`, `"drop"`, `"reject"` or `"fail"`. */
 export function policy(config: Json, key: string, otherwise: Verdict): Verdict {
@@ -17,17 +17,6 @@ export function policy(config: Json, key: string, otherwise: Verdict): Verdict {
 export function answer(verdict: Verdict, text: string): Verdict {
   if (verdict == Verdict.Reject) return reject(422, text);
   return verdict == Verdict.Fail ? fail(text) : verdict;
-}
-
-/** Whether a text that is JSON has nothing, or null, where a plugin looks for something. */
-export function isNone(json: Json, found: Value): bool {
-  return json.valid && found.kind <= Kind.Null;
-}
-
-/** Why what was found at a path is not the number that it should be. */
-export function whyNoNumber(json: Json, found: Value, path: Path): string {
-  if (!json.valid) return `the payload is not JSON: ${json.problem}`;
-  return isNone(json, found) ? `there is no "${path.text}"` : `"${path.text}" is ${found.raw}: expected a number`;
 }
 
 /** Refuses keys that nobody reads: a misspelt one would be a silent default. */

@@ -1,7 +1,7 @@
 // Takes the noise out of a number: an exponential average, or that of the last few.
-import { Buffer, Json, KEYS_MAX, Message, Path, refuse, Value, Verdict } from 'weir/plugin';
+import { Buffer, Json, KEYS_MAX, Kind, Message, Path, refuse, Value, Verdict } from 'weir/plugin';
 import { GROUP_KEYS, Groups } from 'weir/group';
-import { allowKeys, answer, fieldOf, isNone, numberOf, policy, wholeOf, whyNoNumber } from 'weir/policy';
+import { allowKeys, answer, fieldOf, numberOf, policy, wholeOf } from 'weir/policy';
 
 const DECIMALS: i32 = 6;
 const DECIMALS_MAX: i32 = 15;
@@ -48,7 +48,7 @@ export function onMessage(message: Message): Verdict {
   const json = message.json;
   const found = json.peek(field);
   const value = found.number;
-  if (!isFinite(value)) return judgeOther(json, found);
+  if (!isFinite(value)) return judgeOther(message, found);
   if (!groups.find(message)) return answer(invalid, groups.problem());
   const past = changetype<Past>(groups.take());
   const average = samples > 0 ? averageOf(past, value) : past.count == 0 ? value : past.average + alpha * (value - past.average);
@@ -70,8 +70,11 @@ function averageOf(past: Past, value: f64): f64 {
   return average;
 }
 
-function judgeOther(json: Json, found: Value): Verdict {
-  return answer(isNone(json, found) ? missing : invalid, whyNoNumber(json, found, field));
+function judgeOther(message: Message, found: Value): Verdict {
+  const json = message.json;
+  if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
+  if (found.kind == Kind.Missing || found.kind == Kind.Null) return answer(missing, `there is no "${field.text}"`);
+  return answer(invalid, `"${field.text}" is ${found.raw}: expected a number`);
 }
 
 function judgeNoPlace(json: Json): Verdict {
