@@ -1,4 +1,5 @@
 import type { ExportSettings, ImportSettings } from '../broker/account-settings.js';
+import { exportFor } from '../broker/accounts.js';
 import { BadQuery, booleanOf } from './query.js';
 import type { AccountSnapshot, MonitorSource } from './snapshots.js';
 import { interestJson } from './subsz.js';
@@ -41,7 +42,7 @@ export function accountDetail(accounts: readonly AccountSnapshot[], wanted: stri
     subscriptions: account.interest.subscriptions,
     mappings: mappings.length === 0 ? undefined : mappingsJson(account),
     exports: exports.length === 0 ? undefined : exports.map(exportJson),
-    imports: imports.length === 0 ? undefined : imports.map(importJson),
+    imports: imports.length === 0 ? undefined : imports.map((one) => importJson(one, accounts, wanted)),
     jwt: claims?.token,
     issuer_key: claims?.issuer,
     name_tag: claims?.name || account.name,
@@ -59,31 +60,38 @@ function mappingsJson({ mappings }: AccountSnapshot): object {
   );
 }
 
-const RESPONSES = { singleton: 'Singleton', stream: 'Stream', chunked: 'Chunked' };
+const RESPONSES = { singleton: 'Singleton', stream: 'Streamed', chunked: 'Chunked' };
 
-function exportJson({
-  kind,
-  subject,
-  accounts,
-  responseType,
-  responseThresholdMs,
-  tokenPosition,
-}: ExportSettings): object {
+function exportJson({ kind, subject, accounts, responseType, latency, ...more }: ExportSettings): object {
   const isService = kind === 'service';
   return {
     subject,
     type: kind,
     token_req: accounts !== null || undefined,
     response_type: isService ? RESPONSES[responseType] : undefined,
-    response_threshold: isService ? responseThresholdMs * 1e6 : undefined,
-    account_token_position: tokenPosition || undefined,
+    response_threshold: isService ? more.responseThresholdMs * 1e6 : undefined,
+    service_latency: latencyJson(latency),
+    account_token_position: more.tokenPosition || undefined,
+    allow_trace: more.allowTrace || undefined,
     approved_accounts: accounts === null || accounts.length === 0 ? undefined : accounts,
   };
 }
 
-function importJson({ kind, account, subject, to, prefix, share }: ImportSettings): object {
-  const local = prefix === '' ? to : `${prefix}.${subject}`;
-  return { subject, account, local_subject: local || undefined, type: kind, share, invalid: false };
+function importJson(settings: ImportSettings, accounts: readonly AccountSnapshot[], importer: string): object {
+  const { kind, account, subject, to, prefix, share, allowTrace } = settings;
+  const local = prefix === '' ? to || subject : `${prefix}.${subject}`;
+  const offered = exportFor(accounts.find(({ name }) => name === account)?.exports ?? [], settings, importer);
+  const isService = kind === 'service';
+  return {
+    ...{ subject, account, to: isService ? local : undefined, local_subject: local, type: kind },
+    allow_trace: allowTrace || undefined,
+    ...{ invalid: offered === undefined, share, tracking: false },
+    latency: isService ? latencyJson(offered?.latency ?? null) : undefined,
+  };
+}
+
+function latencyJson(latency: ExportSettings['latency']): object | undefined {
+  return latency === null ? undefined : { sampling: latency.sampling || 'headers', results: latency.subject };
 }
 
 /** `/accstatz`: what accounts move; one without connections only if asked for. `acc` names those to show, several by commas. */

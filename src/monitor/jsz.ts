@@ -1,4 +1,5 @@
 import { API_LEVEL } from '../base/version.js';
+import { BATCH_LIMITS } from '../stream/atomic-batches.js';
 import type { Stream } from '../stream/stream.js';
 import { consumerInfo, streamInfo } from '../stream/stream-info.js';
 import type { Streams, Usage } from '../stream/streams.js';
@@ -43,13 +44,27 @@ const NO_CONFIG = { max_memory: 0, max_storage: 0 };
 
 /** What `/varz` says of streams. */
 export function jetStreamVarz(jetstream: JetStreamSnapshot | null): object {
-  return jetstream === null ? {} : { config: configJson(jetstream), stats: statsJson(jetstream) };
+  if (jetstream === null) return {};
+  return { config: configJson(jetstream), stats: statsJson(jetstream), limits: limitsJson(jetstream) };
 }
 
 /** The same as told to other servers: where the folder is is nobody's business there. */
 export function jetStreamStats(jetstream: JetStreamSnapshot | null): object | undefined {
   if (jetstream === null) return undefined;
   return { config: { ...configJson(jetstream), store_dir: undefined }, stats: statsJson(jetstream) };
+}
+
+function limitsJson({ limits }: JetStreamSnapshot): object {
+  const { batchesMax, messagesMax, patienceMs } = BATCH_LIMITS;
+  return {
+    max_request_batch: limits.requestBatchMax || undefined,
+    max_ack_pending: limits.ackPendingMax || undefined,
+    max_duplicate_window: limits.duplicateWindowMaxNs || undefined,
+    max_batch_inflight_per_stream: batchesMax,
+    max_batch_size: messagesMax,
+    max_batch_timeout: patienceMs * 1e6,
+    default_max_consumers: limits.consumersMax > 0 ? limits.consumersMax : undefined,
+  };
 }
 
 function configJson(jetstream: JetStreamSnapshot): object {

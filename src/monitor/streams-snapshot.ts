@@ -16,6 +16,8 @@ export interface JetStreamSnapshot {
   strict: boolean;
   /** When what is stored is made durable: before each acknowledgement, every so many ms, or when the system likes. */
   sync: 'always' | 'os' | number;
+  /** What streams and consumers may ask for; 0, and -1 consumers, is no limit. */
+  limits: { requestBatchMax: number; ackPendingMax: number; duplicateWindowMaxNs: number; consumersMax: number };
   /** By name. */
   accounts: readonly AccountStreamsSnapshot[];
 }

@@ -1,4 +1,3 @@
-import { hkdfSync } from 'node:crypto';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -21,6 +20,7 @@ import { RestoreRoom } from '../stream/restore-room.js';
 import type { StreamConfig } from '../stream/stream-config.js';
 import { Streams } from '../stream/streams.js';
 import type { ServerParts } from './server-parts.js';
+import { encryptionOf } from './store-encryption.js';
 import { limitsOfAccount, wantedStreams } from './stream-limits.js';
 
 /** One account's streams and what answers for them. */
@@ -97,10 +97,7 @@ export class JetStream {
   /** One process at a time may write into the folder. */
   private openStore(): Promise<Store> {
     const { clock, options } = this.parts;
-    const { key, cipher } = options.streams;
-    const aead = cipher === 'aes' ? 'aes-256-gcm' : 'chacha20-poly1305';
-    const encryption = key === '' ? null : { cipher: aead as typeof aead, key: storeKey(key) };
-    return Store.open({ disk: nodeDisk, clock, folder: this.folder, encryption });
+    return Store.open({ disk: nodeDisk, clock, folder: this.folder, encryption: encryptionOf(options.streams) });
   }
 
   private async findLimits(): Promise<void> {
@@ -202,9 +199,10 @@ export class JetStream {
   /** For monitoring. */
   snapshot(): JetStreamSnapshot {
     const { memoryBytesMax, storeBytesMax, folder } = this;
-    const { domain, strict, sync } = this.parts.options.streams;
+    const limits = this.parts.options.streams;
+    const { domain, strict, sync } = limits;
     const accounts = this.accounts.map(({ streams, api }) => ({ streams, stats: api.stats }));
-    return { memoryBytesMax, storeBytesMax, folder, domain, strict, sync, accounts };
+    return { memoryBytesMax, storeBytesMax, folder, domain, strict, sync, limits, accounts };
   }
 
   /** Opens what earlier processes left in an account's folder. */
@@ -243,11 +241,6 @@ async function restoreStream(streams: Streams, store: FileStreamStore): Promise<
   for (const consumer of consumers) restoreConsumer(stream, consumer);
   const { messages } = stream.log.state;
   streams.logger.info(`  Restored ${messages} messages for stream '${streams.broker.name} > ${stream.name}'`);
-}
-
-/** The key of the log's encryption, made of the one in the configuration, which may be any text. */
-function storeKey(key: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', key, '', 'weir streams', 32));
 }
 
 /** Bytes of all files below a folder. */

@@ -20,6 +20,8 @@ const SUBJECT_BYTES_MAX = 0xffff;
 const ID_LENGTH_MAX = 64;
 /** A batch that nothing comes for is given up. */
 const PATIENCE_MS = 10_000;
+/** For who is told of the limits. */
+export const BATCH_LIMITS = { messagesMax: MESSAGES_MAX, batchesMax: BATCHES_MAX, patienceMs: PATIENCE_MS };
 
 interface BatchOwner {
   readonly config: Readonly<StreamConfig>;

@@ -18,13 +18,29 @@ const config = (folder: string) => `
   accounts {
     "$SYS" { users: [{ user: admin, password: p }] }
     A { jetstream: enabled, users: [{ user: ann, password: p }] }
+    B {
+      exports: [
+        { service: "svc.>", latency: { subject: lat, sampling: headers }, accounts: [C], response_type: singleton }
+        { service: many, response_type: stream }
+        { stream: "s.>" }
+      ]
+      mappings: { "a.*": "b.$1" }
+    }
+    C {
+      imports: [
+        { service: { account: B, subject: "svc.one" }, to: ask, share: true }
+        { service: { account: B, subject: many } }
+        { stream: { account: B, subject: "s.x" }, prefix: from.b }
+        { stream: { account: B, subject: "s.y" } }
+      ]
+    }
   }`;
 
 /** The output without what differs from run to run: numbers, keys, and how wide that makes tables. */
 function shape(output: string): string {
   return output
     .replace(/N[A-Z2-7]{55}/g, 'ID')
-    .replace(/\d+(?:[.,]\d+)*/g, '#')
+    .replace(/\d+(?:[.,]\d+)*(?:e-\d+)?/g, '#')
     .replace(/#(?:µs|ms|s|m)/g, '#T')
     .replace(/# (?:B|KiB|MiB|GiB)/g, '# B')
     .replace(/[─┬┴┼╮╭╰╯├┤ ]+/g, ' ');
@@ -69,13 +85,37 @@ describe.skipIf(missing !== null)(missing === null ? 'the nats command, about se
     'server check jetstream',
     'server request kick 1000000',
     'server request jetstream-health --js-enabled',
+    'server info S',
+    'server info nowhere',
+    'server account info nowhere',
+    'server report mem',
+    'server report downgrade 1',
+    'server check connection --format json',
+    'server check connection --format prometheus',
+    'server check connection --format text',
+    'server check meta --expect 1 --lag-critical 1 --seen-critical 1s',
   ])('%s', async (line) => {
     const [ours, theirs] = await Promise.all(servers.map((server) => run(server, 'admin', ...line.split(' '))));
     const plain = (output: string) =>
       shape(output)
         .replace(/"feature_flags":\{.*?\},/g, '')
-        .replace(/"flags":#,/g, '');
+        .replace(/"flags":#,/g, '')
+        .replace(/^.*(?:Go Version|Digest|Storage Directory|Always sync|Compression|Batches Per Server).*\n/gm, '');
     expect(plain(ours)).toBe(plain(theirs));
+  });
+
+  it.each(['B', 'C'])('server request accounts --account %s', async (name) => {
+    const details = servers.map(async (server) => {
+      const answer = await run(server, 'admin', 'server', 'request', 'accounts', '--account', name);
+      const { exports = [], imports = [], mappings = {} } = JSON.parse(answer).data.account_detail;
+      const own = imports.filter(({ account }: { account: string }) => account !== '$SYS');
+      const bySubject = (list: { subject: string }[]) =>
+        list.sort((one, other) => (one.subject < other.subject ? -1 : 1));
+      return { exports: bySubject(exports), imports: bySubject(own), mappings };
+    });
+    const [ours, theirs] = await Promise.all(details);
+    expect(ours).toMatchObject(theirs);
+    expect(ours.imports).toEqual(theirs.imports);
   });
 
   it.each([
@@ -87,6 +127,15 @@ describe.skipIf(missing !== null)(missing === null ? 'the nats command, about se
     'trace x',
     'server check connection',
     'server check jetstream',
+    'server check jetstream --format json',
+    'server check stream --stream X --peer-expect 1',
+    'server check stream --stream nowhere',
+    'server check consumer --stream X --consumer C',
+    'server check message --stream X --subject x',
+    'server check message --stream X --subject nothing',
+    'server check kv --bucket nowhere',
+    'server check request --subject nobody',
+    'server info S',
     'stream ls',
     'stream report',
   ])('%s', async (line) => {
