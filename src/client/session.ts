@@ -81,7 +81,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   /** Whether it understands headers. */
   headers = false;
   private responses: ResponsePermits | null = null;
-  private deliveryFilter: DeliveryFilter | null = null;
+  deliveryFilter: DeliveryFilter | null = null;
   private gone = false;
   /** Whether plugins saw a message of the chunk at hand. */
   feedsPlugins = false;
@@ -170,7 +170,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     if (this.trace !== null) this.trace.publish(message);
     if (message.payloadStart > message.headersStart && mayAskForTrace(message) && publishTraced(this, message)) return;
     const route = this.account.routeOf(message);
-    if (route.special || this.permissions !== null) this.publishChecked(route, message);
+    // What was permitted before goes on from here: behind further calls the engine inlines less (bench: rules).
+    const { permissions } = this;
+    const mayGo = permissions === null || (route.permissions === permissions && route.permitted);
+    if (route.special || !mayGo) this.publishChecked(route, message);
     else this.publishOn(route, message);
   }
 
@@ -423,10 +426,6 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
 
   deliverTraced(leg: Leg, message: Message, delivery: TracedDelivery): boolean {
     return deliverTraced(this, { leg, message, delivery });
-  }
-
-  isFiltered(message: Message, queue: string | null): boolean {
-    return this.deliveryFilter?.denies(message, queue) ?? false;
   }
 
   send(line: Uint8Array): void {

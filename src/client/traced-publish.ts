@@ -1,3 +1,4 @@
+import type { DeliveryFilter } from '../auth/delivery-filter.js';
 import { utf8 } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
 import { MessageTrace } from '../broker/message-trace.js';
@@ -25,7 +26,7 @@ interface TracedSession extends LanedSession, Requestor, Subscriber {
   readonly context: ClientContext;
   readonly options: Readonly<ConnectOptions>;
   mayGoOn(message: Message): boolean;
-  isFiltered(message: Message, queue: string | null): boolean;
+  readonly deliveryFilter: DeliveryFilter | null;
   onPublishDenied(message: Message): void;
 }
 
@@ -139,7 +140,7 @@ export function deliverTraced(session: TracedSession, { leg, message, delivery }
 /** Why a session does not take a message, in nats-server's words. */
 function whyNot(session: TracedSession, { leg, message, delivery }: TracedMessage): string | null {
   if (delivery.publisher === session && !session.options.echo) return 'Not delivered because of no echo';
-  if (session.isFiltered(message, leg.subscription.queue))
+  if (session.deliveryFilter?.denies(message, leg.subscription.queue))
     return 'Not delivered because subscription denies this subject';
   if (leg.subscription.closed) return 'Not delivered because subscription is closed';
   return session.closedReason === null ? null : 'Not delivered because client is closed';
