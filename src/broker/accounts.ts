@@ -101,7 +101,7 @@ export class Accounts {
     const offered = from && exportFor(from.settings.exports, settings, to.settings.name);
     if (from === undefined || offered === undefined) return [];
     if (settings.kind === 'stream') return [new StreamImport(from.account, to.account, settings)];
-    const service = { account: from.account, settings: offered, responses: from.responses };
+    const service = { account: from.account, settings: offered, responses: from.responses, back: to.responses };
     const { clock, random } = this.house;
     return [new ServiceImport(to.account, service, { settings, clock, random })];
   }

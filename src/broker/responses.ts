@@ -19,6 +19,8 @@ export interface AwaitedResponse {
   thresholdMs: number;
   /** What is published of how long the answer takes, or null. */
   latency: LatencySample | null;
+  /** The answers that who asked is waited for: an answer may ask back. */
+  back: Responses;
 }
 
 interface Waiting extends AwaitedResponse {
@@ -29,6 +31,11 @@ const PREFIX = '_R_.';
 /** Requests that may wait in one account; the oldest one goes when there are more. */
 const WAITING_MAX = 65_536;
 const SWEEP_MS = 1_000;
+
+/** An acknowledgement is asked for by its subject. */
+export function isAckSubject(reply: string): boolean {
+  return reply.startsWith('$JS.ACK.');
+}
 
 /** Answers to requests that came from other accounts: they go to a subject that is made up for each request, and from there back. */
 export class Responses implements Subscriber {
@@ -79,7 +86,7 @@ export class Responses implements Subscriber {
     latency?.answered(publisher);
     const answer = composeMessage({
       subject: reply,
-      reply: replyEnd > replyStart ? bytes.subarray(replyStart, replyEnd) : null,
+      reply: replyEnd > replyStart ? utf8(this.askBack(textOf(bytes, replyStart, replyEnd), waiting)) : null,
       headers: payloadStart > headersStart ? bytes.subarray(headersStart, payloadStart) : null,
       payload: bytes.subarray(payloadStart, payloadEnd),
     });
@@ -87,6 +94,12 @@ export class Responses implements Subscriber {
     // Who asked for many answers listens no more.
     if (delivered === 0) this.take(id);
     return delivered > 0;
+  }
+
+  /** Where who asked answers the answer. */
+  private askBack(reply: string, { type, thresholdMs, back }: Waiting): string {
+    if (isAckSubject(reply)) return reply;
+    return back.expect({ account: this.account, reply: utf8(reply), type, thresholdMs, latency: null, back: this });
   }
 
   /** What becomes of an answer is the business of who asked. */

@@ -8,7 +8,7 @@ import type { ExportSettings, ImportSettings } from './account-settings.js';
 import { PUBLISH_CONSUMED } from './delivery.js';
 import { LatencySample, sampled } from './latency.js';
 import { REQUESTED } from './part.js';
-import type { Responses } from './responses.js';
+import { isAckSubject, type Responses } from './responses.js';
 import { withSubject } from './stream-import.js';
 import { type Leg, type Publisher, type Subscriber, Subscription, type TracedDelivery } from './subscription.js';
 import { subjectOf, tracedFrom } from './traced-publish.js';
@@ -17,13 +17,14 @@ const DEPTH_MAX = 32;
 let depth = 0;
 /** The request that is being published in a service's account, and whose it is: that account may import the service itself. */
 let current: { request: Message; requestor: Publisher | null } | null = null;
-const JETSTREAM_ACK = utf8('$JS.ACK.');
 
 /** The other side of a service import. */
 export interface ImportedService {
   account: Account;
   settings: ExportSettings;
   responses: Responses;
+  /** Of who imports it. */
+  back: Responses;
 }
 
 /** Carries requests of an account to a service of another one, and its answers back. It listens here as any subscriber. */
@@ -144,15 +145,16 @@ export class ServiceImport implements Subscriber {
       latency?.bad();
       return null;
     }
-    // An acknowledgement is asked for by its subject.
-    if (JETSTREAM_ACK.every((byte, i) => bytes[replyStart + i] === byte)) return textOf(bytes, replyStart, replyEnd);
-    const { settings, responses } = this.service;
+    const reply = textOf(bytes, replyStart, replyEnd);
+    if (isAckSubject(reply)) return reply;
+    const { settings, responses, back } = this.service;
     return responses.expect({
       account: this.importer,
       reply: bytes.slice(replyStart, replyEnd),
       type: settings.responseType,
       thresholdMs: settings.responseThresholdMs,
       latency,
+      back,
     });
   }
 

@@ -308,6 +308,13 @@ judged('accounts', (start) => {
       ),
       /import forms a cycle/,
     );
+    await refused(
+      users(
+        ['A', 'exports: [{ stream: x }], imports: [{ stream: { account: B, subject: x } }]'],
+        ['B', 'exports: [{ stream: x }], imports: [{ stream: { account: A, subject: x } }]'],
+      ),
+      /import forms a cycle/,
+    );
   });
 
   it('offer something to certain accounts, or to those whose name is in the subject', async () => {

@@ -197,6 +197,24 @@ judged('services of another account', (start) => {
     expect(await answersOf(many, { answers: ['a', 'b', 'c'], gapMs: 500 })).toEqual(['a', 'b', 'c']);
   });
 
+  it('may ask back with their answer', async () => {
+    const { url } = await start(accounts('{ service: svc }'));
+    const [a, b] = [await as(url, 'A'), await as(url, 'B')];
+    const heard: string[] = [];
+    a.subscribe('back', {
+      callback: (_, message) => {
+        heard.push(message.string());
+        message.respond('and again');
+      },
+    });
+    a.subscribe('svc', { callback: (_, message) => void message.respond('why?', { reply: 'back' }) });
+    await a.flush();
+    const question = await ask(b);
+    expect([question.string(), question.reply?.startsWith('_R_.')]).toEqual(['why?', true]);
+    expect((await b.request(question.reply!, 'because', { timeout: DEADLINE_MS })).string()).toBe('and again');
+    expect(heard).toEqual(['because']);
+  });
+
   it('are asked through another account, and are told who asked and through whom', async () => {
     const { url } = await start(`accounts {
       A { users: [{ user: A, password: p }], exports: [{ service: deep, latency: lat }] }
