@@ -191,13 +191,16 @@ export class Deployments {
     this.refuseDeclared(name);
     await ledger.exclusive(async () => {
       const attachment = this.find(name);
-      await ledger.save({ attachments: this.without(name) });
+      await ledger.save({ attachments: this.without(name), gone: [name] });
       attachments.delete(name);
       this.forget(name);
       void this.parts.onRetire(attachment);
       attachment.retire();
-      await ledger.store.writeGuestState(name, null);
       events.tell('detached', attachment, {});
+      // It is detached, whatever becomes of this: the ledger says what is left to be done.
+      await ledger
+        .removeStates()
+        .catch((error) => events.problem(`the state of ${JSON.stringify(name)} was not removed: ${describe(error)}`));
     });
   }
 
@@ -269,12 +272,16 @@ export class Deployments {
   private async bringState(attachment: Attachment): Promise<void> {
     if (!attachment.keepsState) return;
     const { ledger, events } = this.parts;
-    const state = await ledger.store.readGuestState(attachment.name);
-    if (state === null) return;
-    if (attachment.seat === null ? attachment.restore(state) : await attachment.seat.restore(state)) return;
-    events.problem(
-      `attachment ${JSON.stringify(attachment.name)} begins without its saved state: ${attachment.fault.text}`,
-    );
+    const without = (why: string) =>
+      events.problem(`attachment ${JSON.stringify(attachment.name)} begins without its saved state: ${why}`);
+    try {
+      const state = await ledger.store.readGuestState(attachment.name);
+      if (state === null) return;
+      if (attachment.seat === null ? attachment.restore(state) : await attachment.seat.restore(state)) return;
+      without(attachment.fault.text);
+    } catch (error) {
+      without(describe(error));
+    }
   }
 
   /** The same declaration again is the attachment there is; another one of the same name needs `replace`. */

@@ -32,6 +32,8 @@ export interface AttachmentRecord extends ResolvedDeclaration {
 export interface LedgerContents {
   plugins: readonly PluginRecord[];
   attachments: readonly AttachmentRecord[];
+  /** Attachments that are gone: what their plugins saved is to be removed, if it is still there. */
+  gone: readonly string[];
 }
 
 export const LEDGER_FORMAT = 1;

@@ -18,6 +18,7 @@ const contents = v.strictObject({
     v.strictObject({ name: v.string(), declared: v.boolean(), last_number: count, versions: v.array(version) }),
   ),
   attachments: v.array(v.strictObject({ ...resolved, previous: v.array(v.strictObject(resolved)) })),
+  gone: v.optional(v.array(v.string()), []),
 });
 
 /** Reads what a ledger saved. Throws a `Failure` that names the place of a mistake. */
@@ -34,10 +35,11 @@ export function readLedger(text: string): LedgerContents {
     const [issue] = result.issues;
     throw refused(issueText(issue, 'the file'));
   }
-  const { plugins, attachments } = result.output;
+  const { plugins, attachments, gone } = result.output;
   return {
     plugins,
     attachments: attachments.map((record) => ({ ...checked(record), previous: record.previous.map(checked) })),
+    gone,
   };
 }
 

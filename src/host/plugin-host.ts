@@ -100,6 +100,7 @@ export class PluginHost {
     await this.ledger.open(store);
     this.registry.restore(new Set(this.ledger.attachments.map(({ declaration }) => declaration.plugin)));
     await this.deployments.restore((text) => this.events.problem(text));
+    await this.ledger.removeStates();
     await this.ledger.tidy();
   }
 

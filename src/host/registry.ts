@@ -103,7 +103,7 @@ export class PluginRegistry {
       const versions = [...this.withRoom(name, before.versions, install.used()), version];
       await this.ledger.store.writeModule(sha256, wasm);
       await this.keep(name, { declared: before.declared && install.declared, lastNumber: number, versions });
-      await this.ledger.tidy();
+      await this.tidy();
       return version;
     });
   }
@@ -164,7 +164,12 @@ export class PluginRegistry {
   async delete(name: string): Promise<void> {
     this.version(name);
     await this.keep(name, null);
-    await this.ledger.tidy();
+    await this.tidy();
+  }
+
+  /** The change at hand is stored: modules that cannot be removed now are removed with the next one, or at the next start. */
+  private tidy(): Promise<void> {
+    return this.ledger.tidy().catch(() => {});
   }
 
   private async keep(name: string, plugin: Plugin | null): Promise<void> {

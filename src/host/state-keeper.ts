@@ -57,7 +57,7 @@ export class StateKeeper {
       .exclusive(async () => {
         // It may have been detached while others were saved.
         if (this.attachments.get(name) !== attachment) return;
-        await this.ledger.store.writeGuestState(name, state);
+        await this.ledger.saveState(name, state);
         this.savedAt.set(attachment, calls + ticks);
       })
       .catch((error) => this.events.problem(`the state of ${JSON.stringify(name)} was not saved: ${describe(error)}`));

@@ -12,6 +12,7 @@ import { PluginTurn } from '../host/turn.js';
 import type { Compiler } from '../sandbox/compiler.js';
 import type { ThreadSnapshot, WorkerTier } from '../workers/tier.js';
 import { ApiResponder, type PluginChangeListener } from './api-responder.js';
+import { encryptionOf } from './store-encryption.js';
 
 interface Parts {
   clock: Clock;
@@ -83,12 +84,15 @@ export class PluginHosts {
 
   /** Those that have something stored are made now, though their accounts may come later: none of their messages may pass by a plugin. */
   private async openStores(folder: string): Promise<void> {
-    const [{ FolderPluginStore }, { readdir }] = await Promise.all([
+    const { clock, options } = this.parts;
+    const encryption = encryptionOf(options().streams);
+    const [{ FolderPluginStore }, { nodeDisk }] = await Promise.all([
       import('../host/folder-store.js'),
-      import('node:fs/promises'),
+      import('../storage/node-disk.js'),
     ]);
-    this.newStore = (account) => FolderPluginStore.open(join(folder, folderName(account)));
-    const stored = await readdir(folder).catch(() => []);
+    this.newStore = (account) =>
+      FolderPluginStore.open({ disk: nodeDisk, clock, folder: join(folder, folderName(account)), encryption });
+    const stored = await nodeDisk.list(folder);
     for (const account of stored.map(accountName)) this.of(account);
     for (const [account, host] of this.all()) await host.open(await this.newStore(account));
   }

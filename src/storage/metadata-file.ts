@@ -36,6 +36,7 @@ export async function writePieces(
   header.keyCheck = codec.keyCheck;
   const temporary = `${path}.tmp`;
   const file = await disk.open(temporary, 'w+');
+  let whole = false;
   try {
     let place = HEADER_BYTES;
     await file.write([encodeHeader(header)], 0);
@@ -45,8 +46,11 @@ export async function writePieces(
       place += frame.length;
     }
     await file.sync();
+    whole = true;
   } finally {
     await file.close();
+    // A disk that is full has no room for half a file either.
+    if (!whole) await disk.removeFile(temporary).catch(() => {});
   }
   // Whoever looks sees the old file or the new one.
   await disk.rename(temporary, path);

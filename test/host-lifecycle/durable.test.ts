@@ -3,10 +3,13 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/base/clock.js';
+import { FolderPluginStore } from '../../src/host/folder-store.js';
+import { nodeDisk } from '../../src/storage/node-disk.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
 import { Program } from '../server/program.js';
-import { callApi, Stage, verdictGuest } from './stage.js';
+import { callApi, optionsOf, Stage, verdictGuest } from './stage.js';
 
 const PASS = 0;
 const DROP = 1;
@@ -24,6 +27,16 @@ afterEach(async () => {
 
 const pluginFolder = () => join(folder.path, 'plugins', '$G');
 const modules = () => readdirSync(join(pluginFolder(), 'modules'));
+
+/** Does something to the stored files of a server that is not running. */
+async function changeStore<T>(change: (store: FolderPluginStore) => Promise<T>): Promise<T> {
+  const store = await FolderPluginStore.open({ disk: nodeDisk, clock: systemClock, folder: pluginFolder() });
+  try {
+    return await change(store);
+  } finally {
+    await store.close();
+  }
+}
 
 async function restart(): Promise<void> {
   await stage.close();
@@ -92,7 +105,7 @@ describe('plugins and attachments after a restart', () => {
       .update(await verdictGuest(PASS))
       .digest('hex');
     await stage.close();
-    writeFileSync(join(pluginFolder(), 'modules', `${sha256}.wasm`), 'no module');
+    writeFileSync(join(pluginFolder(), 'modules', sha256), 'no module');
     const said: string[] = [];
     const note = (text: string) => void said.push(text);
     const logger = { debugEnabled: false, traceEnabled: false, fatal: note, error: note, warn: note } as const;
@@ -100,13 +113,13 @@ describe('plugins and attachments after a restart', () => {
       { storeDir: folder.path },
       { logger: { ...logger, info: () => {}, debug: () => {}, trace: () => {} } },
     );
-    expect(said.join()).toMatch(/attachment "filter" cannot run.*was damaged: its 9 bytes have the digest/);
+    expect(said.join()).toMatch(/attachment "filter" cannot run.*the module in ".*" was damaged/);
     const letters = await stage.listen('$WEIR.DEAD.filter');
     expect(await passes('filter')).toBe(false);
     expect(await passes('other')).toBe(true);
     expect(letters[0].headers?.get('Weir-Cause')).toBe('unavailable');
     expect(await stage.done('ATTACHMENT.INFO.filter')).toMatchObject({
-      attachment: { damage: expect.stringContaining('was damaged: its 9 bytes') },
+      attachment: { damage: expect.stringContaining('was damaged') },
     });
     // A new version repairs it.
     await stage.done('PLUGIN.INSTALL.filter', await verdictGuest(PASS, 2));
@@ -116,15 +129,35 @@ describe('plugins and attachments after a restart', () => {
 
   test('a list that cannot be read stops the start, and says where', async () => {
     await stage.bring('filter', await verdictGuest(PASS));
-    const file = join(pluginFolder(), 'plugins.json');
-    const text = readFileSync(file, 'utf8');
     await stage.close();
-    writeFileSync(file, text.replace('"format": 1', '"format": 9'));
+    const text = (await changeStore((store) => store.load()))!;
+    const file = join(pluginFolder(), 'ledger');
+    const bytes = readFileSync(file);
+    await changeStore((store) => store.save(text.replace('"format": 1', '"format": 9')));
     await expect(Stage.open({ storeDir: folder.path })).rejects.toThrow(/stored list of plugins: format: .*1.*9/);
-    writeFileSync(file, text.slice(0, 50));
+    await changeStore((store) => store.save(text.slice(0, 50)));
     await expect(Stage.open({ storeDir: folder.path })).rejects.toThrow(/stored list of plugins: it is not JSON/);
-    writeFileSync(file, text);
+    writeFileSync(file, bytes.subarray(0, -1));
+    await expect(Stage.open({ storeDir: folder.path })).rejects.toThrow(/ledger" was damaged/);
+    writeFileSync(file, bytes);
     stage = await Stage.open({ storeDir: folder.path });
+  });
+
+  test('are encrypted when streams are, and need the same key', async () => {
+    await stage.close();
+    const secret = await optionsOf('jetstream { key: "secret", cipher: aes }');
+    stage = await Stage.open({ ...secret, storeDir: folder.path });
+    await stage.bring('filter', await verdictGuest(DROP), { config: { place: 'somewhere secret' } });
+    await stage.close();
+    for (const name of ['ledger', join('modules', modules()[0]!)]) {
+      const bytes = readFileSync(join(pluginFolder(), name), 'latin1');
+      expect(bytes).not.toMatch(/somewhere secret|weir_message/);
+    }
+    const other = await optionsOf('jetstream { key: "another", cipher: aes }');
+    const wrong = Stage.open({ ...other, storeDir: folder.path });
+    await expect(wrong).rejects.toThrow(/it was encrypted with another key than the configured one/);
+    stage = await Stage.open({ ...secret, storeDir: folder.path });
+    expect(await passes('filter')).toBe(false);
   });
 
   test('belong to one server at a time', async () => {
@@ -136,11 +169,11 @@ describe('plugins and attachments after a restart', () => {
     await stage.bring('filter', await verdictGuest(DROP));
     // A folder in the place of the file that is written beside.
     const { mkdirSync, rmdirSync } = await import('node:fs');
-    mkdirSync(join(pluginFolder(), 'plugins.json.tmp'));
+    mkdirSync(join(pluginFolder(), 'ledger.tmp'));
     const refused = await stage.api('ATTACHMENT.DELETE.filter');
-    expect(refused.error?.description).toMatch(/cannot write .*plugins\.json/);
+    expect(refused.error?.description).toMatch(/cannot write ".*ledger"/);
     expect(await passes('filter')).toBe(false);
-    rmdirSync(join(pluginFolder(), 'plugins.json.tmp'));
+    rmdirSync(join(pluginFolder(), 'ledger.tmp'));
     await stage.done('ATTACHMENT.DELETE.filter');
     expect(await passes('filter')).toBe(true);
   });
