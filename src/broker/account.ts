@@ -4,6 +4,7 @@ import { type Chain, ChainOutcome } from '../host/chain.js';
 import { ChainRun } from '../host/chain-run.js';
 import type { DeliveryChain, Giver } from '../host/delivery-chain.js';
 import type { EmitQueue } from '../host/emit-queue.js';
+import { composeRejection } from '../host/rejection.js';
 import type { PluginTurn } from '../host/turn.js';
 import { keepMessage } from '../message/kept.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
@@ -438,9 +439,8 @@ export class Account {
   /** Tells the publisher that a plugin refused its message. */
   reject(message: Message, publisher: Publisher | null, code: number, text: string): void {
     if (message.replyEnd > message.replyStart) {
-      const subject = message.bytes.slice(message.replyStart, message.replyEnd);
-      const headers = utf8(`NATS/1.0 ${code} ${text.replace(/[\r\n]+/g, ' ')}\r\n\r\n`);
-      this.publishDirect(composeMessage({ subject, reply: null, headers, payload: new Uint8Array(0) }));
+      const reply = message.bytes.slice(message.replyStart, message.replyEnd);
+      this.publishDirect(composeRejection(reply, code, text));
       return;
     }
     publisher?.onRejected(message, code, text);

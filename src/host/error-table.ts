@@ -29,6 +29,9 @@ export const ERRORS = {
   internal: { code: 500, number: 20099 },
 } as const;
 
+/** What a publisher hears of a message that a plugin rejected, whose code is the plugin's own. */
+export const MESSAGE_REJECTED = 20060;
+
 export interface ApiError {
   code: number;
   err_code: number;
