@@ -15,6 +15,16 @@ export class Histogram {
     return this.counts.reduce((sum, count) => sum + count, 0);
   }
 
+  /** How many of all values were at most 2^power, for each of these powers, which ascend. */
+  atMost(powers: readonly number[]): number[] {
+    let seen = 0;
+    let bucket = 0;
+    return powers.map((power) => {
+      for (; bucket <= power; bucket++) seen += this.counts[bucket];
+      return seen;
+    });
+  }
+
   /** An upper bound of the value below which this share of all lies; null when there are none. */
   quantile(share: number): number | null {
     const total = this.total;

@@ -98,6 +98,23 @@ export interface WorkerSnapshot {
   stuck: number;
 }
 
+/** What the timed calls of an attachment cost, one by one. */
+export interface AttachmentHistograms {
+  name: string;
+  plugin: string;
+  version: number;
+  latency_ns: HistogramSnapshot;
+  fuel: HistogramSnapshot;
+}
+
+export interface HistogramSnapshot {
+  /** Upper bounds, ascending, the bound itself included; and how many of all values were below each. */
+  bounds: number[];
+  counts: number[];
+  count: number;
+  sum: number;
+}
+
 export interface Quantiles {
   p50: number | null;
   p99: number | null;
@@ -174,6 +191,25 @@ function snapshotOfCounters(counters: AttachmentCounters): CountersSnapshot {
       logs_dropped: logsDropped,
     },
     ...{ faults: { ...faults }, metrics: { ...metrics } },
+  };
+}
+
+/** Bounds that all attachments have in common, in powers of two: each is four times the one before, so that they are few. */
+const LATENCY_POWERS = [6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26];
+const FUEL_POWERS = [...LATENCY_POWERS, 28];
+
+export function histogramsOfAttachments(host: PluginHost): AttachmentHistograms[] {
+  return host.attachments.all().map(({ name, declaration, version, latency, fuelPerCall }) => ({
+    ...{ name, plugin: declaration.plugin, version: version.number },
+    latency_ns: snapshotOfHistogram(latency, LATENCY_POWERS),
+    fuel: snapshotOfHistogram(fuelPerCall, FUEL_POWERS),
+  }));
+}
+
+function snapshotOfHistogram(histogram: Histogram, powers: readonly number[]): HistogramSnapshot {
+  return {
+    bounds: powers.map((power) => 2 ** power),
+    ...{ counts: histogram.atMost(powers), count: histogram.total, sum: histogram.sum },
   };
 }
 

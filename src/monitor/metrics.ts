@@ -1,6 +1,7 @@
-import type { Registry } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
+import type { HistogramSnapshot } from '../host/snapshot.js';
 import { health } from './health.js';
-import { collectAttachments } from './plugin-metrics.js';
+import { collectAttachments, collectHistograms } from './plugin-metrics.js';
 import type { ConnectionSnapshot, MonitorSource } from './snapshots.js';
 import { type MonitorFigures, varz } from './varz.js';
 
@@ -27,6 +28,23 @@ class Scrape {
     const labelNames = Object.keys(values[0]?.[0] ?? {});
     const counter = new this.prometheus.Counter({ name, help, labelNames, registers: [this.registry] });
     for (const [labels, value] of values) counter.inc(labels, value);
+  }
+
+  /** One that was counted elsewhere: the library's own takes single values only. */
+  histogram(name: string, help: string, values: [Labels, HistogramSnapshot][]): void {
+    const lines = values.flatMap(([sharedLabels, { bounds, counts, count, sum }]) => {
+      const line = (suffix: string, value: number, labels: Labels = {}) => ({
+        ...{ metricName: `${name}_${suffix}`, labels, sharedLabels, value },
+      });
+      return [
+        ...bounds.map((bound, i) => line('bucket', counts[i], { le: String(bound) })),
+        line('bucket', count, { le: '+Inf' }),
+        line('sum', sum),
+        line('count', count),
+      ];
+    });
+    const metric = { name, get: async () => ({ name, help, type: 'histogram', values: lines }) };
+    this.registry.registerMetric(metric as unknown as Metric);
   }
 }
 
@@ -79,6 +97,7 @@ function collectWeir(scrape: Scrape, source: MonitorSource): void {
   scrape.gauge('weir_plugins', 'installed plugins', [[{}, plugins.length]]);
   scrape.gauge('weir_attachments', 'plugins at work on a subject', [[{}, attachments.length]]);
   collectAttachments(scrape, snapshot);
+  collectHistograms(scrape, source.pluginHistograms());
 }
 
 function collectProcess(scrape: Scrape): void {

@@ -1,3 +1,4 @@
+import type { AttachmentHistograms, HistogramSnapshot } from '../host/snapshot.js';
 import type { PluginsSnapshot } from './snapshots.js';
 
 type Labels = Record<string, string>;
@@ -7,6 +8,7 @@ type Attachment = PluginsSnapshot['attachments'][number];
 export interface MetricSink {
   gauge(name: string, help: string, values: [Labels, number][]): void;
   counter(name: string, help: string, values: [Labels, number][]): void;
+  histogram(name: string, help: string, values: [Labels, HistogramSnapshot][]): void;
 }
 
 const COUNTERS: Record<string, [help: string, value: (attachment: Attachment) => number]> = {
@@ -39,7 +41,13 @@ const GAUGES: Record<string, [help: string, value: (attachment: Attachment) => n
   trial_different: ['messages that its shadow judges differently', ({ trial }) => trial?.different ?? 0],
 };
 
-function labelsOf({ account, name, plugin, version }: Attachment): Labels {
+/** All labels there are: whoever may attach plugins says how many attachments there are, and messages do not. */
+function labelsOf({
+  account,
+  name,
+  plugin,
+  version,
+}: Pick<Attachment, 'account' | 'name' | 'plugin' | 'version'>): Labels {
   return { account, attachment: name, plugin, version: String(version) };
 }
 
@@ -53,7 +61,6 @@ export function collectAttachments(sink: MetricSink, { attachments, emits, worke
   for (const [name, [help, value]] of Object.entries(COUNTERS))
     sink.counter(`weir_attachment_${name}_total`, help, each(value));
   for (const [name, [help, value]] of Object.entries(GAUGES)) sink.gauge(`weir_attachment_${name}`, help, each(value));
-  collectQuantiles(sink, attachments);
   const faults = attachments.flatMap((attachment) =>
     Object.entries(attachment.counters.faults).map(([cause, count]): [Labels, number] => [
       { ...labelsOf(attachment), cause },
@@ -97,17 +104,24 @@ function collectWorkers(sink: MetricSink, workers: PluginsSnapshot['workers']): 
   );
 }
 
-function collectQuantiles(sink: MetricSink, attachments: readonly Attachment[]): void {
-  const figures = [
-    ['latency_ns', 'time of a call; upper bounds in powers of two', (one: Attachment) => one.latency_ns],
-    ['fuel_per_call', 'fuel of a call; upper bounds in powers of two', (one: Attachment) => one.fuel],
-  ] as const;
-  for (const [name, help, quantiles] of figures) {
-    const values = attachments.flatMap((attachment) => {
-      const { p50, p99, max } = quantiles(attachment);
-      const known = Object.entries({ '0.5': p50, '0.99': p99, '1': max }).filter(([, value]) => value !== null);
-      return known.map(([quantile, value]): [Labels, number] => [{ ...labelsOf(attachment), quantile }, value!]);
-    });
-    if (values.length > 0) sink.gauge(`weir_attachment_${name}`, help, values);
-  }
+/** Of the calls that were timed, one of many. */
+export function collectHistograms(
+  sink: MetricSink,
+  attachments: readonly (AttachmentHistograms & { account: string })[],
+): void {
+  if (attachments.length === 0) return;
+  sink.histogram(
+    'weir_attachment_call_duration_seconds',
+    'time of a call, of one in 64',
+    attachments.map((one) => [labelsOf(one), inSeconds(one.latency_ns)]),
+  );
+  sink.histogram(
+    'weir_attachment_call_fuel',
+    'fuel of a call, of one in 64',
+    attachments.map((one) => [labelsOf(one), one.fuel]),
+  );
+}
+
+function inSeconds({ bounds, sum, ...rest }: HistogramSnapshot): HistogramSnapshot {
+  return { ...rest, bounds: bounds.map((ns) => ns / 1e9), sum: sum / 1e9 };
 }

@@ -1,5 +1,5 @@
 import type { ExportSettings, ImportSettings, MappingSettings } from '../broker/account-settings.js';
-import type { AttachmentSnapshot, PluginSnapshot } from '../host/snapshot.js';
+import type { AttachmentHistograms, AttachmentSnapshot, PluginSnapshot } from '../host/snapshot.js';
 import type { ThreadSnapshot } from '../workers/tier.js';
 import type { JetStreamSnapshot } from './streams-snapshot.js';
 
@@ -167,6 +167,7 @@ export interface MonitorSource {
   /** The last that ended, oldest first. */
   closedConnections(): ConnectionSnapshot[];
   plugins(): PluginsSnapshot;
+  pluginHistograms(): (AttachmentHistograms & { account: string })[];
   accounts(): AccountSnapshot[];
   /** Null without streams. */
   jetstream(): JetStreamSnapshot | null;

@@ -4,7 +4,7 @@ import type { InterestStats } from '../broker/account.js';
 import { recordOf } from '../client/connection-record.js';
 import type { PeerListenerOptions } from '../config/options.js';
 import type { PluginHost } from '../host/plugin-host.js';
-import { snapshotOfPlugin, snapshotsOfAttachments } from '../host/snapshot.js';
+import { histogramsOfAttachments, snapshotOfPlugin, snapshotsOfAttachments } from '../host/snapshot.js';
 import type {
   AccountSnapshot,
   ConnectionSnapshot,
@@ -104,6 +104,12 @@ export class ServerSource implements MonitorSource {
       emits: { waiting: sum(({ emits }) => emits.length), lost: sum(({ emits }) => emits.lost) },
       workers: this.parts.hosts.workers(),
     };
+  }
+
+  pluginHistograms(): ReturnType<MonitorSource['pluginHistograms']> {
+    return this.parts.hosts
+      .all()
+      .flatMap(([account, host]) => histogramsOfAttachments(host).map((one) => ({ account, ...one })));
   }
 
   accounts(): AccountSnapshot[] {
