@@ -3,6 +3,7 @@ import { type ApiRequest, expectEmpty, isEmpty, jsonOf, type Operation, page } f
 import type { Consumer } from './consumer.js';
 import { type ConsumerRequest, createConsumerShape } from './consumer-config.js';
 import { createConsumer, getConsumer, pauseConsumer, resetConsumer } from './consumers.js';
+import { HEADER, headerBlock } from './headers.js';
 import { natural, object, text, time, whole } from './shape.js';
 import type { Stream } from './stream.js';
 import { consumerInfo } from './stream-info.js';
@@ -33,11 +34,24 @@ function creation(way: Way): (request: ApiRequest) => Promise<object> {
     if (name !== '') config.name = name;
     if (filter.length > 0) checkFilter(filter.join('.'), config);
     const stream = request.streams.get(streamName);
+    const follows = config.direct || config.sourcing;
+    if (follows) checkIdentity(request, stream);
     const known = config.direct && config.sourcing && config.name ? nameForSourcing(config, stream) : undefined;
     const consumer = await createConsumer(request.streams, stream, { config, action, pedantic });
     if (known !== undefined) resetConsumer(stream, consumer, 0);
+    if (follows) tellIdentity(request, stream);
     return consumerInfo(consumer);
   };
+}
+
+/** Whoever goes on with a stream has to know when another one has its name: it would miss what is in it already. */
+function checkIdentity({ headers }: ApiRequest, { identity }: Stream): void {
+  const wanted = headers?.get(HEADER.streamIdentity) ?? '';
+  if (wanted !== '' && wanted !== identity) throw apiError('consumerStreamIdentityMismatch', { msg: identity });
+}
+
+function tellIdentity(request: ApiRequest, { identity }: Stream): void {
+  request.replyHeaders = headerBlock([[HEADER.streamIdentity, identity]]);
 }
 
 /**
@@ -136,6 +150,7 @@ function reset(request: ApiRequest): object {
   const { seq = 0 } = isEmpty(request) ? {} : jsonOf(request, resetShape);
   const { stream, consumer } = consumerOf(request);
   const sequence = resetConsumer(stream, consumer, seq);
+  if (request.headers?.has(HEADER.streamIdentity)) tellIdentity(request, stream);
   return { ...consumerInfo(consumer), reset_seq: sequence };
 }
 

@@ -18,6 +18,8 @@ export interface ApiRequest {
   readonly payload: string;
   readonly headers: Headers | null;
   readonly reply: Uint8Array;
+  /** What the answer has beside its JSON. */
+  replyHeaders: Uint8Array | null;
   readonly strict: boolean;
   readonly stats: ApiStats;
 }

@@ -7,6 +7,7 @@ import type { SyncPolicy } from '../storage/committer.js';
 import type { LogListener, MessageLog } from '../storage/message-log.js';
 import type { Store } from '../storage/store.js';
 import type { LedgerState } from './ledger.js';
+import type { StoredMarks } from './source-marks.js';
 import { StateWriter } from './state-writer.js';
 import type { StreamConfig } from './stream-config.js';
 import type { StoredConsumer, StoredStream, StreamStore } from './stream-store.js';
@@ -26,6 +27,7 @@ export interface FileHouse {
  *
  * ```text
  * <folder>/stream                      configuration, as JSON
+ * <folder>/sources                     how far they were taken
  * <folder>/messages/…                  the log's own
  * <folder>/consumers/<consumer>/consumer    configuration
  * <folder>/consumers/<consumer>/state       what was given and acknowledged
@@ -35,6 +37,7 @@ export class FileStreamStore implements StreamStore {
   readonly folder: string;
   private readonly house: FileHouse;
   private readonly writers = new Map<string, StateWriter>();
+  private marks: StateWriter | null = null;
   /** By consumer: what is under way with its files. Requests are at work side by side, and a name can be given up and taken again. */
   private readonly turns = new Map<string, Promise<void>>();
 
@@ -71,6 +74,22 @@ export class FileStreamStore implements StreamStore {
     });
   }
 
+  readMarks(): Promise<StoredMarks | null> {
+    return this.readFile(`${this.folder}/sources`);
+  }
+
+  watchMarks(state: () => Promise<StoredMarks>): void {
+    this.marks ??= this.newWriter(`${this.folder}/sources`, state);
+  }
+
+  touchMarks(): void {
+    this.marks?.touch();
+  }
+
+  async flushMarks(): Promise<void> {
+    await this.marks?.flush();
+  }
+
   async saveConfig(config: StreamConfig, createdMs: number): Promise<void> {
     await this.house.store.makeFolder(this.folder);
     await this.writeFile(`${this.folder}/stream`, { config, createdMs } satisfies StoredStream);
@@ -87,11 +106,14 @@ export class FileStreamStore implements StreamStore {
 
   watch(name: string, state: () => LedgerState): void {
     if (this.writers.has(name)) return;
+    this.writers.set(name, this.newWriter(`${this.folderOf(name)}/state`, state));
+  }
+
+  private newWriter(path: string, state: () => unknown): StateWriter {
     const { clock, logger } = this.house;
-    const path = `${this.folderOf(name)}/state`;
-    const write = () => this.writeFile(path, state());
+    const write = async () => this.writeFile(path, await state());
     const onFailure = (error: unknown) => logger.error(`Cannot write ${path}: ${describe(error)}`);
-    this.writers.set(name, new StateWriter({ clock, write, onFailure }));
+    return new StateWriter({ clock, write, onFailure });
   }
 
   removeConsumer(name: string): Promise<void> {
@@ -117,6 +139,7 @@ export class FileStreamStore implements StreamStore {
   async close(): Promise<void> {
     await Promise.all([...this.writers.values()].map((writer) => writer.flush()));
     await Promise.all([...this.writers.values()].map((writer) => writer.stop()));
+    await this.marks?.stop();
   }
 
   forget(): Promise<void> {
@@ -126,6 +149,7 @@ export class FileStreamStore implements StreamStore {
   async delete(): Promise<void> {
     await Promise.allSettled(this.turns.values());
     await Promise.all([...this.writers.values()].map((writer) => writer.stop()));
+    await this.marks?.stop();
     await this.forget();
     await this.house.store.removeFolder(this.folder);
   }

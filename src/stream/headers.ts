@@ -26,6 +26,7 @@ export const HEADER = {
   scheduler: 'Nats-Scheduler',
   scheduleNext: 'Nats-Schedule-Next',
   streamSource: 'Nats-Stream-Source',
+  streamIdentity: 'Nats-Stream-Identity',
   lastConsumer: 'Nats-Last-Consumer',
   lastStream: 'Nats-Last-Stream',
   consumerStalled: 'Nats-Consumer-Stalled',

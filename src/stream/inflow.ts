@@ -7,8 +7,8 @@ import type { Surroundings } from './surroundings.js';
 /** A message of another stream, valid within the call. */
 export type Taken = Pick<StoredMessage, 'message' | 'sequence' | 'timeMs' | 'timeNs'>;
 
-/** Takes a message under its new subject (null is the same), or says false: not now. */
-export type Hand = (taken: Taken, subject: Uint8Array | null) => boolean;
+/** Takes a message under its new subject (null is the same) from the stream of this identity, or says false: not now. */
+export type Hand = (taken: Taken, subject: Uint8Array | null, identity: string) => boolean;
 
 /** A stream that takes messages from others, as what brings them sees it. */
 export interface Taker {

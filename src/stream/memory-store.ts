@@ -8,6 +8,16 @@ export class MemoryStreamStore implements StreamStore {
     return new MemoryLog(listener);
   }
 
+  async readMarks(): Promise<null> {
+    return null;
+  }
+
+  watchMarks(): void {}
+
+  touchMarks(): void {}
+
+  async flushMarks(): Promise<void> {}
+
   async saveConfig(): Promise<void> {}
 
   async saveConsumer(): Promise<void> {}

@@ -9,6 +9,7 @@ export class Mirror implements Inflow {
   constructor(taker: Taker, source: SourceConfig) {
     const { lastSequence } = taker.log.state;
     this.reader = readerOf(taker, source, {
+      identity: '',
       position: lastSequence === 0 ? 0 : lastSequence + 1,
       hand: (taken, subject) => taker.takeMirrored(taken, subject),
       kind: 'mirror',

@@ -6,6 +6,8 @@ export interface Origin {
   readonly config: Readonly<StreamConfig>;
   readonly log: MessageLog;
   readonly closed: boolean;
+  /** Another one for each stream that was ever made, whatever its name. */
+  readonly identity: string;
   /** Called whenever messages became durable. */
   readonly followers: Set<() => void>;
   /** A message is durable in the stream that took it. */

@@ -3,9 +3,11 @@ import type { Hand, Reader, Taker } from './inflow.js';
 import { RemoteFollower } from './remote-follower.js';
 import type { SourceConfig } from './stream-config.js';
 
-interface Start {
+export interface Start {
   /** The next sequence to take; 0: where the configuration says. */
   position: number;
+  /** The stream it is a position in; '' when that is not known. */
+  identity: string;
   hand: Hand;
   kind: 'mirror' | 'source';
 }

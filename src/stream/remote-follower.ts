@@ -3,8 +3,10 @@ import { type Leg, type Subscriber, Subscription } from '../broker/subscription.
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { Alarm } from './alarm.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
-import { HEADER, headerBlock, readHeaders } from './headers.js';
+import { ERRORS } from './error-table.js';
+import { HEADER, type Headers, headerBlock, readHeaders } from './headers.js';
 import type { Hand, Reader, SourceInfo, Taker } from './inflow.js';
+import type { Start } from './readers.js';
 import { type Delivered, deliveredOf, RemoteRequest, readAnswer } from './remote-request.js';
 import { SourceSubjects } from './source-subjects.js';
 import type { SourceConfig } from './stream-config.js';
@@ -28,6 +30,10 @@ export class RemoteFollower implements Reader, Subscriber {
   readonly source: SourceConfig;
   /** The next sequence to take; 0: where the configuration says. */
   private position: number;
+  /** Which stream of this name it is a position in; '' when that was not told yet. */
+  private identity: string;
+  /** Older servers do not tell identities. */
+  private asksIdentity: boolean;
   private readonly taker: Taker;
   private readonly hand: Hand;
   private readonly kind: 'mirror' | 'source';
@@ -38,6 +44,8 @@ export class RemoteFollower implements Reader, Subscriber {
   private subscriptions: Subscription[] = [];
   /** The consumer's own count of what came. */
   private consumerSequence = 0;
+  /** Messages that came before the answer, and are older than what is wanted. */
+  private passedOver = 0;
   private lag = 0;
   private activeMs = 0;
   private retryMs = RETRY_MS_MIN;
@@ -45,14 +53,12 @@ export class RemoteFollower implements Reader, Subscriber {
   private flow: FlowRequest | null = null;
   private closed = false;
 
-  constructor(
-    taker: Taker,
-    source: SourceConfig,
-    { position, hand, kind }: { position: number; hand: Hand; kind: 'mirror' | 'source' },
-  ) {
+  constructor(taker: Taker, source: SourceConfig, { position, identity, hand, kind }: Start) {
     this.taker = taker;
     this.source = source;
     this.position = position;
+    this.identity = identity;
+    this.asksIdentity = kind === 'source';
     this.hand = hand;
     this.kind = kind;
     this.subjects = new SourceSubjects(source);
@@ -85,7 +91,8 @@ export class RemoteFollower implements Reader, Subscriber {
   deliver({ subscription }: Leg, message: Message): boolean {
     if (subscription.closed) return false;
     const { bytes, headersStart, payloadStart, payloadEnd, replyStart, replyEnd } = message;
-    if (subscription === this.subscriptions[1]) this.onAnswer(textOf(bytes, payloadStart, payloadEnd));
+    if (subscription === this.subscriptions[1])
+      this.onAnswer(textOf(bytes, payloadStart, payloadEnd), readHeaders(message));
     else if (payloadEnd === payloadStart && startsWith(bytes, headersStart, CONTROL)) this.onControl(message);
     else {
       const delivered = deliveredOf(textOf(bytes, replyStart, replyEnd));
@@ -105,27 +112,61 @@ export class RemoteFollower implements Reader, Subscriber {
     for (const subscription of this.subscriptions) broker.subscribe(subscription);
     this.state = 'asking';
     this.consumerSequence = 0;
+    this.passedOver = 0;
     this.alarm.set(this.taker.nowMs + ANSWER_MS);
     const { subject, payload } = this.request.compose(this.position, target);
+    const headers = this.asksIdentity ? askIdentity(this.identity) : null;
     const receivers = broker.publishDirect(
-      composeMessage({ subject: utf8(subject), reply: utf8(reply), headers: null, payload: utf8(payload) }),
+      composeMessage({ subject: utf8(subject), reply: utf8(reply), headers, payload: utf8(payload) }),
     );
     if (receivers === 0) this.fail(`nothing answers to ${subject}`);
   }
 
-  private onAnswer(text: string): void {
+  private onAnswer(text: string, headers: Headers | null): void {
     if (this.state !== 'asking') return;
     const answer = readAnswer(text);
     if (typeof answer === 'string') this.fail(answer);
-    else if ('error' in answer) this.fail('', answer.error);
+    else if ('error' in answer && this.asksIdentity && answer.error.err_code === ANOTHER) this.startOver();
+    else if ('error' in answer && this.asksIdentity && TOO_NEW.includes(answer.error.err_code)) {
+      this.asksIdentity = false;
+      this.ask();
+    } else if ('error' in answer) this.fail('', answer.error);
     else if (this.source.consumer !== undefined && answer.ackPolicy !== 'flow_control')
       this.fail('', errorJson(`${this.kind}ConsumerRequiresAckFc`));
     else {
-      this.state = 'following';
-      this.error = null;
-      this.retryMs = RETRY_MS_MIN;
-      this.heard();
+      this.follow(headers?.get(HEADER.streamIdentity) ?? '');
     }
+  }
+
+  private follow(identity: string): void {
+    const isAnother = this.identity !== '' && identity !== '' && identity !== this.identity;
+    this.state = 'following';
+    this.error = null;
+    this.retryMs = RETRY_MS_MIN;
+    this.heard();
+    if (isAnother) {
+      this.warnOfAnother();
+      this.position = 0;
+    }
+    if (identity !== '') this.identity = identity;
+    // What came before the answer was taken for old: it is asked for once more.
+    if (isAnother && this.passedOver > 0) this.again();
+    else this.answerFlow();
+  }
+
+  /** The stream was deleted, and another one has its name. */
+  private startOver(): void {
+    this.warnOfAnother();
+    this.position = 0;
+    this.identity = '';
+    this.ask();
+  }
+
+  private warnOfAnother(): void {
+    const { logger, broker } = this.taker.surroundings;
+    logger.warn(
+      `Stream ${JSON.stringify(`${broker.name} > ${this.taker.config.name}`)}: its source ${JSON.stringify(this.source.name)} was made anew`,
+    );
   }
 
   private onAlarm(): void {
@@ -180,13 +221,13 @@ export class RemoteFollower implements Reader, Subscriber {
     this.activeMs = this.taker.nowMs;
     this.lag = pending;
     if (sequence >= this.position) {
-      if (!this.hand({ message, ...delivered }, this.subjects.of(message))) {
+      if (!this.hand({ message, ...delivered }, this.subjects.of(message), this.identity)) {
         this.again();
         return;
       }
       this.position = sequence + 1;
       this.retryMs = RETRY_MS_MIN;
-    }
+    } else if (this.state === 'asking') this.passedOver++;
     this.consumerSequence = consumerSequence;
   }
 
@@ -213,7 +254,8 @@ export class RemoteFollower implements Reader, Subscriber {
 
   private answerFlow(): void {
     const { flow, request } = this;
-    if (flow === null || flow.sequence > this.taker.log.committedSequence) return;
+    // Before the answer it is not known which stream asks.
+    if (flow === null || this.state !== 'following' || flow.sequence > this.taker.log.committedSequence) return;
     this.flow = null;
     const headers = headerBlock([
       [HEADER.lastConsumer, flow.consumerSequence],
@@ -234,6 +276,17 @@ interface FlowRequest {
 }
 
 const CONTROL = utf8('NATS/1.0 100');
+const [ANOTHER] = ERRORS.consumerStreamIdentityMismatch;
+const TOO_NEW: readonly number[] = [ERRORS.requiredApiLevel[0], ERRORS.invalidJson[0]];
+/** Since this level identities are told. */
+const IDENTITY_LEVEL = 5;
+
+function askIdentity(identity: string): Uint8Array {
+  return headerBlock([
+    [HEADER.requiredApiLevel, IDENTITY_LEVEL],
+    [HEADER.streamIdentity, identity],
+  ]);
+}
 
 function startsWith(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
   for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;

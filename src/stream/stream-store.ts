@@ -1,6 +1,7 @@
 import type { LogListener, MessageLog } from '../storage/message-log.js';
 import type { ConsumerConfig } from './consumer-config.js';
 import type { LedgerState } from './ledger.js';
+import type { StoredMarks } from './source-marks.js';
 import type { StreamConfig } from './stream-config.js';
 
 /** A consumer as it was written down. */
@@ -14,6 +15,12 @@ export interface StoredConsumer {
 /** Where one stream keeps its messages, its configuration and its consumers. */
 export interface StreamStore {
   openLog(listener: LogListener, config: StreamConfig): Promise<MessageLog>;
+  /** How far sources were taken; null: nothing is written down. */
+  readMarks(): Promise<StoredMarks | null>;
+  /** `state` is asked whenever they are written down. */
+  watchMarks(state: () => Promise<StoredMarks>): void;
+  touchMarks(): void;
+  flushMarks(): Promise<unknown>;
   saveConfig(config: StreamConfig, createdMs: number): Promise<void>;
   /** `state` is asked whenever the state is written down. */
   saveConsumer(consumer: Omit<StoredConsumer, 'state'>, state: () => LedgerState): Promise<void>;

@@ -22,11 +22,14 @@ import { Intake } from './intake.js';
 import { Mirror } from './mirror.js';
 import type { Origin } from './origin.js';
 import { Schedules } from './schedules.js';
+import { SourceMarks, type StoredMarks } from './source-marks.js';
+import { shortHash } from './source-subjects.js';
 import { Sources } from './sources.js';
 import type { StreamConfig } from './stream-config.js';
 import type { StreamStore } from './stream-store.js';
 import type { Surroundings } from './surroundings.js';
 import { PART_MESSAGES, sweep, sweepLimits } from './sweep.js';
+import { timeText } from './time.js';
 import { takeTraced } from './traced-intake.js';
 
 /** What a stream is made with. */
@@ -52,6 +55,7 @@ type Ending = 'deleted' | 'shutdown';
 export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, Taker {
   config: StreamConfig;
   readonly createdMs: number;
+  readonly identity: string;
   readonly surroundings: Surroundings;
   readonly store: StreamStore;
   readonly consumers = new Map<string, Consumer>();
@@ -60,6 +64,8 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   closed = false;
   /** Where it takes messages of other streams from, if it does. */
   inflow: Inflow | null = null;
+  /** How far its sources were taken, once it has some. */
+  private marks: SourceMarks | null = null;
   /** Streams that take messages from here. */
   readonly followers = new Set<() => void>();
   readonly expiry: Expiry;
@@ -75,6 +81,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   private constructor({ config, createdMs, surroundings, store }: StreamParts) {
     this.config = config;
     this.createdMs = createdMs;
+    this.identity = shortHash(timeText(createdMs));
     this.surroundings = surroundings;
     this.store = store;
     this.dedupe = new DedupeWindow((config.duplicate_window ?? 0) / 1e6);
@@ -89,6 +96,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     stream.log = await parts.store.openLog(stream, parts.config);
     const { first_seq = 0 } = parts.config;
     if (first_seq > 1 && stream.log.state.lastSequence === 0) stream.log.skipTo(first_seq);
+    if ((parts.config.sources?.length ?? 0) > 0) stream.rememberSources(await parts.store.readMarks());
     stream.applyConfig();
     stream.recall();
     return stream;
@@ -145,8 +153,16 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     if (wanted === this.inflowConfig) return;
     this.inflowConfig = wanted;
     this.inflow?.close();
-    this.inflow =
-      mirror !== undefined ? new Mirror(this, mirror) : sources.length > 0 ? new Sources(this, sources) : null;
+    this.inflow = mirror === undefined ? null : new Mirror(this, mirror);
+    if (sources.length > 0) this.inflow = new Sources(this, sources, this.marks ?? this.rememberSources(null));
+  }
+
+  private rememberSources(stored: StoredMarks | null): SourceMarks {
+    const { log, store } = this;
+    const marks = new SourceMarks(log, stored, () => store.touchMarks());
+    store.watchMarks(() => marks.state());
+    this.marks = marks;
+    return marks;
   }
 
   findOrigin(name: string): Origin | undefined {
@@ -301,6 +317,8 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
   /** The same as `purge`, a part in each turn of the event loop; what is stored meanwhile stays. */
   async purgeInTurns(options: PurgeOptions): Promise<number> {
     const { filter = null, keep = 0, before = Number.MAX_SAFE_INTEGER } = options;
+    // What goes may be all that tells where they were.
+    await this.store.flushMarks();
     const isAll = filter === null && keep === 0 && before > this.log.state.lastSequence;
     if (isAll) return this.purge({});
     const purged = await sweep(this, options);
@@ -361,6 +379,7 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
       await this.log.delete();
       await this.store.delete();
     } else {
+      await this.store.flushMarks();
       await this.log.close();
       await this.store.close();
     }

@@ -72,6 +72,6 @@ describe('monitoring of streams', () => {
   });
 
   it('INFO says that there are streams', () => {
-    expect(connection.info).toMatchObject({ jetstream: true, api_lvl: 4 });
+    expect(connection.info).toMatchObject({ jetstream: true, api_lvl: 5 });
   });
 });

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/logger.js';
 import type { Leg, Subscription } from '../../src/broker/subscription.js';
 import { composeMessage, type Message, NO_BYTES } from '../../src/message/message.js';
-import { readHeaders, status } from '../../src/stream/headers.js';
+import { headerBlock, readHeaders, status } from '../../src/stream/headers.js';
 import type { Taker } from '../../src/stream/inflow.js';
 import { RemoteFollower } from '../../src/stream/remote-follower.js';
 import { deliveredOf, readAnswer } from '../../src/stream/remote-request.js';
@@ -14,37 +14,40 @@ const bytes = (text: string) => Buffer.from(text);
 /** A follower of a consumer that is played by the test. */
 class Play {
   readonly said: Message[] = [];
+  /** The requests that it began with. */
+  asked: Message[];
   readonly taken: number[] = [];
   readonly log = { state: { lastSequence: 0 }, committedSequence: 0 };
   private subscriptions: Subscription[] = [];
   readonly follower: RemoteFollower;
+  readonly clock = new ManualClock();
 
-  constructor() {
+  constructor({ position = 0, identity = '' } = {}) {
     const broker = {
       name: 'A',
       subscribe: (subscription: Subscription) => this.subscriptions.push(subscription),
       unsubscribe: () => {},
       publishDirect: (message: Message) => this.said.push(message),
     };
-    const surroundings = { broker, clock: new ManualClock(), logger: silentLogger, newId: () => 'id' };
-    const taker = { config: { name: 'T' }, log: this.log, nowMs: 0, surroundings } as unknown as Taker;
+    const surroundings = { broker, clock: this.clock, logger: silentLogger, newId: () => 'id' };
+    const taker = { config: { name: 'T' }, log: this.log, nowMs: this.clock.nowMs(), surroundings } as unknown as Taker;
     const hand = ({ sequence }: { sequence: number }) => {
       this.taken.push(sequence);
       this.log.state.lastSequence++;
       return true;
     };
     const source = { name: 'S', consumer: { name: 'c', deliver_subject: 'to.c' } };
-    this.follower = new RemoteFollower(taker, source, { position: 0, hand, kind: 'source' });
+    this.follower = new RemoteFollower(taker, source, { position, identity, hand, kind: 'source' });
     this.follower.lookAgain();
-    this.said.length = 0;
+    this.asked = this.said.splice(0);
   }
 
   private give(at: number, message: Message): void {
     this.follower.deliver({ subscription: this.subscriptions.at(at)! } as Leg, message);
   }
 
-  answer(json: string): void {
-    this.give(-1, composeMessage({ subject: bytes('r'), reply: null, headers: null, payload: bytes(json) }));
+  answer(json: string, headers: Uint8Array | null = null): void {
+    this.give(-1, composeMessage({ subject: bytes('r'), reply: null, headers, payload: bytes(json) }));
   }
 
   message(sequence: number, consumerSequence: number): void {
@@ -79,6 +82,33 @@ it('answers flow control with what was taken when it was asked, not with what ca
   play.askFlow('more');
   play.commit();
   expect(readHeaders(play.said[1])!.get('Nats-Last-Stream')).toBe('6');
+  play.follower.close();
+});
+
+it('takes all of a stream that was made anew, and acknowledges nothing of it before that', () => {
+  const play = new Play({ position: 8, identity: 'old' });
+  expect(readHeaders(play.asked[0])!.get('Nats-Stream-Identity')).toBe('old');
+  play.message(1, 1);
+  play.askFlow('flow');
+  play.answer('{"config":{"ack_policy":"flow_control"}}', headerBlock([['Nats-Stream-Identity', 'new']]));
+  play.commit();
+  expect([play.said, play.taken]).toEqual([[], []]);
+  play.clock.advance(1_000);
+  expect(readHeaders(play.said.shift()!)!.get('Nats-Stream-Identity')).toBe('new');
+  play.answer('{"config":{"ack_policy":"flow_control"}}', headerBlock([['Nats-Stream-Identity', 'new']]));
+  play.message(1, 1);
+  expect(play.taken).toEqual([1]);
+  play.follower.close();
+});
+
+it.each([
+  [10225, 'another stream', ['']],
+  [10185, 'a server that tells no identities', [undefined]],
+])('asks once more after error %s: %s', (err_code, _, wanted) => {
+  const play = new Play({ position: 8, identity: 'old' });
+  play.answer(JSON.stringify({ error: { code: 400, err_code, description: 'no' } }));
+  expect(play.said.map((message) => readHeaders(message)?.get('Nats-Stream-Identity'))).toEqual(wanted);
+  expect(play.follower.info().error).toBeUndefined();
   play.follower.close();
 });
 

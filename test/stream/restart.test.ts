@@ -107,4 +107,27 @@ describe('after a restart', () => {
     await other.close();
     await (await start()).stop();
   });
+
+  it('sources go on where they were, though nothing is left of what they brought', async () => {
+    const before = await start();
+    const messagesOf = async ({ manager }: typeof before) => (await manager.streams.info('T')).state.messages;
+    await before.manager.streams.add({ name: 'O', subjects: ['o'] });
+    await before.manager.streams.add({ name: 'T', sources: [{ name: 'O' }] });
+    for (let i = 0; i < 3; i++) await before.js.publish('o', String(i));
+    await eventually(async () => (await messagesOf(before)) === 3, 'what was published');
+    await before.manager.streams.purge('T');
+    await before.stop();
+    const after = await start();
+    await after.js.publish('o', 'new');
+    await eventually(async () => (await messagesOf(after)) > 0, 'the new one');
+    expect((await after.manager.streams.getMessage('T', { last_by_subj: 'o' }))?.string()).toBe('new');
+    expect(await messagesOf(after)).toBe(1);
+
+    // One that was deleted and made anew begins with 1 again.
+    await after.manager.streams.delete('O');
+    await after.manager.streams.add({ name: 'O', subjects: ['o'] });
+    await after.js.publish('o', 'of another');
+    await eventually(async () => (await messagesOf(after)) === 2, 'the message of another');
+    await after.stop();
+  });
 });

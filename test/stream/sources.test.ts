@@ -1,3 +1,4 @@
+import { headers } from '@nats-io/transport-node';
 import { expect, it } from 'vitest';
 import { eventually } from '../kit/wait.js';
 import { describeStreams } from './servers.js';
@@ -62,5 +63,26 @@ describeStreams('mirrors and sources', (at, storage) => {
     });
     await manager.streams.add({ name: 'M4', mirror, storage });
     await expect(manager.streams.update('M4', { mirror: { name: 'S4' } })).rejects.toMatchObject({ code: 10055 });
+  });
+
+  it('tells those who go on with a stream which one it is', async () => {
+    const { connection, manager } = at();
+    await manager.streams.add({ name: 'O5', subjects: ['o5'], storage });
+    const ask = async (identity: string) => {
+      const config = { name: 'c', deliver_subject: 'to', ack_policy: 'none', direct: true };
+      const asked = headers();
+      asked.set('Nats-Stream-Identity', identity);
+      const request = JSON.stringify({ stream_name: 'O5', config });
+      const answer = await connection.request('$JS.API.CONSUMER.CREATE.O5', request, {
+        timeout: 5_000,
+        headers: asked,
+      });
+      const { error } = answer.json() as { error?: { err_code: number } };
+      return { code: error?.err_code, identity: answer.headers?.get('Nats-Stream-Identity') };
+    };
+    const { identity } = await ask('');
+    expect(identity).toMatch(/^[0-9A-Za-z]{8}$/);
+    expect((await ask(identity!)).code).toBeUndefined();
+    expect((await ask('another')).code).toBe(10225);
   });
 });
