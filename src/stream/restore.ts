@@ -19,6 +19,8 @@ import type { Streams } from './streams.js';
 
 /** A transfer that nothing comes for is given up. */
 const PATIENCE_MS = 5_000;
+/** Who waits for longer than this for memory that others have is refused: sooner than these are given up, if nothing comes for them either. */
+const MEMORY_PATIENCE_MS = 4_000;
 /** Chunks that may wait to be worked on. Who waits for answers, as it is meant, has one of them under way, or a few. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
 /** Longer entries are put together in memory that all restores share, which nobody has for longer than this. */
@@ -119,9 +121,14 @@ export class RestoreReceiver implements Subscriber {
 
   /** Waits until there is memory for a long entry: the chunk is answered then. */
   private async makeRoom(bytes: number): Promise<void> {
-    this.claim = this.streams.restores.claim(bytes);
-    await this.claim.granted;
-    this.claimEndsMs = this.streams.clock.nowMs() + LARGE_MS_MAX;
+    const { clock, restores } = this.streams;
+    const claim = restores.claim(bytes);
+    this.claim = claim;
+    const patience = clock.after(MEMORY_PATIENCE_MS, () => claim.end());
+    const granted = await claim.granted;
+    patience.cancel();
+    if (!granted && !this.overrun) throw apiError('insufficientResources');
+    this.claimEndsMs = clock.nowMs() + LARGE_MS_MAX;
   }
 
   private giveBack(): void {

@@ -148,6 +148,17 @@ describe('restores', () => {
     expect(await other(Buffer.from('nothing of the kind'))).toContain('restore failed');
   });
 
+  it('are refused when others need the memory for too long', { timeout: PATIENCE_MS }, async () => {
+    const [one, other] = [await begin(ann, 'ONE'), await begin(bob, 'OTHER')];
+    expect(await one(beginning(64 * MB))).toBe('');
+    expect(await other(beginning(64 * MB))).toContain('"err_code":10023');
+    // Nobody has been left in the line for it.
+    expect(await one(Buffer.from('nothing of the kind'))).toContain('restore failed');
+    const third = await begin(bob, 'OTHER');
+    expect(await third(beginning(64 * MB))).toBe('');
+    expect(await third(Buffer.from('nothing of the kind'))).toContain('restore failed');
+  });
+
   it('are given up when they do not wait for answers, though they wait for memory', {
     timeout: PATIENCE_MS,
   }, async () => {
