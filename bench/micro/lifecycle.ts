@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.js';
 import { FolderPluginStore } from '../../src/host/folder-store.js';
 import { PluginHost } from '../../src/host/plugin-host.js';
+import { nodeDisk } from '../../src/storage/node-disk.js';
 import type { MicroFigure } from '../micro.js';
 import { CONFIGS } from '../readings.js';
 
@@ -17,7 +18,7 @@ export async function benches(): Promise<MicroFigure[]> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
   const host = new PluginHost({ clock: systemClock, payloadBytesMax: () => 1024 * 1024 });
   try {
-    await host.open(await FolderPluginStore.open(folder));
+    await host.open(await FolderPluginStore.open({ disk: nodeDisk, clock: systemClock, folder }));
     const wasm = readFileSync(join('dist', 'plugins', `${PLUGIN}.wasm`));
     // The first one starts the compile worker.
     await host.install('warm', variant(wasm, 255));
