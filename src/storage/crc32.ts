@@ -1,13 +1,13 @@
 import * as zlib from 'node:zlib';
 
-/** Tables for eight bytes a step: `TABLES[256 * k + b]` is the CRC of byte `b` followed by `k` zero bytes. */
-const TABLES = new Int32Array(2048);
+/** Tables for sixteen bytes a step: `TABLES[256 * k + b]` is the CRC of byte `b` followed by `k` zero bytes. */
+const TABLES = new Int32Array(4096);
 for (let i = 0; i < 256; i++) {
   let crc = i;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
   TABLES[i] = crc;
 }
-for (let i = 256; i < 2048; i++) TABLES[i] = (TABLES[i - 256] >>> 8) ^ TABLES[TABLES[i - 256] & 255];
+for (let i = 256; i < 4096; i++) TABLES[i] = (TABLES[i - 256] >>> 8) ^ TABLES[TABLES[i - 256] & 255];
 
 /** From here on zlib's own is faster, though a call of it costs 200 ns (bench/micro/storage.ts). */
 const NATIVE_BYTES_MIN = 512;
@@ -17,19 +17,24 @@ export function crc32(bytes: Uint8Array, view: DataView, start: number, end: num
   if (end - start >= NATIVE_BYTES_MIN) return zlib.crc32(bytes.subarray(start, end), seed);
   let crc = ~seed;
   let i = start;
-  for (const last = end - 8; i <= last; i += 8) {
-    const one = crc ^ view.getInt32(i, true);
-    const two = view.getInt32(i + 4, true);
+  for (const last = end - 16; i <= last; i += 16) {
     crc =
-      TABLES[1792 + (one & 255)] ^
-      TABLES[1536 + ((one >>> 8) & 255)] ^
-      TABLES[1280 + ((one >>> 16) & 255)] ^
-      TABLES[1024 + (one >>> 24)] ^
-      TABLES[768 + (two & 255)] ^
-      TABLES[512 + ((two >>> 8) & 255)] ^
-      TABLES[256 + ((two >>> 16) & 255)] ^
-      TABLES[two >>> 24];
+      shifted(view.getInt32(i + 12, true), 0) ^
+      shifted(view.getInt32(i + 8, true), 1024) ^
+      shifted(view.getInt32(i + 4, true), 2048) ^
+      shifted(crc ^ view.getInt32(i, true), 3072);
   }
+  for (const last = end - 4; i <= last; i += 4) crc = shifted(crc ^ view.getInt32(i, true), 0);
   for (; i < end; i++) crc = (crc >>> 8) ^ TABLES[(crc ^ bytes[i]) & 255];
   return ~crc >>> 0;
+}
+
+/** The CRC of a word's four bytes, followed by as many zero bytes as `tables` begins behind the first of the tables, times 256. */
+function shifted(word: number, tables: number): number {
+  return (
+    TABLES[tables + 768 + (word & 255)] ^
+    TABLES[tables + 512 + ((word >>> 8) & 255)] ^
+    TABLES[tables + 256 + ((word >>> 16) & 255)] ^
+    TABLES[tables + (word >>> 24)]
+  );
 }

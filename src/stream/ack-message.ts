@@ -1,4 +1,4 @@
-import { rangesEqual, textOf } from '../base/bytes.js';
+import { rangesEqual, textOf, utf8 } from '../base/bytes.js';
 import { parseJson } from '../base/json.js';
 import type { Message } from '../message/message.js';
 import { parseDuration } from './time.js';
@@ -61,11 +61,15 @@ function numberBetween(bytes: Uint8Array, start: number, end: number): number {
   return value;
 }
 
+const ACK: AckVerb = { kind: 'ack' };
+const ACK_BYTES = utf8('+ACK');
+
 /** What the payload of an acknowledgement says; null when it is none. */
 export function readAckVerb({ bytes, payloadStart, payloadEnd }: Message): AckVerb | null {
-  if (payloadEnd === payloadStart) return { kind: 'ack' };
+  const length = payloadEnd - payloadStart;
+  if (length === 0 || (length === 4 && rangesEqual(bytes, payloadStart, ACK_BYTES, 0, 4))) return ACK;
   const said = textOf(bytes, payloadStart, payloadEnd);
-  if (said === '+ACK' || said === '+OK') return { kind: 'ack' };
+  if (said === '+OK') return ACK;
   if (said.startsWith('-NAK')) return { kind: 'nak', delayMs: delayOf(said.slice(4).trim()) };
   if (said === '+WPI') return { kind: 'progress' };
   if (said.startsWith('+NXT')) return { kind: 'next', request: said.slice(4).trim() };

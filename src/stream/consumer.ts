@@ -358,7 +358,8 @@ export class Consumer implements ConsumerCore {
         this.acks.terminate(address, verb.reason);
         break;
     }
-    this.wake();
+    // Mostly a batch is acknowledged before the next one is asked for.
+    if (this.outlet.open) this.wake();
   }
 
   /** An answer to a flow control request, and how far whoever gave it has stored what it was given, if it says so. */
