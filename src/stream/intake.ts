@@ -1,7 +1,8 @@
-import { utf8 } from '../base/bytes.js';
+import { textOf, utf8 } from '../base/bytes.js';
 import { composeMessage, type Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
 import { type MessageLog, type PurgeOptions, REFUSED } from '../storage/message-log.js';
+import { hasWildcard } from '../subject/subject.js';
 import { SubjectTransform } from '../subject/transform.js';
 import { type Admitted, judge, type Verdict, WELCOME } from './admission.js';
 import { type ApiErrorJson, errorJson } from './api-error.js';
@@ -242,8 +243,7 @@ export class Intake {
   /** Leaves only the newest message, of all or of its subject. */
   private rollUp({ bytes, subjectStart, subjectEnd }: Message, rollup: Verdict['rollup']): void {
     if (rollup === '') return;
-    const filter = rollup === 'all' ? null : LogFilter.literal(bytes.slice(subjectStart, subjectEnd));
-    this.owner.purge({ filter, keep: 1 });
+    this.owner.purge({ filter: rollup === 'all' ? null : filterOf(bytes.slice(subjectStart, subjectEnd)), keep: 1 });
   }
 
   /** What a message of another stream rolls up here. */
@@ -334,4 +334,10 @@ function withSubject(message: Message, subject: Uint8Array, headers?: Uint8Array
     headers: headers ?? bytes.subarray(headersStart, payloadStart),
     payload: bytes.subarray(payloadStart, payloadEnd),
   });
+}
+
+/** Who publishes to `a.*`, in so many letters, rolls up all that this matches, as in nats-server: purges of keys are made of it. */
+function filterOf(subject: Uint8Array): LogFilter {
+  const text = textOf(subject);
+  return hasWildcard(text) ? LogFilter.of([text]) : LogFilter.literal(subject);
 }

@@ -1,6 +1,7 @@
 // KV and object store: made by clients of streams, so they show whether streams are what clients take them for.
 import { Kvm, type KvWatchEntry } from '@nats-io/kv';
 import { Objm } from '@nats-io/obj';
+import { headers } from '@nats-io/transport-node';
 import { expect, it } from 'vitest';
 import { until } from '../kit/wait.js';
 import { describeStreams } from './servers.js';
@@ -30,6 +31,17 @@ describeStreams('KV', (at, storage) => {
     const keys: string[] = [];
     for await (const key of await kv.keys()) keys.push(key);
     expect(keys).toEqual(['c']);
+  });
+
+  it('purges all keys that one with wildcards matches', async () => {
+    const kv = await bucket('b4');
+    for (const key of ['x.1', 'x.2', 'y']) await kv.put(key, '1');
+    const purge = headers();
+    purge.set('KV-Operation', 'PURGE');
+    purge.set('Nats-Rollup', 'sub');
+    expect((await at().js.publish('$KV.b4.x.*', '', { headers: purge })).seq).toBe(4);
+    expect([await kv.get('x.1'), await kv.get('x.2'), (await kv.get('y'))?.string()]).toEqual([null, null, '1']);
+    expect((await kv.status()).values).toBe(2);
   });
 
   it('watches', async () => {
