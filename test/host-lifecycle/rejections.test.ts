@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { JetStreamApiError, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MESSAGE_REJECTED } from '../../src/host/error-table.js';
 import { guest, Kind, record, writingGuest } from '../hostile/guest.js';
+import { absent, findPeer } from '../kit/peers.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { Stage, verdictGuest } from './stage.js';
 
@@ -68,6 +71,18 @@ describe('whoever publishes into a stream', () => {
     expect(await stored()).toBe(3 - refused.length);
   });
 });
+
+const nats = findPeer('nats');
+
+test.skipIf(nats === null)(
+  `${nats === null ? absent('nats') : 'the nats command'} says what the plugin said`,
+  async () => {
+    await stage.bring('p', await rejecting());
+    const args = ['--server', stage.server.clientUrl, '--no-context', 'pub', '--jetstream', 'p.in', 'x'];
+    const failed = promisify(execFile)(nats!, args, { timeout: 20_000 });
+    await expect(failed).rejects.toThrow(TEXT.replace('\t', ' '));
+  },
+);
 
 test('a request hears of it in the headers as well', async () => {
   await stage.bring('p', await rejecting());

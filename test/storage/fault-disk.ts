@@ -125,7 +125,10 @@ export class FaultDisk implements Disk {
     for (const path of [...this.durableNames.keys()]) {
       if (path.startsWith(prefix) && !this.names.has(path)) this.durableNames.delete(path);
     }
-    for (const [path, content] of this.names) if (path.startsWith(prefix)) this.durableNames.set(path, content);
+    // Those of folders in it become durable with their own folder only.
+    for (const [path, content] of this.names) {
+      if (path.startsWith(prefix) && !path.includes('/', prefix.length)) this.durableNames.set(path, content);
+    }
   }
 
   async lock(folder: string): Promise<DiskLock | null> {
