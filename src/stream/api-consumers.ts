@@ -142,7 +142,7 @@ function unpin(request: ApiRequest): object {
   if (group === '') throw apiError('invalidJson', { err: 'consumer group not specified' });
   if (consumer.config.priority_policy !== 'pinned_client' || !consumer.config.priority_groups?.includes(group))
     throw apiError('consumerInvalidPriorityGroup');
-  if (consumer.pull?.pin.release('admin')) consumer.wake();
+  consumer.pull?.pin.release('admin');
   return {};
 }
 

@@ -438,6 +438,8 @@ export class Consumer implements ConsumerCore {
 
   private advisePin(kind: 'pinned' | 'unpinned', group: string, detail: string): void {
     const { name, owner } = this;
+    // Others may have what comes now.
+    if (kind === 'unpinned') this.rest();
     const subject = `CONSUMER.${kind === 'pinned' ? 'PINNED' : 'UNPINNED'}.${owner.config.name}.${name}`;
     owner.surroundings.advise(subject, `consumer_group_${kind}`, {
       stream: owner.config.name,

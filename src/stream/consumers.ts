@@ -57,6 +57,8 @@ export async function createConsumer(streams: Streams, stream: Stream, wish: Con
   }
   stream.adviseConsumer(name, 'CREATED', 'create');
   if (consumer.pausedUntilMs > 0) consumer.advisePause();
+  // Whoever asked hears of it before the first message comes.
+  setImmediate(() => consumer.wake());
   return consumer;
 }
 
@@ -65,6 +67,7 @@ export function restoreConsumer(stream: Stream, stored: StoredConsumer): void {
   const consumer = new Consumer(stream, stored);
   stream.store.watch(consumer.name, () => consumer.ledger.state());
   stream.addConsumer(consumer);
+  consumer.wake();
 }
 
 /** A consumer outlives the process unless its configuration, or the stream's, is only for memory. */

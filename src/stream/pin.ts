@@ -62,13 +62,12 @@ export class Pin {
     this.onChange('pinned', this.group, this.id);
   }
 
-  /** Nobody is pinned any more; whether somebody was. */
-  release(reason: 'timeout' | 'admin'): boolean {
+  /** Nobody is pinned any more. */
+  release(reason: 'timeout' | 'admin'): void {
     this.alarm.cancel();
-    if (this.id === '') return false;
+    if (this.id === '') return;
     this.id = '';
     this.onChange('unpinned', this.group, reason);
-    return true;
   }
 
   groups(names: readonly string[] = []): PriorityGroupJson[] {

@@ -342,7 +342,6 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
 
   addConsumer(consumer: Consumer): void {
     this.consumers.set(consumer.name, consumer);
-    consumer.wake();
   }
 
   async deleteConsumer(consumer: Consumer): Promise<void> {

@@ -41,6 +41,21 @@ describe('another account’s streams', () => {
     }
   });
 
+  it('are asked for by those who have none themselves: only what is imported is answered', async () => {
+    const weir = await startWeir(`jetstream: enabled\naccounts {
+      OWNER { users: [{ user: owner, password: p }], jetstream: enabled, exports: [{ service: "$JS.API.INFO" }] }
+      GUEST { users: [{ user: guest, password: p }], imports: [{ service: { account: OWNER, subject: "$JS.API.INFO" } }] }
+    }`);
+    const guest = await connect({ servers: weir.url, user: 'guest', pass: 'p', reconnect: false });
+    try {
+      expect((await guest.request('$JS.API.INFO')).json()).toMatchObject({ streams: 0 });
+      await expect(guest.request('$JS.API.STREAM.INFO.T')).rejects.toThrow('no responders');
+    } finally {
+      await guest.close();
+      await weir.stop();
+    }
+  });
+
   it('are asked for without a word of the account that has none itself', async () => {
     const weir = await startWeir(`jetstream: enabled\naccounts {
       OWNER { users: [{ user: owner, password: p }], jetstream: enabled, exports: [{ service: "$JS.API.STREAM.INFO.S" }] }

@@ -51,6 +51,18 @@ describeStreams('priority groups', (at, storage) => {
     expect(texts(helper)[0]).toBe('1');
   });
 
+  it('pinned: another gets what waits as soon as the time of the pinned one is over', async () => {
+    await consumer('PT', 'pinned_client', { priority_timeout: 1e9 });
+    const first = pull('PT', { batch: 1 });
+    const second = pull('PT', { batch: 2 });
+    await at().connection.flush();
+    await publish('PT', 2);
+    await until(() => first.length === 1, 'the pinned client to get one', 10_000);
+    expect(second).toEqual([]);
+    await until(() => second.length === 1, 'the other one to get what is left', 10_000);
+    expect(texts(second)).toEqual(['1']);
+  });
+
   it('pinned: one gets everything as long as it asks', async () => {
     await consumer('PIN', 'pinned_client', { priority_timeout: 60e9 });
     const first = pull('PIN', { batch: 2 });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { connect, headers } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
@@ -26,7 +26,7 @@ describe('after a restart', () => {
       await connection.close();
       await weir.stop();
     };
-    return { js: jetstream(connection), manager: await jetstreamManager(connection), stop };
+    return { connection, js: jetstream(connection), manager: await jetstreamManager(connection), stop };
   }
 
   it('streams, messages, message ids and consumers are what they were', async () => {
@@ -106,6 +106,22 @@ describe('after a restart', () => {
     await expect(second()).rejects.toThrow(/cannot use the store .*: another running process owns it/);
     await other.close();
     await (await start()).stop();
+  });
+
+  it('whoever asks for a consumer hears of it before its first message', async () => {
+    const { js, manager, stop, connection } = await start();
+    await manager.streams.add({ name: 'F', subjects: ['f'], storage: StorageType.Memory });
+    for (let i = 0; i < 5; i++) await js.publish('f', String(i));
+    const heard: string[] = [];
+    const hear = (what: string) => ({ callback: () => void heard.push(what) });
+    connection.subscribe('to', hear('message'));
+    connection.subscribe('answer', hear('answer'));
+    const config = { deliver_subject: 'to', ack_policy: 'none' };
+    const request = JSON.stringify({ stream_name: 'F', config });
+    connection.publish('$JS.API.CONSUMER.CREATE.F', request, { reply: 'answer' });
+    await eventually(async () => heard.length === 6, 'all of them');
+    expect(heard[0]).toBe('answer');
+    await stop();
   });
 
   it('sources go on where they were, though nothing is left of what they brought', async () => {
