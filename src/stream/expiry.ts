@@ -62,7 +62,7 @@ export class Expiry {
   }
 
   onRemoved(sequence: number, subject: Uint8Array): void {
-    this.kept.delete(sequence);
+    if (this.kept.size > 0) this.kept.delete(sequence);
     this.losing?.add(Buffer.from(subject).toString('latin1'));
   }
 

@@ -112,7 +112,8 @@ export class Intake {
   place(message: Message, headers: Headers | null): number {
     const { owner } = this;
     this.rest = '';
-    const nowMs = owner.surroundings.clock.nowMs();
+    // Only what headers ask for has to do with the time.
+    const nowMs = headers === null ? 0 : owner.surroundings.clock.nowMs();
     const verdict = judge({ config: owner.config, log: owner.log, dedupe: owner.dedupe, nowMs }, message, headers);
     if (verdict.error !== null) return this.refused(verdict.error);
     return verdict.duplicateOf > 0 ? -verdict.duplicateOf : this.placeAdmitted(message, verdict, headers);

@@ -21,6 +21,8 @@ export function whyFull(
 ): string | null {
   if (config.discard !== 'new') return null;
   const { max_msgs, max_bytes, max_msgs_per_subject, discard_new_per_subject } = config;
+  // A key-value bucket as a rule: a subject's messages make room for each other.
+  if (max_msgs <= 0 && max_bytes <= 0 && !discard_new_per_subject) return null;
   const { bytes, subjectStart, subjectEnd, headersStart, payloadStart, payloadEnd } = message;
   const ofSubject =
     max_msgs_per_subject > 0
