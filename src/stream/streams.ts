@@ -279,11 +279,12 @@ export class Streams implements Surroundings {
 
   /** Whether as much as may be is stored; looked at now and then. */
   isExhausted(storage: StreamConfig['storage']): boolean {
+    const { memoryBytesMax, storeBytesMax } = this.limits;
+    if ((storage === 'memory' ? memoryBytesMax : storeBytesMax) < 0) return false;
     const nowMs = this.clock.nowMs();
     if (nowMs - this.measuredMs >= MEASURE_MS) {
       this.measuredMs = nowMs;
       const { memoryBytes, storeBytes } = this.usage();
-      const { memoryBytesMax, storeBytesMax } = this.limits;
       this.memoryFull = memoryBytesMax >= 0 && memoryBytes >= memoryBytesMax;
       this.storeFull = storeBytesMax >= 0 && storeBytes >= storeBytesMax;
     }
