@@ -113,8 +113,8 @@ export class Consumer implements ConsumerCore {
     return this.owner.surroundings.broker;
   }
 
-  get hasPending(): boolean {
-    return this.ledger.pending.size > 0;
+  get ackPending(): number {
+    return this.ledger.pending.size;
   }
 
   get filters(): string[] {
@@ -255,7 +255,7 @@ export class Consumer implements ConsumerCore {
     const { subjectStart, subjectEnd, headersStart, payloadEnd } = stored.message;
     const bytes = subjectEnd - subjectStart + ackReply.length + payloadEnd - headersStart;
     for (;;) {
-      const address = outlet.addressFor(bytes, unseen + 1, ledger.pending.size);
+      const address = outlet.addressFor(bytes, unseen + 1, this.nowMs);
       if (address === null) return false;
       const taken = this.giveTo(address, stored);
       if (taken === WITHHELD) {

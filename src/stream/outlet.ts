@@ -5,8 +5,8 @@ import type { Message } from '../message/message.js';
 export interface Outlet {
   /** Whether somebody takes messages now, as far as one can tell without a message. */
   readonly open: boolean;
-  /** Who gets the next message, of so many bytes; null: nobody now. */
-  addressFor(bytes: number, unseen: number, ackPending: number): Message | null;
+  /** Who gets the next message, of so many bytes; null: nobody now. `nowMs`: when it began to give what it gives now. */
+  addressFor(bytes: number, unseen: number, nowMs: number): Message | null;
   /** A header that every message gets, or null. */
   readonly header: readonly [string, string] | null;
   /** The address took the message, just now. */
@@ -22,8 +22,8 @@ export interface Outlet {
 /** What outlets ask of the consumer. */
 export interface OutletOwner {
   readonly broker: Account;
-  /** Whether acknowledgements are missing. */
-  readonly hasPending: boolean;
+  /** How many acknowledgements are missing. */
+  readonly ackPending: number;
   /** Looks again whether something can go out. */
   wake(): void;
   /** Somebody was there: the consumer is in use. */

@@ -94,11 +94,11 @@ export class PullOutlet implements Outlet {
     return priority_groups?.includes(group) ? null : '400 Bad Request - Invalid Priority Group';
   }
 
-  addressFor(bytes: number, unseen: number, ackPending: number): Message | null {
+  addressFor(bytes: number, unseen: number, nowMs: number): Message | null {
     const { queue, pin } = this;
     for (let i = 0; i < queue.length; ) {
       const request = queue.at(i);
-      if (request.expiresMs !== Number.POSITIVE_INFINITY && request.expiresMs <= this.clock.nowMs()) {
+      if (request.expiresMs <= nowMs) {
         this.end(i, '408 Request Timeout');
         continue;
       }
@@ -107,7 +107,7 @@ export class PullOutlet implements Outlet {
         this.end(i, '423 Nats-Wrong-Pin-Id');
         continue;
       }
-      if (pinned === 'later' || !overflows(request, unseen, ackPending)) {
+      if (pinned === 'later' || !overflows(request, unseen, this.owner.ackPending)) {
         i++;
         continue;
       }

@@ -123,7 +123,7 @@ export class PushOutlet implements Outlet {
       if (this.active) {
         const asked = this.flow?.reply ? [[HEADER.consumerStalled, this.flow.reply] as const] : [];
         this.say(status('100 Idle Heartbeat', [...this.heartbeat(), ...asked]), null);
-        if (this.config.ack_policy === 'flow_control' && this.owner.hasPending) this.askFlow();
+        if (this.config.ack_policy === 'flow_control' && this.owner.ackPending > 0) this.askFlow();
       }
     }
     this.heartbeatAlarm.set(this.saidMs + everyMs);
