@@ -1,7 +1,7 @@
 import { rangesEqual } from '../base/bytes.js';
 import type { Delivery } from '../host/delivery-chain.js';
 import type { Message } from '../message/message.js';
-import type { Leg, Publisher } from './subscription.js';
+import { type Leg, type Publisher, showTo } from './subscription.js';
 
 /** A plugin rejected the message and the publisher was told; otherwise publishing answers the number of receivers. */
 export const PUBLISH_CONSUMED = -1;
@@ -13,9 +13,9 @@ export interface FilteredDelivery extends Delivery {
 
 /** What plugins drop on the way counts as delivered: the receiver is there, it does not want this one. */
 export function deliverThrough(leg: Leg, message: Message, delivery: FilteredDelivery): boolean {
-  const { chain, subscription } = leg;
+  const { chain } = leg;
   const seen = chain === null ? message : chain.outcomeOf(message, delivery);
-  return seen === null || subscription.subscriber.deliver(leg, seen, delivery.publisher);
+  return seen === null || showTo(leg, seen, delivery.publisher);
 }
 
 export function sameSubject(one: Message, other: Message): boolean {

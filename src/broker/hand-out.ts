@@ -2,7 +2,7 @@ import type { DeliveryChain, Giver } from '../host/delivery-chain.js';
 import type { Message } from '../message/message.js';
 import type { FilteredDelivery } from './delivery.js';
 import type { Route } from './route.js';
-import { Leg, type Publisher, type Subscription } from './subscription.js';
+import { Leg, type Publisher, type Subscription, showTo } from './subscription.js';
 
 /** What `handOut` answers when plugins kept the message from all who were there. */
 export const WITHHELD = -1;
@@ -54,7 +54,7 @@ export function handOut(account: HandingAccount, route: Route, handing: Handing)
 function give(leg: Leg, { address, message }: Handing): number {
   const { subscriber } = leg.subscription;
   if (subscriber.deliverTo !== undefined) return subscriber.deliverTo(address, message);
-  return subscriber.deliver(leg, message, null) ? 1 : 0;
+  return showTo(leg, message, null) ? 1 : 0;
 }
 
 /** The same where there are plugins before receivers: which of them run follows from the message's own subject. */

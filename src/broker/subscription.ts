@@ -2,6 +2,7 @@ import type { Permissions } from '../auth/permissions.js';
 import { textOf } from '../base/bytes.js';
 import type { DeliveryChain } from '../host/delivery-chain.js';
 import type { Message } from '../message/message.js';
+import { hasWildcard } from '../subject/subject.js';
 import type { TrieValue } from '../subject/trie.js';
 import type { Lane } from './lane.js';
 import type { MessageTrace } from './message-trace.js';
@@ -11,10 +12,12 @@ export interface Subscriber {
   /** The user whose client it is, empty for a nameless one; undefined for the house's own, whose messages no plugin sees. */
   readonly user?: string;
   /**
-   * Takes one message, or says false: it is closed, or does not want this one. The message and its bytes are valid until the
-   * call returns. `publisher` is null for the house's own messages.
+   * Takes one message, whose subject the subscription matches, or says false: it is closed, or does not want this one. The message and its
+   * bytes are valid until the call returns. `publisher` is null for the house's own messages.
    */
   deliver(leg: Leg, message: Message, publisher: Publisher | null): boolean;
+  /** As `deliver`, of a message that is shown under a subject which need not match: a stream or a plugin gives it. */
+  deliverShown?(leg: Leg, message: Message, publisher: Publisher | null): boolean;
   /** As `deliver`, of a traced message: says in the trace what became of it, and takes nothing when only the trace is wanted. */
   deliverTraced?(leg: Leg, message: Message, delivery: TracedDelivery): boolean;
   /** For one that only hands messages on to another account: as what that imports them. */
@@ -83,6 +86,8 @@ export class Subscription implements TrieValue {
   delivered = 0;
   deliveredMax = 0;
   closed = false;
+  /** Whether it matches more than one subject. */
+  readonly isWide: boolean;
   /** The house's own: nobody counts it. */
   readonly hidden: boolean;
 
@@ -92,6 +97,7 @@ export class Subscription implements TrieValue {
     this.filterBytes = filter;
     this.queue = queue;
     this.sid = sid;
+    this.isWide = hasWildcard(this.filter);
     this.hidden = hidden;
   }
 }
@@ -105,6 +111,14 @@ export class Leg {
   constructor(subscription: Subscription) {
     this.subscription = subscription;
   }
+}
+
+/** Gives a message that is shown under a subject which need not be the one that led to the receiver. */
+export function showTo(leg: Leg, message: Message, publisher: Publisher | null): boolean {
+  const { subscriber } = leg.subscription;
+  return subscriber.deliverShown === undefined
+    ? subscriber.deliver(leg, message, publisher)
+    : subscriber.deliverShown(leg, message, publisher);
 }
 
 export function copyOf({ subscription, chain }: Leg): Leg {

@@ -33,3 +33,8 @@ export class ProtocolTrace {
     );
   }
 }
+
+/** Null unless the log has traces. */
+export function traceIfWanted(session: { readonly label: string }, context: ClientContext): ProtocolTrace | null {
+  return context.logger.traceEnabled ? new ProtocolTrace(session, context) : null;
+}

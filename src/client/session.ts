@@ -29,7 +29,7 @@ import { Membership, type Refusal } from './membership.js';
 import { answerNoResponders } from './no-responders.js';
 import { Opening } from './opening.js';
 import { PauseReason } from './pause-reason.js';
-import { ProtocolTrace } from './protocol-trace.js';
+import { type ProtocolTrace, traceIfWanted } from './protocol-trace.js';
 import { Reading } from './reading.js';
 import { requestInfoOf, userInfoOf, userLabelOf } from './request-info.js';
 import { ResponsePermits } from './response-permits.js';
@@ -95,7 +95,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.account = context.account;
     this.startedMs = context.clock.nowMs();
     this.lastActivityMs = this.startedMs;
-    this.trace = this.traceIfWanted();
+    this.trace = traceIfWanted(this, this.context);
     this.nonce = context.nonceRequired ? randomBytes(NONCE_BYTES).toString('base64url') : null;
     this.outbound = new Outbound(transport, context.flushQueue, this, context.limits.pendingBytesMax);
     this.parser = new Parser(this, {
@@ -400,11 +400,7 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     this.outbound.pendingBytesMax = limits.pendingBytesMax;
     this.parser.settings.controlLineBytesMax = limits.controlLineBytesMax;
     this.parser.settings.payloadBytesMax = this.membership.payloadBytesMax;
-    this.trace = this.traceIfWanted();
-  }
-
-  private traceIfWanted(): ProtocolTrace | null {
-    return this.context.logger.traceEnabled ? new ProtocolTrace(this, this.context) : null;
+    this.trace = traceIfWanted(this, this.context);
   }
 
   // ---- bytes out ----
@@ -412,7 +408,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
   deliver(leg: Leg, message: Message, publisher: Publisher | null): boolean {
     const subscription = leg.subscription;
     if (this.gone || subscription.closed || (publisher === this && !this.echo)) return false;
-    if (this.deliveryFilter?.denies(message, subscription.queue)) return false;
+    // One that matches a single subject was judged when it came.
+    if (subscription.isWide && this.deliveryFilter?.denies(message, subscription.queue)) return false;
     subscription.delivered++;
     this.outMessages++;
     this.outBytes += message.payloadEnd - message.headersStart;
@@ -422,6 +419,10 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     if (subscription.delivered === subscription.deliveredMax) this.subscriptions.drop(subscription);
     if (this.outbound.congested) this.context.congestion.note(this, publisher);
     return true;
+  }
+
+  deliverShown(leg: Leg, message: Message, publisher: Publisher | null): boolean {
+    return !this.deliveryFilter?.denies(message, leg.subscription.queue) && this.deliver(leg, message, publisher);
   }
 
   deliverTraced(leg: Leg, message: Message, delivery: TracedDelivery): boolean {
