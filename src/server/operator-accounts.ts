@@ -17,7 +17,7 @@ export interface OperatorHouse {
   accounts: Accounts;
   clock: Clock;
   logger: Logger;
-  /** An account's JWT was taken on, for the first time or anew. */
+  /** An account's JWT was taken on, for the first time or anew, or forgotten. */
   onTaken: (account: string) => void;
   /** An account is another one now: who is in it has to be looked at. */
   onChanged: (claims: AccountClaims) => void;
@@ -88,6 +88,7 @@ export class OperatorAccounts implements AccountSource {
     }
     this.store.delete(account);
     this.known.delete(account);
+    this.house.onTaken(account);
     this.house.onExpired(account);
   }
 

@@ -1,11 +1,15 @@
 // Who has streams, and how much of them: by configuration, by JWT, and after a reload.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { createAccount } from '@nats-io/nkeys';
+import { Algorithms, encodeGeneric } from '@nats-io/jwt';
+import { createAccount, type KeyPair } from '@nats-io/nkeys';
 import { type Authenticator, connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { newOperator, newUser } from '../auth/operator.js';
 import { startWeirOn } from '../kit/judged.js';
 import { tempFolder } from '../kit/temp-folder.js';
+import { eventually } from '../kit/wait.js';
 
 type Weir = Awaited<ReturnType<typeof startWeirOn>>;
 
@@ -123,6 +127,40 @@ describe('a JWT', () => {
     await first.stop();
     const again = await open(await start(config), { authenticator });
     expect((await (await jetstreamManager(again)).streams.info('S')).state.messages).toBe(1);
+  });
+});
+
+describe('an account that is deleted', () => {
+  it('has no streams any more; what is stored stays', async () => {
+    const operator = await newOperator();
+    const account = createAccount();
+    const token = await operator.account('A', account, { limits: { mem_storage: -1, disk_storage: -1 } as never });
+    const resolver = tempFolder();
+    ended.push(() => resolver.remove());
+    const save = (name: KeyPair, jwt: string) => writeFileSync(join(resolver.path, `${name.getPublicKey()}.jwt`), jwt);
+    save(account, token);
+    save(operator.system, operator.systemToken);
+    const weir = await start(
+      `operator: ${operator.token}\nresolver: { type: full, allow_delete: true, dir: ${JSON.stringify(resolver.path)} }\n` +
+        `system_account: ${operator.system.getPublicKey()}\njetstream { store_dir: ${folderOf()} }`,
+    );
+    const { authenticator } = await newUser(account);
+    const owner = await open(weir, { authenticator });
+    await (await jetstreamManager(owner)).streams.add({ name: 'S', subjects: ['s'] });
+    await jetstream(owner).publish('s', 'x');
+    const admin = await open(weir, { authenticator: (await newUser(operator.system)).authenticator });
+    const streams = async () =>
+      (await admin.request('$SYS.REQ.SERVER.PING.JSZ')).json<{ data: { streams: number } }>().data.streams;
+    expect(await streams()).toBe(1);
+    const named = { accounts: [account.getPublicKey()] };
+    const wish = await encodeGeneric('delete', operator.key, 'generic', named, { algorithm: Algorithms.v2 });
+    await admin.request('$SYS.REQ.CLAIMS.DELETE', wish, { timeout: 10_000 });
+    await owner.closed();
+    await eventually(async () => (await streams()) === 0, 'its stream to be closed');
+    await admin.request(`$SYS.REQ.ACCOUNT.${account.getPublicKey()}.CLAIMS.UPDATE`, token, { timeout: 10_000 });
+    const again = await open(weir, { authenticator });
+    const messages = async () => (await (await jetstreamManager(again)).streams.info('S')).state.messages;
+    await eventually(async () => (await messages().catch(() => 0)) === 1, 'it to be back');
   });
 });
 
