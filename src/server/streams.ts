@@ -239,6 +239,12 @@ async function restoreStream(streams: Streams, store: FileStreamStore): Promise<
   const consumers = await store.readConsumers();
   const stream = await streams.restore(stored, store);
   for (const consumer of consumers) restoreConsumer(stream, consumer);
+  if (await store.readSweep())
+    stream.resumeSweep().catch((error) => {
+      streams.logger.error(
+        `Cannot remove what is beyond the limits of ${JSON.stringify(stream.name)}: ${describe(error)}`,
+      );
+    });
   const { messages } = stream.log.state;
   streams.logger.info(`  Restored ${messages} messages for stream '${streams.broker.name} > ${stream.name}'`);
 }

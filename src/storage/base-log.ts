@@ -108,6 +108,14 @@ export abstract class BaseLog implements MessageLog {
     return this.search.subject(subject);
   }
 
+  subjectsPart(
+    filter: LogFilter | null,
+    part: { cursor: Cursor; most: number },
+    visit: (subject: Uint8Array, messages: number) => void,
+  ): boolean {
+    return this.search.subjectsPart(filter, part, visit);
+  }
+
   subjects(filter: LogFilter | null, visit: (subject: Uint8Array, state: SubjectState) => boolean): void {
     this.search.subjects(filter, visit);
   }

@@ -60,6 +60,15 @@ export interface MessageLog {
   subject(subject: Uint8Array): SubjectState | null;
   /** Calls `visit` for every subject that the filter matches, in no order; stops when it returns false. */
   subjects(filter: LogFilter | null, visit: (subject: Uint8Array, state: SubjectState) => boolean): void;
+  /**
+   * Calls `visit` for the next subjects that match, having looked at `most` from `cursor` on, which is moved along; false when there
+   * are no more. One that comes or goes between two parts may be left out, or come twice.
+   */
+  subjectsPart(
+    filter: LogFilter | null,
+    part: { cursor: Cursor; most: number },
+    visit: (subject: Uint8Array, messages: number) => void,
+  ): boolean;
   /** Messages at or after `from` that match, appended ones included. */
   count(filter: LogFilter | null, from: number): number;
   /** The last sequence, not above `upTo`, of each subject that matches; ascending. */

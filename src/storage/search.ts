@@ -1,7 +1,7 @@
 import { hashSubject } from '../message/message.js';
 import type { Ledger } from './ledger.js';
 import type { LogFilter } from './log-filter.js';
-import type { LogTime, StoredMessage, SubjectState } from './message-log.js';
+import type { Cursor, LogTime, StoredMessage, SubjectState } from './message-log.js';
 import { FLAG, recordFlags, recordLength, recordSequence, recordTimeMs, recordTimeNs } from './record.js';
 import { NO_SUBJECT, type Segment } from './segment.js';
 
@@ -108,6 +108,28 @@ export class Search {
       found.lastSequence = this.lastOf(number);
       return visit(subjects.name(number), found);
     });
+  }
+
+  subjectsPart(
+    filter: LogFilter | null,
+    { cursor, most }: { cursor: Cursor; most: number },
+    visit: (subject: Uint8Array, messages: number) => void,
+  ): boolean {
+    const { subjects } = this.ledger;
+    const take = (number: number) => {
+      visit(subjects.name(number), subjects.count(number));
+      return true;
+    };
+    if (filter !== null && filter.literal !== null) {
+      this.forEachSubject(filter, take);
+      return false;
+    }
+    const end = Math.min(cursor.from + most, subjects.numbers);
+    for (; cursor.from < end; cursor.from++) {
+      const number = cursor.from;
+      if (subjects.isUsed(number) && (filter === null || filter.matchesNumber(subjects, number))) take(number);
+    }
+    return cursor.from < subjects.numbers;
   }
 
   subject(subject: Uint8Array): SubjectState | null {

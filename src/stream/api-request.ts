@@ -20,6 +20,8 @@ export interface ApiRequest {
   readonly reply: Uint8Array;
   /** What the answer has beside its JSON. */
   replyHeaders: Uint8Array | null;
+  /** A long part of the answer that is JSON already, and the string that stands in its place. */
+  insert: { place: string; json: string } | null;
   readonly strict: boolean;
   readonly stats: ApiStats;
 }

@@ -7,11 +7,14 @@ import type { StreamLimits } from './limits.js';
 import { flag, natural, object, text, whole } from './shape.js';
 import type { Stream } from './stream.js';
 import { createStreamShape } from './stream-config.js';
-import { countSubjects, streamInfo } from './stream-info.js';
+import { streamInfo } from './stream-info.js';
+import { SUBJECTS_MAX, type SubjectList } from './subject-list.js';
 
 const NAMES_MAX = 1024;
 const LIST_MAX = 256;
-const SUBJECTS_MAX = 100_000;
+/** Of what stands where subjects will: so long that nobody else says it. */
+const PLACE_LENGTH = 22;
+const NO_SUBJECTS: SubjectList = { total: 0, json: '' };
 
 const infoShape = object('StreamInfoRequest', { offset: whole, deleted_details: flag, subjects_filter: text });
 const NOWHERE = { total: 0, offset: 0, limit: 0 };
@@ -40,17 +43,14 @@ async function update(request: ApiRequest): Promise<object> {
   return streamInfo(await request.streams.update(config, pedantic));
 }
 
-function info(request: ApiRequest): object {
+async function info(request: ApiRequest): Promise<object> {
   const wishes = request.payload.trim().startsWith('{') ? jsonOf(request, infoShape) : {};
   const { offset = 0, deleted_details = false, subjects_filter = '' } = wishes;
   const stream = streamOf(request);
   const lists = subjects_filter !== '' && isFilter(subjects_filter);
-  const total = lists ? countSubjects(stream, subjects_filter) : 0;
-  const found = streamInfo(stream, {
-    deletedDetails: deleted_details,
-    subjectsFilter: lists ? subjects_filter : '',
-    offset,
-  });
+  const { total, json } = lists ? await request.streams.listing(stream, subjects_filter, offset) : NO_SUBJECTS;
+  if (json !== '') request.insert = { place: request.streams.newId(PLACE_LENGTH), json };
+  const found = streamInfo(stream, { deletedDetails: deleted_details, subjects: request.insert?.place });
   const place = { total, offset: total > 0 ? offset : 0, limit: total > 0 ? SUBJECTS_MAX : 0 };
   return { ...place, ...found, cluster: { leader: request.streams.serverName } };
 }

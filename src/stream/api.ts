@@ -103,7 +103,7 @@ export class StreamApi implements Subscriber {
     if (operation === undefined) return true;
     const args = tokens.slice(operation.name.split('.').length);
     const { streams, strict, stats } = this;
-    const request = { streams, args, payload, headers, reply, replyHeaders: null, strict, stats };
+    const request = { streams, args, payload, headers, reply, replyHeaders: null, insert: null, strict, stats };
     this.inTurns(payload.length, () => void this.answer(operation, request, `$JS.API.${name}`));
     return true;
   }
@@ -146,7 +146,9 @@ export class StreamApi implements Subscriber {
     }
     stats.inFlight--;
     stats.total++;
-    const text = JSON.stringify(said);
+    const { insert } = request;
+    let text = JSON.stringify(said);
+    if (insert !== null) text = text.replace(JSON.stringify(insert.place), () => insert.json);
     this.send(request.reply, request.replyHeaders, utf8(text));
     this.audit(subject, request.payload, text);
   }

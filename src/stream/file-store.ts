@@ -27,6 +27,7 @@ export interface FileHouse {
  *
  * ```text
  * <folder>/stream                      configuration, as JSON
+ * <folder>/sweep                       is there while messages beyond lowered limits are removed
  * <folder>/sources                     how far they were taken
  * <folder>/messages/…                  the log's own
  * <folder>/consumers/<consumer>/consumer    configuration
@@ -38,6 +39,7 @@ export class FileStreamStore implements StreamStore {
   private readonly house: FileHouse;
   private readonly writers = new Map<string, StateWriter>();
   private marks: StateWriter | null = null;
+  private sweepNoted = false;
   /** By consumer: what is under way with its files. Requests are at work side by side, and a name can be given up and taken again. */
   private readonly turns = new Map<string, Promise<void>>();
 
@@ -88,6 +90,23 @@ export class FileStreamStore implements StreamStore {
 
   async flushMarks(): Promise<void> {
     await this.marks?.flush();
+  }
+
+  /** Whether an earlier process ended while it removed messages beyond lowered limits. */
+  async readSweep(): Promise<boolean> {
+    this.sweepNoted = (await this.house.store.readFile(`${this.folder}/sweep`)) !== null;
+    return this.sweepNoted;
+  }
+
+  async noteSweep(): Promise<void> {
+    this.sweepNoted = true;
+    await this.writeFile(`${this.folder}/sweep`, {});
+  }
+
+  async endSweep(): Promise<void> {
+    if (!this.sweepNoted) return;
+    this.sweepNoted = false;
+    await this.house.store.removeFile(`${this.folder}/sweep`);
   }
 
   async saveConfig(config: StreamConfig, createdMs: number): Promise<void> {

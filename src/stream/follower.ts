@@ -1,8 +1,7 @@
 import { LogFilter } from '../storage/log-filter.js';
 import { StoredMessage } from '../storage/message-log.js';
-import type { Hand, Reader, SourceInfo, Taker } from './inflow.js';
+import type { Hand, Reader, SourceInfo, Start, Taker } from './inflow.js';
 import type { Origin } from './origin.js';
-import type { Start } from './readers.js';
 import { SourceSubjects, sourceFilters } from './source-subjects.js';
 import type { SourceConfig } from './stream-config.js';
 import { parseTime } from './time.js';

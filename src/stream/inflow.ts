@@ -23,6 +23,16 @@ export interface Taker {
   takeSourced(taken: Taken, subject: Uint8Array | null, source: string): boolean;
 }
 
+/** Where a reader begins, and what with. */
+export interface Start {
+  /** The next sequence to take; 0: where the configuration says. */
+  position: number;
+  /** The stream it is a position in; '' when that is not known. */
+  identity: string;
+  hand: Hand;
+  kind: 'mirror' | 'source';
+}
+
 /** Reads one other stream from a position on, and hands on what it finds. */
 export interface Reader {
   readonly source: SourceConfig;

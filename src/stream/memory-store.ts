@@ -18,6 +18,10 @@ export class MemoryStreamStore implements StreamStore {
 
   async flushMarks(): Promise<void> {}
 
+  async noteSweep(): Promise<void> {}
+
+  async endSweep(): Promise<void> {}
+
   async saveConfig(): Promise<void> {}
 
   async saveConsumer(): Promise<void> {}

@@ -1,16 +1,7 @@
 import { Follower } from './follower.js';
-import type { Hand, Reader, Taker } from './inflow.js';
+import type { Reader, Start, Taker } from './inflow.js';
 import { RemoteFollower } from './remote-follower.js';
 import type { SourceConfig } from './stream-config.js';
-
-export interface Start {
-  /** The next sequence to take; 0: where the configuration says. */
-  position: number;
-  /** The stream it is a position in; '' when that is not known. */
-  identity: string;
-  hand: Hand;
-  kind: 'mirror' | 'source';
-}
 
 /** What reads a source: its log, if the stream is one of the same account and nothing else is said, or a consumer there. */
 export function readerOf(taker: Taker, source: SourceConfig, start: Start): Reader {

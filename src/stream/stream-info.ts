@@ -1,5 +1,3 @@
-import { textOf } from '../base/bytes.js';
-import { LogFilter } from '../storage/log-filter.js';
 import { apiError } from './api-error.js';
 import type { Consumer } from './consumer.js';
 import { inConsumerOrder } from './consumer-config.js';
@@ -8,15 +6,14 @@ import type { Stream } from './stream.js';
 import { inOrder } from './stream-config.js';
 import { timeText } from './time.js';
 
-/** Subjects that one answer may list. */
-const SUBJECTS_MAX = 100_000;
+/** Sequences that one answer may list. */
+const SEQUENCES_MAX = 100_000;
 
 /** What an answer about a stream may go into. */
 export interface StateWishes {
   deletedDetails?: boolean;
-  /** Lists the subjects that this filter matches, from the `offset`th on. */
-  subjectsFilter?: string;
-  offset?: number;
+  /** What stands where the subjects will. */
+  subjects?: string | undefined;
 }
 
 export function streamInfo(stream: Stream, wishes: StateWishes = {}): object {
@@ -41,7 +38,7 @@ export function streamState({ log, consumers }: Stream, wishes: StateWishes = {}
     last_seq: state.lastSequence,
     last_ts: timeText(state.lastTimeMs, state.lastTimeNs),
     num_subjects: state.subjects || undefined,
-    subjects: wishes.subjectsFilter ? subjectsOf(log, wishes.subjectsFilter, wishes.offset ?? 0) : undefined,
+    subjects: wishes.subjects,
     num_deleted: state.deleted || undefined,
     deleted: wishes.deletedDetails && state.deleted > 0 ? deletedOf(log) : undefined,
     lost: lostOf(log),
@@ -49,32 +46,11 @@ export function streamState({ log, consumers }: Stream, wishes: StateWishes = {}
   };
 }
 
-/** How many subjects a filter matches, for paging. */
-export function countSubjects({ log }: Stream, filter: string): number {
-  let count = 0;
-  log.subjects(filter === '>' ? null : LogFilter.of([filter]), () => {
-    count++;
-    return true;
-  });
-  return count;
-}
-
-function subjectsOf(log: Stream['log'], filter: string, offset: number): Record<string, number> | undefined {
-  const found: [string, number][] = [];
-  log.subjects(filter === '>' ? null : LogFilter.of([filter]), (subject, { messages }) => {
-    found.push([textOf(subject), messages]);
-    return true;
-  });
-  if (found.length === 0) return undefined;
-  if (found.length > SUBJECTS_MAX) found.sort(([one], [other]) => (one < other ? -1 : 1));
-  return Object.fromEntries(found.slice(offset, offset + SUBJECTS_MAX));
-}
-
 function deletedOf(log: Stream['log']): number[] {
   const sequences: number[] = [];
   log.deleted((first, last) => {
     for (let sequence = first; sequence <= last; sequence++) {
-      if (sequences.length >= SUBJECTS_MAX) throw apiError('streamInfoMaxSubjects');
+      if (sequences.length >= SEQUENCES_MAX) throw apiError('streamInfoMaxSubjects');
       sequences.push(sequence);
     }
     return true;
@@ -86,7 +62,7 @@ function lostOf(log: Stream['log']): object | undefined {
   if (log.damages.length === 0) return undefined;
   const msgs: number[] = [];
   for (const { firstSequence, lastSequence } of log.damages)
-    for (let sequence = firstSequence; sequence <= lastSequence && msgs.length < SUBJECTS_MAX; sequence++)
+    for (let sequence = firstSequence; sequence <= lastSequence && msgs.length < SEQUENCES_MAX; sequence++)
       msgs.push(sequence);
   return { msgs, bytes: log.damages.reduce((sum, { bytes }) => sum + bytes, 0) };
 }

@@ -21,6 +21,10 @@ export interface StreamStore {
   watchMarks(state: () => Promise<StoredMarks>): void;
   touchMarks(): void;
   flushMarks(): Promise<unknown>;
+  /** Limits are being lowered: what is beyond them has to go, by the next process if this one ends. */
+  noteSweep(): Promise<void>;
+  /** All of it is gone. */
+  endSweep(): Promise<void>;
   saveConfig(config: StreamConfig, createdMs: number): Promise<void>;
   /** `state` is asked whenever the state is written down. */
   saveConsumer(consumer: Omit<StoredConsumer, 'state'>, state: () => LedgerState): Promise<void>;

@@ -129,12 +129,22 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     this.dedupe.setWindow((config.duplicate_window ?? 0) / 1e6, this.nowMs);
     this.applyConfig();
     this.dropUnneeded();
+    await this.sweep(before.max_msgs_per_subject);
+  }
+
+  /** Goes on with what an earlier process began: removing what is beyond lowered limits. */
+  async resumeSweep(): Promise<void> {
+    await this.sweep(-1);
+  }
+
+  private async sweep(perSubjectBefore: number): Promise<void> {
     this.sweeps++;
     try {
-      await sweepLimits(this, before.max_msgs_per_subject);
+      await sweepLimits(this, perSubjectBefore);
     } finally {
       this.sweeps--;
     }
+    if (this.sweeps === 0 && !this.closed) await this.store.endSweep();
   }
 
   get sweeping(): boolean {

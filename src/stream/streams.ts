@@ -15,7 +15,9 @@ import { inOrder, type StreamConfig, type StreamRequest } from './stream-config.
 import { completeStream } from './stream-rules.js';
 import type { StoredStream, StreamStore } from './stream-store.js';
 import { checkStreamUpdate } from './stream-update-rules.js';
+import { listSubjects, type SubjectList } from './subject-list.js';
 import type { Surroundings } from './surroundings.js';
+import { isLowered } from './sweep.js';
 
 /** What an account's streams are made with. */
 export interface StreamsParts {
@@ -34,6 +36,8 @@ export interface StreamsParts {
 
 /** How often it is added up what is stored. */
 const MEASURE_MS = 100;
+/** Requests for lists of subjects that may wait for one another. */
+const LISTINGS_MAX = 1000;
 
 /** How much of each storage is used. */
 export interface Usage {
@@ -59,6 +63,9 @@ export class Streams implements Surroundings {
   private memoryFull = false;
   private storeFull = false;
   private readonly byName = new Map<string, Stream>();
+  /** Requests that wait for lists of subjects, and the end of the last one's. */
+  private listings = 0;
+  private listed: Promise<unknown> = Promise.resolve();
   /** Names of streams that are being made. */
   private readonly making = new Map<string, StreamConfig>();
   /** What is being removed of streams that were deleted: one that takes the name waits for it. */
@@ -192,6 +199,15 @@ export class Streams implements Surroundings {
     for (const stream of this.byName.values()) stream.inflow?.lookAgain();
   }
 
+  /** Lists subjects of a stream: one list after the other, each may be long. */
+  async listing(stream: Stream, filter: string, offset: number): Promise<SubjectList> {
+    if (this.listings >= LISTINGS_MAX) throw apiError('insufficientResources');
+    this.listings++;
+    const list = this.listed.then(() => listSubjects(stream, filter, offset));
+    this.listed = list.catch(() => undefined);
+    return list.finally(() => this.listings--);
+  }
+
   findOrigin(name: string): Origin | undefined {
     return this.byName.get(name);
   }
@@ -204,6 +220,7 @@ export class Streams implements Surroundings {
     this.checkRoom(config, Math.max(0, stream.config.max_bytes));
     config.metadata = storedStreamMetadata(config);
     const ordered = inOrder(config);
+    if (isLowered(stream.config, ordered)) await stream.store.noteSweep();
     await stream.store.saveConfig(ordered, stream.createdMs);
     const swept = stream.configure(ordered);
     this.lookAgain();

@@ -28,6 +28,12 @@ export async function sweep(stream: Swept, { filter = null, before, keep = 0 }: 
   return purged;
 }
 
+/** Whether there may be messages beyond the limits once these follow those of before. */
+export function isLowered(before: Readonly<StreamConfig>, next: Readonly<StreamConfig>): boolean {
+  const limits = ['max_msgs', 'max_bytes', 'max_msgs_per_subject'] as const;
+  return limits.some((limit) => next[limit] > 0 && (before[limit] <= 0 || next[limit] < before[limit]));
+}
+
 /** Removes what is beyond the limits, a part in each turn. `perSubjectBefore`: how many messages a subject might have until now. */
 export async function sweepLimits(stream: Swept, perSubjectBefore: number): Promise<void> {
   const { log, config } = stream;
@@ -54,6 +60,6 @@ export function trim(log: MessageLog, { max_msgs, max_bytes }: Readonly<StreamCo
   return gone;
 }
 
-function nextTurn(): Promise<void> {
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { connect, headers } from '@nats-io/transport-node';
@@ -5,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { nodeDisk } from '../../src/storage/node-disk.js';
 import { Store } from '../../src/storage/store.js';
+import { folderName } from '../../src/stream/file-store.js';
 import { startWeir } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { eventually } from '../kit/wait.js';
@@ -106,6 +108,26 @@ describe('after a restart', () => {
     await expect(second()).rejects.toThrow(/cannot use the store .*: another running process owns it/);
     await other.close();
     await (await start()).stop();
+  });
+
+  it('goes on with removing what is beyond limits that were lowered', async () => {
+    const before = await start();
+    await before.manager.streams.add({ name: 'L', subjects: ['l.*'] });
+    for (let i = 0; i < 40; i++) await before.js.publish(`l.${i % 2}`, String(i));
+    await before.stop();
+    // As if the process had ended between the new configuration and the last message that had to go.
+    const store = await Store.open({ disk: nodeDisk, clock: systemClock, folder: join(folder.path, 'jetstream') });
+    const path = `${folderName('$G')}/streams/L`;
+    const said = JSON.parse(Buffer.from((await store.readFile(`${path}/stream`)) as Uint8Array).toString());
+    said.config.max_msgs_per_subject = 5;
+    await store.writeFile(`${path}/stream`, Buffer.from(JSON.stringify(said)));
+    await store.writeFile(`${path}/sweep`, Buffer.from('{}'));
+    await store.close();
+    const after = await start();
+    await eventually(async () => (await after.manager.streams.info('L')).state.messages === 10, 'five of each');
+    expect((await after.manager.streams.info('L')).state.first_seq).toBe(31);
+    await after.stop();
+    await eventually(async () => !existsSync(join(folder.path, 'jetstream', path, 'sweep')), 'the note to be removed');
   });
 
   it('whoever asks for a consumer hears of it before its first message', async () => {
