@@ -11,6 +11,8 @@ import type { MessageTrace } from './message-trace.js';
 export interface Subscriber {
   /** The user whose client it is, empty for a nameless one; undefined for the house's own, whose messages no plugin sees. */
   readonly user?: string;
+  /** What waits to be sent to a client. */
+  readonly outbound?: { readonly congested: boolean };
   /**
    * Takes one message, whose subject the subscription matches, or says false: it is closed, or does not want this one. The message and its
    * bytes are valid until the call returns. `publisher` is null for the house's own messages.

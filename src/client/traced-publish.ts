@@ -8,6 +8,7 @@ import { subjectOf, tracedFrom } from '../broker/traced-publish.js';
 import { keepMessage } from '../message/kept.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { readTraceHeaders, type TraceHeaders } from '../message/trace-headers.js';
+import type { Outbound } from '../net/outbound.js';
 import { isLiteralSubject } from '../subject/subject.js';
 import { publishViolation, replyViolation } from '../wire/nats/errors.js';
 import { goBehind, type LanedSession } from './behind-lane.js';
@@ -26,6 +27,7 @@ interface TracedSession extends LanedSession, Requestor, Subscriber {
   readonly context: ClientContext;
   readonly options: Readonly<ConnectOptions>;
   mayGoOn(message: Message): boolean;
+  readonly outbound: Outbound;
   readonly deliveryFilter: DeliveryFilter | null;
   onPublishDenied(message: Message): void;
 }

@@ -4,7 +4,7 @@ import { LogFilter } from '../storage/log-filter.js';
 import { type MessageLog, StoredMessage } from '../storage/message-log.js';
 import { changeHeaders, status } from './headers.js';
 import { filterOf, findMessage, type MessageWish, messageGetShape, startSequence } from './message-search.js';
-import type { Work } from './request-turns.js';
+import { LATER, type Work } from './request-turns.js';
 import { readJson, ShapeMistake } from './shape.js';
 import type { Stream } from './stream.js';
 import { parseTime, timeText } from './time.js';
@@ -62,9 +62,12 @@ export class DirectGet {
     return this.stream.log;
   }
 
-  /** `messages` sends one with each step, and yields how many bytes it has. */
+  /** `messages` sends one with each step, and yields how many bytes it has. Who does not read is not sent more. */
   private answerInParts(messages: Generator<number, void>): null {
+    const { broker } = this.stream.surroundings;
+    const address = composeMessage({ subject: this.reply, reply: null, headers: null, payload: NO_BYTES });
     this.inTurns(() => {
+      if (broker.isCongested(address)) return this.stream.closed ? false : LATER;
       for (let bytes = 0; bytes < PART_BYTES && !this.stream.closed; ) {
         const step = messages.next();
         if (step.done === true) return false;

@@ -7,8 +7,12 @@ const TURN_NS = 5_000_000;
 const WAITING_MAX = 10_000;
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Done at once or in parts: it is called again as long as it answers true. */
+/** Until work that has to wait for something is tried again. */
+const PAUSE_MS = 10;
+
+/** Done at once or in parts: it is called again as long as it answers true, or, a little later, as long as it answers `LATER`. */
 export type Work = () => unknown;
+export const LATER = 'later';
 
 interface Waiting {
   bytes: number;
@@ -20,6 +24,7 @@ export class RequestTurns {
   private readonly clock: Clock;
   private readonly waiting = new Fifo<Waiting>();
   private waitingBytes = 0;
+  private paused = 0;
   private takenNs = 0;
   private scheduled = false;
 
@@ -33,7 +38,7 @@ export class RequestTurns {
       this.do({ bytes, work });
       return true;
     }
-    if (this.waiting.length >= WAITING_MAX || this.waitingBytes + bytes > WAITING_BYTES_MAX) return false;
+    if (this.waiting.length + this.paused >= WAITING_MAX || this.waitingBytes + bytes > WAITING_BYTES_MAX) return false;
     this.wait({ bytes, work });
     return true;
   }
@@ -45,9 +50,24 @@ export class RequestTurns {
 
   private do(task: Waiting): void {
     const startedNs = this.clock.monotonicNs();
-    const isMore = task.work() === true;
+    const answer = task.work();
     this.takenNs += this.clock.monotonicNs() - startedNs;
-    if (isMore) this.wait(task);
+    if (answer === true) this.wait(task);
+    else if (answer === LATER) this.pause(task);
+    this.schedule();
+  }
+
+  private pause(task: Waiting): void {
+    this.paused++;
+    this.waitingBytes += task.bytes;
+    this.clock.after(PAUSE_MS, () => {
+      this.paused--;
+      this.waiting.push(task);
+      this.schedule();
+    });
+  }
+
+  private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => this.begin());
