@@ -66,7 +66,8 @@ export class StreamApi implements Subscriber {
     const verb = address === null ? null : readAckVerb(message);
     if (address === null || verb === null) return true;
     const consumer = this.streams.find(address.stream)?.consumers.get(address.consumer);
-    if (consumer === undefined) return false;
+    // Where nothing is acknowledged nobody listens: whoever waits for an answer hears so at once.
+    if (consumer === undefined || consumer.config.ack_policy === 'none') return false;
     const { replyStart, replyEnd } = message;
     const reply = replyEnd > replyStart ? message.bytes.slice(replyStart, replyEnd) : NO_BYTES;
     consumer.onAck(address, verb, reply);

@@ -143,6 +143,8 @@ describe('after a restart', () => {
     connection.publish('$JS.API.CONSUMER.CREATE.F', request, { reply: 'answer' });
     await eventually(async () => heard.length === 6, 'all of them');
     expect(heard[0]).toBe('answer');
+    const [{ name }] = await manager.consumers.list('F').next();
+    await expect(connection.request(`$JS.ACK.F.${name}.1.1.1.1700000000000000000.0`)).rejects.toThrow('no responders');
     await stop();
   });
 
