@@ -1,4 +1,5 @@
-import { composeMessage, NO_BYTES } from '../message/message.js';
+import { textOf } from '../base/bytes.js';
+import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { type MessageLog, StoredMessage } from '../storage/message-log.js';
 import { Alarm } from './alarm.js';
 import { HEADER, type Headers, headerBlock, readHeaders } from './headers.js';
@@ -119,8 +120,7 @@ export class Expiry {
     const { log } = this.stream;
     const found = new StoredMessage();
     const { losing } = this;
-    if (losing !== null && log.read(sequence, found) && readHeaders(found.message)?.has(HEADER.markerReason))
-      this.losing = null;
+    if (losing !== null && log.read(sequence, found) && isMarker(found.message)) this.losing = null;
     log.remove(sequence);
     this.losing = losing;
   }
@@ -154,4 +154,11 @@ export class Expiry {
       if (!this.kept.has(this.stored.sequence)) return this.stored.timeMs;
     return log.state.firstTimeMs;
   }
+}
+
+/** Whether a message says that its subject has none any more: the server's own marker, or the purge of a key by a client. */
+function isMarker(message: Message): boolean {
+  const { bytes, headersStart, payloadStart } = message;
+  if (readHeaders(message)?.has(HEADER.markerReason)) return true;
+  return /\r\nKV-Operation: *PURGE\r\n/.test(textOf(bytes, headersStart, payloadStart));
 }

@@ -3,7 +3,7 @@ import { Kvm, type KvWatchEntry } from '@nats-io/kv';
 import { Objm } from '@nats-io/obj';
 import { headers } from '@nats-io/transport-node';
 import { expect, it } from 'vitest';
-import { until } from '../kit/wait.js';
+import { eventually, until } from '../kit/wait.js';
 import { describeStreams } from './servers.js';
 
 describeStreams('KV', (at, storage) => {
@@ -42,6 +42,15 @@ describeStreams('KV', (at, storage) => {
     expect((await at().js.publish('$KV.b4.x.*', '', { headers: purge })).seq).toBe(4);
     expect([await kv.get('x.1'), await kv.get('x.2'), (await kv.get('y'))?.string()]).toEqual([null, null, '1']);
     expect((await kv.status()).values).toBe(2);
+  });
+
+  it('a purge with a time to live leaves nothing behind when it ends', async () => {
+    const kv = await bucket('b1t', { markerTTL: 60_000 });
+    await kv.put('a', '1');
+    await kv.purge('a', { ttl: '1s' });
+    const messages = async () => (await at().manager.streams.info('KV_b1t')).state;
+    await eventually(async () => (await messages()).messages === 0, 'the purge to end');
+    expect((await messages()).last_seq).toBe(2);
   });
 
   it('watches', async () => {
