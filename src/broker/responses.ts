@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { textOf, utf8 } from '../base/bytes.js';
 import type { Clock, Timer } from '../base/clock.js';
-import { composeMessage, type Message } from '../message/message.js';
+import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { Abandonment } from './abandonment.js';
 import type { Account } from './account.js';
 import type { ResponseType } from './account-settings.js';
@@ -94,6 +94,21 @@ export class Responses implements Subscriber {
     // Who asked for many answers listens no more.
     if (delivered === 0) this.take(id);
     return delivered > 0;
+  }
+
+  /** What a stream hands out to who asked for it: it goes where an answer would go, under its own subject. */
+  deliverTo(address: Message, message: Message): number {
+    const id = textOf(address.bytes, address.subjectStart + PREFIX.length, address.subjectEnd);
+    const waiting = this.waiting.get(id);
+    const nowMs = this.clock.nowMs();
+    if (waiting === undefined || waiting.untilMs <= nowMs) return 0;
+    const { account, reply, thresholdMs } = waiting;
+    if (waiting.type === 'singleton' || message.payloadEnd === message.headersStart) this.take(id);
+    else waiting.untilMs = nowMs + thresholdMs;
+    const there = composeMessage({ subject: reply, reply: null, headers: null, payload: NO_BYTES });
+    const taken = account.deliverToPart(there, message, REQUESTED);
+    if (taken === 0) this.take(id);
+    return taken;
   }
 
   /** Where who asked answers the answer. */

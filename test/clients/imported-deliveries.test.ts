@@ -1,17 +1,28 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, createInbox, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
 import { judged } from '../kit/judged.js';
 import { tempFolder } from '../kit/temp-folder.js';
-import { until } from '../kit/wait.js';
+import { eventually, until } from '../kit/wait.js';
 
 const ACCOUNTS = `accounts {
-  OWNER { users: [{ user: owner, password: p }], jetstream: enabled, exports: [{ stream: "out.>" }] }
+  OWNER {
+    users: [{ user: owner, password: p }], jetstream: enabled
+    exports: [
+      { stream: "out.>" }
+      { service: "$JS.API.CONSUMER.>", response_type: stream }
+      { service: "$JS.ACK.>" }
+    ]
+  }
   GUEST {
     users: [{ user: guest, password: p }]
-    imports: [{ stream: { account: OWNER, subject: "out.>" }, prefix: "from.owner" }]
+    imports: [
+      { stream: { account: OWNER, subject: "out.>" }, prefix: "from.owner" }
+      { service: { account: OWNER, subject: "$JS.API.CONSUMER.>" }, to: "owner.API.CONSUMER.>" }
+      { service: { account: OWNER, subject: "$JS.ACK.>" } }
+    ]
   }
 }`;
 
@@ -67,5 +78,31 @@ judged('deliveries to another account', (start) => {
     take();
     await until(() => seen.length === 3, 'what was stored meanwhile', 10_000);
     expect(seen).toEqual(['a', 'b', 'c']);
+  });
+
+  it('are pulled from there, and acknowledged', async () => {
+    const manager = await jetstreamManager(await as('owner'));
+    await manager.streams.add({ name: 'S', subjects: ['in'], storage: 'memory' });
+    await manager.consumers.add('S', { durable_name: 'c', ack_policy: AckPolicy.Explicit });
+    for (const text of ['a', 'b', 'c', 'd']) await manager.jetstream().publish('in', text);
+    const guest = await as('guest');
+    const inbox = createInbox();
+    const seen: string[] = [];
+    guest.subscribe(inbox, {
+      callback: (_, message) => {
+        const { headers } = message;
+        seen.push(headers === undefined ? `${message.subject} ${message.string()}` : `${headers.code}`);
+        if (headers === undefined) message.respond('+ACK');
+      },
+    });
+    const pull = (request: object) =>
+      guest.publish('owner.API.CONSUMER.MSG.NEXT.S.c', JSON.stringify(request), { reply: inbox });
+    pull({ batch: 3 });
+    await until(() => seen.length === 3, 'a batch', 10_000);
+    pull({ batch: 3, no_wait: true });
+    await until(() => seen.length === 5, 'what is left, and the end of it', 10_000);
+    expect(seen).toEqual(['in a', 'in b', 'in c', 'in d', '404']);
+    const left = async () => (await manager.consumers.info('S', 'c')).num_ack_pending;
+    await eventually(async () => (await left()) === 0, 'all to be acknowledged');
   });
 });
