@@ -45,9 +45,12 @@ async function publish(count: number): Promise<void> {
 
 async function fetched(consumer: string, max: number, expires = 1_000): Promise<string[]> {
   const found: string[] = [];
-  for await (const message of await (await js.consumers.get('S', consumer)).fetch({ max_messages: max, expires })) {
+  const source = await js.consumers.get('S', consumer);
+  const { ack_policy } = (await source.info(true)).config;
+  for await (const message of await source.fetch({ max_messages: max, expires })) {
     found.push(message.string());
-    await message.ackAck();
+    // Nobody takes those where none are wanted.
+    if (ack_policy !== AckPolicy.None) await message.ackAck();
   }
   return found;
 }
