@@ -75,40 +75,42 @@ export class Responses implements Subscriber {
   }
 
   deliver(_leg: Leg, message: Message, publisher: Publisher | null): boolean {
-    const { bytes, subjectStart, subjectEnd, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
-    const id = textOf(bytes, subjectStart + PREFIX.length, subjectEnd);
-    const waiting = this.waiting.get(id);
-    const nowMs = this.clock.nowMs();
-    if (waiting === undefined || waiting.untilMs <= nowMs) return false;
-    const { account, reply, latency, thresholdMs } = waiting;
-    if (waiting.type === 'singleton' || payloadEnd === headersStart) this.take(id);
-    else waiting.untilMs = nowMs + thresholdMs;
-    latency?.answered(publisher);
+    const id = idIn(message);
+    const waiting = this.answered(id, message);
+    if (waiting === undefined) return false;
+    waiting.latency?.answered(publisher);
+    const { bytes, replyStart, replyEnd, headersStart, payloadStart, payloadEnd } = message;
     const answer = composeMessage({
-      subject: reply,
+      subject: waiting.reply,
       reply: replyEnd > replyStart ? utf8(this.askBack(textOf(bytes, replyStart, replyEnd), waiting)) : null,
       headers: payloadStart > headersStart ? bytes.subarray(headersStart, payloadStart) : null,
       payload: bytes.subarray(payloadStart, payloadEnd),
     });
-    const delivered = account.deliverImported(answer, publisher, REQUESTED);
+    const delivered = waiting.account.deliverImported(answer, publisher, REQUESTED);
     // Who asked for many answers listens no more.
     if (delivered === 0) this.take(id);
-    return delivered > 0;
+    return delivered !== 0;
   }
 
   /** What a stream hands out to who asked for it: it goes where an answer would go, under its own subject. */
   deliverTo(address: Message, message: Message): number {
-    const id = textOf(address.bytes, address.subjectStart + PREFIX.length, address.subjectEnd);
-    const waiting = this.waiting.get(id);
-    const nowMs = this.clock.nowMs();
-    if (waiting === undefined || waiting.untilMs <= nowMs) return 0;
-    const { account, reply, thresholdMs } = waiting;
-    if (waiting.type === 'singleton' || message.payloadEnd === message.headersStart) this.take(id);
-    else waiting.untilMs = nowMs + thresholdMs;
-    const there = composeMessage({ subject: reply, reply: null, headers: null, payload: NO_BYTES });
-    const taken = account.deliverToPart(there, message, REQUESTED);
+    const id = idIn(address);
+    const waiting = this.answered(id, message);
+    if (waiting === undefined) return 0;
+    const there = composeMessage({ subject: waiting.reply, reply: null, headers: null, payload: NO_BYTES });
+    const taken = waiting.account.deliverToPart(there, message, REQUESTED);
     if (taken === 0) this.take(id);
     return taken;
+  }
+
+  /** The request that an answer belongs to: it waits no longer, or waits anew for the next of many. */
+  private answered(id: string, { headersStart, payloadEnd }: Message): Waiting | undefined {
+    const waiting = this.waiting.get(id);
+    const nowMs = this.clock.nowMs();
+    if (waiting === undefined || waiting.untilMs <= nowMs) return undefined;
+    if (waiting.type === 'singleton' || payloadEnd === headersStart) this.take(id);
+    else waiting.untilMs = nowMs + waiting.thresholdMs;
+    return waiting;
   }
 
   /** Where who asked answers the answer. */
@@ -119,7 +121,7 @@ export class Responses implements Subscriber {
 
   /** What becomes of an answer is the business of who asked. */
   deliverTraced(leg: Leg, message: Message, { trace, publisher, hidden }: TracedDelivery): boolean {
-    const waiting = this.waiting.get(subjectOf(message).slice(PREFIX.length));
+    const waiting = this.waiting.get(idIn(message));
     if (waiting === undefined) return false;
     if (!hidden) trace.serviceImport(waiting.account.name, subjectOf(message), textOf(waiting.reply));
     return trace.only || this.deliver(leg, message, publisher);
@@ -180,4 +182,9 @@ export class Responses implements Subscriber {
     this.abandonments.clear();
     this.account.unsubscribe(this.subscription);
   }
+}
+
+/** The request that is meant by the subject of its answer. */
+function idIn({ bytes, subjectStart, subjectEnd }: Message): string {
+  return textOf(bytes, subjectStart + PREFIX.length, subjectEnd);
 }

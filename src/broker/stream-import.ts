@@ -114,12 +114,12 @@ export class StreamImport implements Subscriber {
     return taken;
   }
 
-  /** The message under its subject here. */
+  /** The message under its subject here. What waits for plugins here, or was rejected by them, was taken all the same. */
   private bring(message: Message, publisher: Publisher | null, part: Part): boolean {
     if (this.subscription.closed || depth >= DEPTH_MAX) return false;
     depth++;
     try {
-      return this.to.deliverImported(message, publisher, part) > 0;
+      return this.to.deliverImported(message, publisher, part) !== 0;
     } finally {
       depth--;
     }
@@ -128,7 +128,7 @@ export class StreamImport implements Subscriber {
   private bringTraced(message: Message, delivery: TracedDelivery, part: Part): boolean {
     if (this.subscription.closed) return false;
     const hidden = delivery.hidden || !this.allowTrace;
-    return within(() => this.to.publishTraced(message, { ...delivery, hidden, part, imported: true }) > 0);
+    return within(() => this.to.publishTraced(message, { ...delivery, hidden, part, imported: true }) !== 0);
   }
 
   private choose(queue: string, message: Message): boolean {

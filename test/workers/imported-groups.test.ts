@@ -74,4 +74,15 @@ describe.each(['loop', 'worker'])('a queue group across accounts, plugins in the
     expect(inA.length).toBeGreaterThan(COUNT / 5);
     expect(inA.length).toBeLessThan((COUNT * 4) / 5);
   });
+
+  it('has a responder for a request, though its plugins answer later', async () => {
+    await attach('i32.const 0');
+    const inB = await listen(b);
+    const told: number[] = [];
+    a.subscribe('told', { callback: (_, message) => void told.push(message.headers?.code ?? 0) });
+    a.publish('s.x', 'asked', { reply: 'told' });
+    await until(() => inB.length === 1, 'the request', DEADLINE_MS);
+    await a.flush();
+    expect(told).toEqual([]);
+  });
 });
