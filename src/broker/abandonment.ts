@@ -17,10 +17,6 @@ export class Abandonment {
     });
   }
 
-  get isEmpty(): boolean {
-    return this.ids.size === 0;
-  }
-
   watch(subject: string, id: string): void {
     const known = this.ids.get(subject);
     if (known === undefined) this.ids.set(subject, new Set([id]));
