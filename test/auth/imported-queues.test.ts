@@ -1,6 +1,7 @@
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
-import { afterEach, expect, it } from 'vitest';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { expect, it, onTestFinished } from 'vitest';
+import { as } from '../kit/connections.js';
 import { judged } from '../kit/judged.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { eventually, until } from '../kit/wait.js';
@@ -9,11 +10,6 @@ const DEADLINE_MS = 10_000;
 
 /** A queue group is one, in however many accounts its members are. */
 judged('queue groups across accounts', (start) => {
-  const undo: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const one of undo.splice(0).reverse()) await one();
-  });
-
   /** Each account has one user of its own name. */
   const accounts = (list: Record<string, string>) =>
     `accounts {\n${Object.entries(list)
@@ -23,13 +19,6 @@ judged('queue groups across accounts', (start) => {
   const exportsAll = 'exports: [{ stream: ">" }]';
   const imports = (subject: string, more = '') =>
     `imports: [{ stream: { account: A, subject: "${subject}" }, ${more} }]`;
-
-  const as = async (url: string, user: string): Promise<NatsConnection> => {
-    const login = { user, pass: 'p', reconnect: false, timeout: DEADLINE_MS };
-    const connection = await connect({ servers: url, ...login });
-    undo.push(() => connection.close());
-    return connection;
-  };
 
   interface Listener {
     connection: NatsConnection;
@@ -222,7 +211,7 @@ judged('queue groups across accounts', (start) => {
 
   it('are of one account where a consumer delivers to a group', async () => {
     const folder = tempFolder();
-    undo.push(() => folder.remove());
+    onTestFinished(folder.remove);
     const { url } = await start(
       `jetstream { store_dir: ${JSON.stringify(folder.path)} }\n${accounts({
         A: `jetstream: enabled\nexports: [{ stream: "out.>" }]`,

@@ -1,21 +1,10 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { as, rawAs } from '../kit/connections.js';
 import { judged } from '../kit/judged.js';
-import { RawClient } from '../kit/raw-client.js';
 
 const DEADLINE_MS = 10_000;
 
 judged('permissions, where accounts import from each other', (start) => {
-  const undo: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const one of undo.splice(0).reverse()) await one();
-  });
-  const as = async (url: string, user: string): Promise<NatsConnection> => {
-    const login = { user, pass: 'p', reconnect: false, timeout: DEADLINE_MS };
-    const connection = await connect({ servers: url, ...login });
-    undo.push(() => connection.close());
-    return connection;
-  };
   const user = (name: string, permissions = '') => `{ user: ${name}, password: p, permissions { ${permissions} } }`;
 
   it('are judged by the subject that the importer sees', async () => {
@@ -79,11 +68,7 @@ judged('permissions, where accounts import from each other', (start) => {
       A { users: [${user('a')}], exports: [{ stream: s }] }
       B { users: [${user('b')}], imports: [{ stream: { account: A, subject: s } }] }
     }`);
-    const raw = async (name: string) => {
-      const client = await RawClient.connected(address, { user: name, pass: 'p', headers: true, no_responders: true });
-      undo.push(() => client.close());
-      return client;
-    };
+    const raw = (name: string) => rawAs(address, name, { headers: true, no_responders: true });
     const [a, b] = [await raw('a'), await raw('b')];
     a.send('SUB back 1\r\nPUB s back 0\r\n\r\n');
     expect(await a.line()).toMatch(/^HMSG back 1 /);
@@ -118,8 +103,7 @@ judged('permissions, where accounts import from each other', (start) => {
       }
     }`);
     const refusals = async (name: string) => {
-      const client = await RawClient.connected(address, { user: name, pass: 'p' });
-      undo.push(() => client.close());
+      const client = await rawAs(address, name);
       client.send('PUB x 0\r\n\r\nPUB z 0\r\n\r\nSUB y 1\r\nPING\r\n');
       const lines: string[] = [];
       for (let line = await client.line(); line !== 'PONG'; line = await client.line()) lines.push(line);

@@ -1,30 +1,14 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { as, rawAs as raw } from '../kit/connections.js';
 import { judged } from '../kit/judged.js';
-import { type Address, RawClient } from '../kit/raw-client.js';
+import { RawClient } from '../kit/raw-client.js';
 import { tempFolder } from '../kit/temp-folder.js';
 
 const DEADLINE_MS = 10_000;
 
 /** Who lost a right by a reload has lost it when the reload is over. */
 judged('a reload', (start) => {
-  const undo: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const one of undo.splice(0).reverse()) await one();
-  });
-
-  const raw = async (address: Address, user: string, more = {}): Promise<RawClient> => {
-    const client = await RawClient.connected(address, { user, pass: 'p', ...more });
-    undo.push(() => client.close());
-    return client;
-  };
-  const as = async (url: string, user: string): Promise<NatsConnection> => {
-    const login = { user, pass: 'p', reconnect: false, timeout: DEADLINE_MS };
-    const connection = await connect({ servers: url, ...login });
-    undo.push(() => connection.close());
-    return connection;
-  };
   const user = (name: string, permissions = '') => `{ user: ${name}, password: p, permissions { ${permissions} } }`;
   const authorization = (...users: string[]) => `authorization { users = [\n${users.join('\n')}\n] }`;
 
@@ -138,7 +122,7 @@ judged('a reload', (start) => {
 
   it('gives accounts streams, and takes them away', async () => {
     const folder = tempFolder();
-    undo.push(() => folder.remove());
+    onTestFinished(folder.remove);
     const config = (more: string, limits = '') => `
       jetstream { store_dir: ${JSON.stringify(folder.path)}, max_memory_store: 1MB, max_file_store: 1MB ${limits} }
       accounts { A { users: [${user('a')}], ${more} } }`;
@@ -157,7 +141,7 @@ judged('a reload', (start) => {
 
   it('takes more room for streams, and not less', async () => {
     const folder = tempFolder();
-    undo.push(() => folder.remove());
+    onTestFinished(folder.remove);
     const config = (room: string) => `
       jetstream { store_dir: ${JSON.stringify(folder.path)}, max_memory_store: ${room}, max_file_store: ${room} }
       accounts { A { users: [${user('a')}], jetstream: enabled } }`;
@@ -193,7 +177,7 @@ judged('a reload', (start) => {
     if (name !== null) expect(said).toMatch(new RegExp(`config reload not supported for ${name}`));
     else expect(said).not.toBe('done');
     const client = await RawClient.open(server.address);
-    undo.push(() => client.close());
+    onTestFinished(() => client.close());
     expect(JSON.parse((await client.line()).slice(5)).max_payload).toBe(100);
   });
 });

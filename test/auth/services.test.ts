@@ -1,5 +1,6 @@
-import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
-import { afterEach, expect, it } from 'vitest';
+import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { expect, it } from 'vitest';
+import { as } from '../kit/connections.js';
 import { judged } from '../kit/judged.js';
 import { sleep, until } from '../kit/wait.js';
 
@@ -9,24 +10,12 @@ type Json = Record<string, any>;
 
 /** What goes between accounts that ask and accounts that answer. */
 judged('services of another account', (start) => {
-  const open: NatsConnection[] = [];
-  afterEach(async () => {
-    for (const connection of open.splice(0)) await connection.close();
-  });
-
   /** A offers, B and C import; each account has one user of its own name. */
   const accounts = (offer: string, { imports = 'svc', share = false, more = '' } = {}) => `accounts {
     A { users: [{ user: A, password: p }], exports: [${offer}] }
     B { users: [{ user: B, password: p }], imports: [{ service: { account: A, subject: ${imports} }, share: ${share} }] }
     ${more}
   }`;
-
-  const as = async (url: string, user: string, name = ''): Promise<NatsConnection> => {
-    const login = { user, pass: 'p', reconnect: false, timeout: DEADLINE_MS, ...(name && { name }) };
-    const connection = await connect({ servers: url, ...login });
-    open.push(connection);
-    return connection;
-  };
 
   /** What is published of the service's answers. */
   const measured = async (connection: NatsConnection) => {
@@ -48,7 +37,7 @@ judged('services of another account', (start) => {
 
   it.each([true, false])('are measured, share: %s', async (share) => {
     const { url } = await start(accounts('{ service: svc, latency: lat }', { share }));
-    const [a, b] = [await as(url, 'A', 'service'), await as(url, 'B', 'client')];
+    const [a, b] = [await as(url, 'A', { name: 'service' }), await as(url, 'B', { name: 'client' })];
     const metrics = await measured(a);
     await echo(a);
     await ask(b);
@@ -225,7 +214,7 @@ judged('services of another account', (start) => {
       }
       C { users: [{ user: C, password: p }], imports: [{ service: { account: B, subject: mid }, to: top, share: true }] }
     }`);
-    const [a, b, c] = [await as(url, 'A'), await as(url, 'B'), await as(url, 'C', 'client of C')];
+    const [a, b, c] = [await as(url, 'A'), await as(url, 'B'), await as(url, 'C', { name: 'client of C' })];
     const [ofA, ofB] = [await measured(a), await measured(b)];
     a.subscribe('deep', { callback: (_, m) => void m.respond(m.headers?.get('Nats-Request-Info')) });
     await a.flush();

@@ -1,8 +1,9 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream';
-import { connect, createInbox, type NatsConnection } from '@nats-io/transport-node';
-import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
+import { createInbox, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeEach, expect, it } from 'vitest';
+import { as } from '../kit/connections.js';
 import { judged } from '../kit/judged.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { eventually, until } from '../kit/wait.js';
@@ -29,7 +30,6 @@ const ACCOUNTS = `accounts {
 /** A push consumer's subject that only another account imports: somebody listens there, or nobody does. */
 judged('deliveries to another account', (start) => {
   let url = '';
-  const connections: NatsConnection[] = [];
   const folder = tempFolder();
   afterAll(() => folder.remove());
 
@@ -37,16 +37,6 @@ judged('deliveries to another account', (start) => {
     const house = mkdtempSync(join(folder.path, 'streams-'));
     ({ url } = await start(`jetstream { store_dir: ${JSON.stringify(house)} }\n${ACCOUNTS}`));
   });
-
-  afterEach(async () => {
-    await Promise.all(connections.splice(0).map((connection) => connection.close()));
-  });
-
-  async function as(user: string): Promise<NatsConnection> {
-    const connection = await connect({ servers: url, user, pass: 'p', reconnect: false });
-    connections.push(connection);
-    return connection;
-  }
 
   async function consumerInto(connection: NatsConnection, subject: string) {
     const manager = await jetstreamManager(connection);
@@ -61,11 +51,11 @@ judged('deliveries to another account', (start) => {
   }
 
   it('wait for somebody to listen, and go on when somebody does again', async () => {
-    const owner = await as('owner');
+    const owner = await as(url, 'owner');
     const { manager, state } = await consumerInto(owner, 'out.x');
     expect(await state()).toEqual({ num_pending: 2, push_bound: false });
 
-    const listener = await as('guest');
+    const listener = await as(url, 'guest');
     const seen: string[] = [];
     const take = () => listener.subscribe('from.owner.out.x', { callback: (_, m) => void seen.push(m.string()) });
     const first = take();
@@ -81,11 +71,11 @@ judged('deliveries to another account', (start) => {
   });
 
   it('are pulled from there, and acknowledged', async () => {
-    const manager = await jetstreamManager(await as('owner'));
+    const manager = await jetstreamManager(await as(url, 'owner'));
     await manager.streams.add({ name: 'S', subjects: ['in'], storage: 'memory' });
     await manager.consumers.add('S', { durable_name: 'c', ack_policy: AckPolicy.Explicit });
     for (const text of ['a', 'b', 'c', 'd']) await manager.jetstream().publish('in', text);
-    const guest = await as('guest');
+    const guest = await as(url, 'guest');
     const inbox = createInbox();
     const seen: string[] = [];
     guest.subscribe(inbox, {

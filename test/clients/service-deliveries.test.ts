@@ -1,20 +1,15 @@
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { as } from '../kit/connections.js';
 import { judged } from '../kit/judged.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
 
 /** A push consumer whose subject is another account's service. */
 judged('deliveries into a service of another account', (start) => {
-  const undo: (() => unknown)[] = [];
-  afterEach(async () => {
-    for (const one of undo.splice(0).reverse()) await one();
-  });
-
   it('go where the import leads, and show the subject that was stored', async () => {
     const folder = tempFolder();
-    undo.push(folder.remove);
+    onTestFinished(folder.remove);
     const { url } = await start(`
       jetstream { store_dir: ${JSON.stringify(folder.path)} }
       accounts {
@@ -24,12 +19,7 @@ judged('deliveries into a service of another account', (start) => {
         }
         SERVICE { users: [{ user: service, password: p }], exports: [{ service: "svc.take" }] }
       }`);
-    const as = async (user: string): Promise<NatsConnection> => {
-      const connection = await connect({ servers: url, user, pass: 'p', reconnect: false });
-      undo.push(() => connection.close());
-      return connection;
-    };
-    const [owner, service] = [await as('owner'), await as('service')];
+    const [owner, service] = [await as(url, 'owner'), await as(url, 'service')];
     const seen: [filter: string, subject: string, text: string][] = [];
     for (const filter of ['svc.take', 'deliver.here', 'stored'])
       service.subscribe(filter, { callback: (_, m) => void seen.push([filter, m.subject, m.string()]) });
