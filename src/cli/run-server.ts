@@ -59,11 +59,6 @@ function checkConfiguration(executable: Executable, { configFile, configDigest, 
   else process.stderr.write(`${executable}: configuration file ${configFile} is valid (${configDigest})\n`);
 }
 
-async function saveMemory(): Promise<void> {
-  const engine = await import('./engine.js');
-  engine.saveMemory();
-}
-
 /** Whether reading the file would have V8 take space for young objects that nobody needs later (bench: accounts). */
 function isLong(configFile: string | undefined): boolean {
   if (configFile === undefined) return false;
@@ -77,9 +72,7 @@ async function run(executable: Executable, args: readonly string[]): Promise<voi
     return;
   }
   if (await answered(executable, parsed)) return;
-  // At once where that is known: reading the configuration loads enough for V8 to take more space than it gives back.
-  if (parsed.values.edge === true) await saveMemory();
-  else if (isLong(parsed.values.config)) (await import('./engine.js')).keepYoungSpaceSmall();
+  if (isLong(parsed.values.config)) (await import('./engine.js')).keepYoungSpaceSmall();
   const load = () =>
     loadOptions({ arguments: parsed, env: process.env, readFile: (path) => readFileSync(path, 'utf8') });
   const options = await load();
@@ -88,8 +81,8 @@ async function run(executable: Executable, args: readonly string[]): Promise<voi
     return;
   }
   for (const warning of options.warnings) process.stderr.write(`${warning}\n`);
-  // The configuration may ask for it as well; twice is as good as once.
-  if (options.edge) await saveMemory();
+  // The configuration may ask for it as well as the command line did; twice is as good as once.
+  if (options.edge) (await import('./engine.js')).saveMemory();
   const { ServerProcess } = await import('./server-process.js');
   await new ServerProcess(executable, options, load).start();
 }
