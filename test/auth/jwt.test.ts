@@ -12,7 +12,8 @@ import { isFrom, stayMs } from '../../src/auth/circumstances.js';
 import { decodeJwt } from '../../src/auth/jwt.js';
 import { fillTemplate, type TemplateNames } from '../../src/auth/template.js';
 import { decodeUserClaims } from '../../src/auth/user-claims.js';
-import { judged, optionsOf, startWeirOn } from '../kit/judged.js';
+import { judged, startWeirOn } from '../kit/judged.js';
+import { optionsOf } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { newOperator, newUser } from './operator.js';
 

@@ -4,8 +4,9 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Server } from '../../src/server/server.js';
 import { guest } from '../hostile/guest.js';
+import { optionsOf } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
-import { callApi, optionsOf, Stage, verdictGuest } from './stage.js';
+import { callApi, Stage, verdictGuest } from './stage.js';
 
 const PASS = 0;
 const DROP = 1;

@@ -1,9 +1,10 @@
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { guest, writingGuest } from '../hostile/guest.js';
+import { optionsOf } from '../kit/servers.js';
 import { until } from '../kit/wait.js';
 import { digitGuest } from './counting.js';
-import { optionsOf, Stage, verdictGuest } from './stage.js';
+import { Stage, verdictGuest } from './stage.js';
 
 let stage: Stage;
 let others: NatsConnection[] = [];

@@ -6,10 +6,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { FolderPluginStore } from '../../src/host/folder-store.js';
 import { nodeDisk } from '../../src/storage/node-disk.js';
+import { optionsOf } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
 import { Program } from '../server/program.js';
-import { callApi, optionsOf, Stage, verdictGuest } from './stage.js';
+import { callApi, Stage, verdictGuest } from './stage.js';
 
 const PASS = 0;
 const DROP = 1;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { guest } from '../hostile/guest.js';
-import { optionsOf, Stage, verdictGuest } from './stage.js';
+import { optionsOf } from '../kit/servers.js';
+import { Stage, verdictGuest } from './stage.js';
 
 let stage: Stage;
 let base: string;

@@ -2,8 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { weir } from '../cli/weir.js';
+import { optionsOf } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
-import { optionsOf, Stage, verdictGuest } from './stage.js';
+import { Stage, verdictGuest } from './stage.js';
 
 let folder: ReturnType<typeof tempFolder>;
 let key: string;

@@ -1,5 +1,4 @@
 import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
-import { loadOptions } from '../../src/config/load-options.js';
 import type { Options } from '../../src/config/options.js';
 import { Server, type ServerSettings } from '../../src/server/server.js';
 import { type GuestParts, guest } from '../hostile/guest.js';
@@ -12,16 +11,6 @@ export interface ApiAnswer {
 /** A guest whose verdict is the given one; other bytes for each `mark`. */
 export function verdictGuest(verdict: number, mark = 0, parts: GuestParts = {}): Promise<Uint8Array> {
   return guest({ message: `(drop (i32.const ${mark})) i32.const ${verdict}`, ...parts });
-}
-
-/** The options of a configuration file's text, for a server on a random port. */
-export async function optionsOf(config: string): Promise<Partial<Options>> {
-  const options = await loadOptions({
-    arguments: { values: { config: 'test.conf' }, words: [] },
-    env: {},
-    readFile: () => config,
-  });
-  return { ...options, host: '127.0.0.1', port: 0 };
 }
 
 /** A server and someone who talks to its control API. */

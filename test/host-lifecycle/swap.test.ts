@@ -4,10 +4,11 @@ import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CONTROL_AT, guest, OUTBOX_AT } from '../hostile/guest.js';
 import { ManualClock } from '../kit/manual-clock.js';
+import { optionsOf } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
 import { countingGuest, countsOf, numberIn, numberingGuest } from './counting.js';
-import { optionsOf, Stage, verdictGuest } from './stage.js';
+import { Stage, verdictGuest } from './stage.js';
 
 const MESSAGES = 200_000;
 const SWAPS = 50;

@@ -7,9 +7,10 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Options } from '../../src/config/options.js';
 import type { TableSnapshot } from '../../src/host/snapshot.js';
 import { type GuestParts, guest } from '../hostile/guest.js';
+import { optionsOf } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { eventually, until } from '../kit/wait.js';
-import { optionsOf, Stage } from './stage.js';
+import { Stage } from './stage.js';
 
 const INBOX = 0x10000;
 /** Where the guest below keeps entries: 64 slots of 256 bytes by the first letter of the key, each with a length, 0 for none, and a value. */

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { weir } from '../cli/weir.js';
 import { emit, guest, writingGuest } from '../hostile/guest.js';
+import { optionsOf } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
-import { optionsOf, Stage, verdictGuest } from './stage.js';
+import { Stage, verdictGuest } from './stage.js';
 
 const PASS = 0;
 const DROP = 1;

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../src/base/logger.js';
 import { loadOptions } from '../../src/config/load-options.js';
+import type { Options } from '../../src/config/options.js';
 import { Server } from '../../src/server/server.js';
 import { type Address, addressOf } from './raw-client.js';
 import { tempFolder } from './temp-folder.js';
@@ -20,21 +21,23 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Starts Weir in this process with the text of a configuration file, on a random port unless that names one. */
+/** The options of a configuration file's text, which may name real files, for a server on a random port unless it names one. */
+export async function optionsOf(config: string): Promise<Options> {
+  const options = await loadOptions({
+    arguments: { values: { config: 'test.conf' }, words: [] },
+    env: {},
+    readFile: (path) => (path === 'test.conf' ? config : readFileSync(path, 'utf8')),
+  });
+  return { ...options, host: '127.0.0.1', port: /^port:/m.test(config) ? options.port : 0 };
+}
+
+/** Starts Weir in this process with the text of a configuration file. */
 export async function startWeir(config = '', logger?: Logger): Promise<RunningServer & { server: Server }> {
-  const settled = async (text: string) => {
-    const options = await loadOptions({
-      arguments: { values: { config: 'test.conf' }, words: [] },
-      env: {},
-      readFile: () => text,
-    });
-    return { ...options, host: '127.0.0.1', port: /^port:/m.test(text) ? options.port : 0 };
-  };
-  const server = new Server({ options: await settled(config), ...(logger && { logger }) });
+  const server = new Server({ options: await optionsOf(config), ...(logger && { logger }) });
   await server.start();
   const lameDuck = () => void server.lameDuck();
   const url = server.clientUrl;
-  const reload = async (text: string) => void (await server.reload(await settled(text)));
+  const reload = async (text: string) => void (await server.reload(await optionsOf(text)));
   return { name: 'weir', server, url, address: addressOf(url), lameDuck, reload, stop: () => server.stop() };
 }
 

@@ -4,7 +4,8 @@ import { createAccount } from '@nats-io/nkeys';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newOperator, newUser } from '../auth/operator.js';
-import { judged, optionsOf } from '../kit/judged.js';
+import { judged } from '../kit/judged.js';
+import { optionsOf } from '../kit/servers.js';
 import { makeCertificates } from './certificates.js';
 
 let files: ReturnType<typeof makeCertificates>;

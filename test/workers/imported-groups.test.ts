@@ -1,7 +1,8 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { callApi, optionsOf, Stage } from '../host-lifecycle/stage.js';
+import { callApi, Stage } from '../host-lifecycle/stage.js';
 import { guest } from '../hostile/guest.js';
+import { optionsOf } from '../kit/servers.js';
 import { eventually, until } from '../kit/wait.js';
 
 const CONFIG = `accounts {

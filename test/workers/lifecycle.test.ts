@@ -2,8 +2,9 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { countingGuest, countsOf, numberIn, numberingGuest } from '../host-lifecycle/counting.js';
-import { optionsOf, Stage } from '../host-lifecycle/stage.js';
+import { Stage } from '../host-lifecycle/stage.js';
 import { CONTROL_AT, guest, OUTBOX_AT } from '../hostile/guest.js';
+import { optionsOf } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { until } from '../kit/wait.js';
 
