@@ -1,4 +1,5 @@
-import { connect as connectTcp } from 'node:net';
+import { once } from 'node:events';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -19,28 +20,23 @@ beforeAll(() => {
 });
 afterAll(() => files.folder.remove());
 
+async function leave(socket: Socket): Promise<void> {
+  let heard = '';
+  socket.on('data', (data) => {
+    heard += String(data);
+  });
+  socket.write(HELLO);
+  await until(() => heard.includes('PONG'), 'the PONG', DEADLINE_MS);
+  socket.end(WORDS);
+}
+
 /** Says hello, waits for the answer, then says the last words and leaves in the same breath. */
 const publishers: Record<string, (weir: WeirUnderTest) => Promise<void>> = {
-  TCP: async ({ address }) => {
-    const socket = connectTcp(address.port, address.host);
-    let heard = '';
-    socket.on('data', (data) => {
-      heard += String(data);
-    });
-    socket.write(HELLO);
-    await until(() => heard.includes('PONG'), 'the PONG', DEADLINE_MS);
-    socket.end(WORDS);
-  },
+  TCP: async ({ address }) => leave(connectTcp(address.port, address.host)),
   TLS: async ({ address }) => {
     const socket = connectTls({ port: address.port, host: address.host, ca: files.ca });
-    await new Promise((resolve) => socket.once('secureConnect', resolve));
-    let heard = '';
-    socket.on('data', (data) => {
-      heard += String(data);
-    });
-    socket.write(HELLO);
-    await until(() => heard.includes('PONG'), 'the PONG', DEADLINE_MS);
-    socket.end(WORDS);
+    await once(socket, 'secureConnect');
+    await leave(socket);
   },
   WebSocket: async ({ server }) => {
     const socket = new WebSocket(server.urls.websocket![0]);
@@ -48,7 +44,7 @@ const publishers: Record<string, (weir: WeirUnderTest) => Promise<void>> = {
     socket.on('message', (data) => {
       heard += String(data);
     });
-    await new Promise((resolve) => socket.once('open', resolve));
+    await once(socket, 'open');
     socket.send(HELLO);
     await until(() => heard.includes('PONG'), 'the PONG', DEADLINE_MS);
     socket.send(WORDS);
