@@ -17,18 +17,13 @@ import {
   GIVE_BACK,
   Layout,
   type Outcome,
+  open,
   WIT,
 } from './component.js';
 
 const NOW = { wallMs: 1_700_000_000_123 };
 const SUBJECT = 'plant.hall7.press';
 const MESSAGE = { subject: SUBJECT, reply: '_INBOX.1', headers: 'NATS/1.0\r\nA: b\r\n\r\n', payload: '{"temp":21}' };
-
-function open(wasm: Uint8Array, config: unknown = {}, budget = {}): Instance {
-  const made = Instance.create(prepareModule(wasm), { ...DEFAULT_BUDGET, ...budget }, JSON.stringify(config));
-  if (!(made instanceof Instance)) throw new Error(made.text);
-  return made;
-}
 
 /** As `call` of a message that is dealt with. */
 function called(instance: Instance, message: Partial<typeof MESSAGE> & { subject: string }): number {

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { type Budget, DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
+import { Instance } from '../../src/sandbox/instance.js';
+import { prepareModule } from '../../src/sandbox/prepare.js';
 import { assemble, hex } from '../hostile/guest.js';
 
 export const WIT = readFileSync(join(import.meta.dirname, '..', '..', 'plugins', 'wit', 'weir-plugin.wit'), 'utf8');
@@ -175,6 +178,13 @@ export class Layout {
 }
 
 const PASS = Layout.outcome({ verdict: 'pass' });
+
+/** One that is ready to be called. */
+export function open(wasm: Uint8Array, config: unknown = {}, budget: Partial<Budget> = {}): Instance {
+  const made = Instance.create(prepareModule(wasm), { ...DEFAULT_BUDGET, ...budget }, JSON.stringify(config));
+  if (!(made instanceof Instance)) throw new Error(made.text);
+  return made;
+}
 
 /** A component whose `process` always answers the same. */
 export function answering(outcome: Outcome, parts: ComponentParts = {}): Promise<Uint8Array> {

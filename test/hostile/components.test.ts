@@ -18,6 +18,7 @@ import {
   GIVE_BACK,
   Layout,
   type Outcome,
+  open,
   WIT,
 } from '../components/component.js';
 import { assemble, words } from './guest.js';
@@ -129,12 +130,6 @@ const CALLS: Record<string, Case> = {
     /a record of kind 196608 has 196608 bytes and ends behind the outbox length/,
   ),
 };
-
-function open(wasm: Uint8Array): Instance {
-  const made = Instance.create(prepareModule(wasm), DEFAULT_BUDGET, '{}');
-  if (!(made instanceof Instance)) throw new Error(made.text);
-  return made;
-}
 
 describe('a component that is up to something', () => {
   it.each(Object.entries(CALLS))('%s', async (_, { parts, cause, text }) => {
