@@ -53,6 +53,9 @@ async function bundle() {
     target: 'node20.19',
     external: EXTERNAL,
     sourcemap: true,
+    // V8 keeps the source of what it has loaded: 0.8 MB less (bench: edge). Names stay, and lines are short enough for a stack trace to say where.
+    minifyWhitespace: true,
+    lineLimit: 120,
     legalComments: 'none',
     logLevel: 'warning',
     write: false,
