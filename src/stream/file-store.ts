@@ -40,7 +40,7 @@ export class FileStreamStore implements StreamStore {
   private readonly writers = new Map<string, StateWriter>();
   private marks: StateWriter | null = null;
   private sweepNoted = false;
-  /** By consumer: what is under way with its files. Requests are at work side by side, and a name can be given up and taken again. */
+  /** By consumer, and of the stream itself (''): what is under way with its files. Requests are at work side by side, and a name can be given up and taken again. */
   private readonly turns = new Map<string, Promise<void>>();
 
   constructor(folder: string, house: FileHouse) {
@@ -98,9 +98,9 @@ export class FileStreamStore implements StreamStore {
     return this.sweepNoted;
   }
 
-  async noteSweep(): Promise<void> {
+  noteSweep(): Promise<void> {
     this.sweepNoted = true;
-    await this.writeFile(`${this.folder}/sweep`, {});
+    return this.inTurn('', () => this.writeFile(`${this.folder}/sweep`, {}));
   }
 
   async endSweep(): Promise<void> {
@@ -109,9 +109,11 @@ export class FileStreamStore implements StreamStore {
     await this.house.store.removeFile(`${this.folder}/sweep`);
   }
 
-  async saveConfig(config: StreamConfig, createdMs: number): Promise<void> {
-    await this.house.store.makeFolder(this.folder);
-    await this.writeFile(`${this.folder}/stream`, { config, createdMs } satisfies StoredStream);
+  saveConfig(config: StreamConfig, createdMs: number): Promise<void> {
+    return this.inTurn('', async () => {
+      await this.house.store.makeFolder(this.folder);
+      await this.writeFile(`${this.folder}/stream`, { config, createdMs } satisfies StoredStream);
+    });
   }
 
   saveConsumer(consumer: Omit<StoredConsumer, 'state'>, state: () => LedgerState): Promise<void> {
@@ -173,11 +175,11 @@ export class FileStreamStore implements StreamStore {
     await this.house.store.removeFolder(this.folder);
   }
 
-  private inTurn(consumer: string, work: () => Promise<void>): Promise<void> {
-    const turn = this.turns.get(consumer)?.then(work, work) ?? work();
-    this.turns.set(consumer, turn);
+  private inTurn(owner: string, work: () => Promise<void>): Promise<void> {
+    const turn = this.turns.get(owner)?.then(work, work) ?? work();
+    this.turns.set(owner, turn);
     const end = () => {
-      if (this.turns.get(consumer) === turn) this.turns.delete(consumer);
+      if (this.turns.get(owner) === turn) this.turns.delete(owner);
     };
     turn.then(end, end);
     return turn;

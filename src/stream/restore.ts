@@ -46,8 +46,8 @@ export class RestoreReceiver implements Subscriber {
   private lastSequence = 0;
   private consumersBytes = 0;
   private complete = false;
-  /** Too much came at once: it is about to end. */
-  private overrun = false;
+  /** It is about to end: too much came at once, or the account may have no streams any more. */
+  private ending = false;
   private ended = false;
   /** Memory for an entry that is not small, and until when it may be had. */
   private claim: Claim | null = null;
@@ -62,20 +62,18 @@ export class RestoreReceiver implements Subscriber {
     this.subscription = new Subscription(this, utf8(this.deliverSubject), null, utf8('restore'));
     this.alarm = new Alarm(streams.clock, () => void this.end(null));
     streams.broker.subscribe(this.subscription);
+    streams.restoring.add(this);
     this.alarm.set(streams.clock.nowMs() + PATIENCE_MS);
   }
 
   deliver(_leg: Leg, { bytes, replyStart, replyEnd, payloadStart, payloadEnd }: Message): boolean {
-    if (this.ended || this.overrun || replyEnd === replyStart) return false;
+    if (this.ended || this.ending || replyEnd === replyStart) return false;
     const reply = bytes.slice(replyStart, replyEnd);
     this.alarm.cancel();
     this.waitingBytes += payloadEnd - payloadStart;
     if (this.waitingBytes > WAITING_BYTES_MAX) {
       const mistake = new ArchiveMistake('too many chunks were sent without waiting for answers');
-      this.working = this.working.then(() => this.end(reply, this.errorOf(mistake)));
-      this.overrun = true;
-      // What is being worked on may be waiting for it.
-      this.claim?.end();
+      void this.endNext(reply, this.errorOf(mistake));
       return true;
     }
     const chunk = bytes.slice(payloadStart, payloadEnd);
@@ -85,7 +83,7 @@ export class RestoreReceiver implements Subscriber {
 
   private async take(chunk: Uint8Array, reply: Uint8Array): Promise<void> {
     this.waitingBytes -= chunk.length;
-    if (this.ended || this.overrun) return;
+    if (this.ended || this.ending) return;
     // What came is worked on: patience is for what does not come.
     this.alarm.cancel();
     try {
@@ -96,8 +94,7 @@ export class RestoreReceiver implements Subscriber {
       }
       for (const part of this.unpack.push(chunk)) {
         await this.takePart(part);
-        // It is about to end.
-        if (this.overrun) return;
+        if (this.ending) return;
       }
       this.say(reply, NO_BYTES);
       const nowMs = this.streams.clock.nowMs();
@@ -127,7 +124,7 @@ export class RestoreReceiver implements Subscriber {
     const patience = clock.after(MEMORY_PATIENCE_MS, () => claim.end());
     const granted = await claim.granted;
     patience.cancel();
-    if (!granted && !this.overrun) throw apiError('insufficientResources');
+    if (!granted && !this.ending) throw apiError('insufficientResources');
     this.claimEndsMs = clock.nowMs() + LARGE_MS_MAX;
   }
 
@@ -204,6 +201,20 @@ export class RestoreReceiver implements Subscriber {
     this.streams.advise(subject, 'restore_complete', { stream: stream.name, bytes: stream.log.state.bytes });
   }
 
+  /** Gives up, and tells nobody. */
+  giveUp(): Promise<void> {
+    return this.endNext(null);
+  }
+
+  /** Ends behind what is being worked on. */
+  private endNext(reply: Uint8Array | null, error?: ApiErrorJson): Promise<void> {
+    this.ending = true;
+    this.working = this.working.then(() => this.end(reply, error));
+    // That may be waiting for it.
+    this.claim?.end();
+    return this.working;
+  }
+
   /** Gives up: what was made of the stream goes. */
   private async end(reply: Uint8Array | null, error?: ApiErrorJson): Promise<void> {
     if (this.ended) return;
@@ -221,6 +232,7 @@ export class RestoreReceiver implements Subscriber {
     this.ended = true;
     const { restores } = this.streams;
     restores.leave(this.streams);
+    this.streams.restoring.delete(this);
     restores.forgetConsumers(this.consumersBytes);
     this.giveBack();
     this.alarm.cancel();

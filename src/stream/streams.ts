@@ -56,6 +56,9 @@ export class Streams implements Surroundings {
   readonly domain: string;
   limits: StreamLimits;
   readonly restores: RestoreRoom;
+  /** Archives that are being taken. */
+  readonly restoring = new Set<{ giveUp(): Promise<void> }>();
+  private closed = false;
   private readonly random: () => number;
   private readonly makeStore: StreamsParts['newStore'];
   private readonly advisories: Advisories;
@@ -144,7 +147,7 @@ export class Streams implements Surroundings {
     const createdMs = this.clock.nowMs();
     await store.saveConfig(config, createdMs);
     const stream = await Stream.open({ config, createdMs, surroundings: this, store });
-    this.add(stream);
+    await this.add(stream);
     this.adviseStream(stream, 'CREATED', 'create');
     return stream;
   }
@@ -152,7 +155,7 @@ export class Streams implements Surroundings {
   /** Brings back a stream that was written down. */
   async restore({ config, createdMs }: StoredStream, store: StreamStore): Promise<Stream> {
     const stream = await Stream.open({ config, createdMs, surroundings: this, store });
-    this.add(stream);
+    await this.add(stream);
     return stream;
   }
 
@@ -179,7 +182,7 @@ export class Streams implements Surroundings {
     await stream.store.saveConfig(stream.config, stream.createdMs);
     this.making.delete(stream.name);
     stream.recall();
-    this.add(stream);
+    await this.add(stream);
     this.adviseStream(stream, 'CREATED', 'create');
   }
 
@@ -188,7 +191,12 @@ export class Streams implements Surroundings {
     await stream.close('deleted');
   }
 
-  private add(stream: Stream): void {
+  private async add(stream: Stream): Promise<void> {
+    if (this.closed) {
+      // Others may open it anew by now.
+      await stream.close('shutdown');
+      throw apiError('notEnabledForAccount');
+    }
     this.byName.set(stream.name, stream);
     stream.listen();
     this.lookAgain();
@@ -221,7 +229,8 @@ export class Streams implements Surroundings {
     config.metadata = storedStreamMetadata(config);
     const ordered = inOrder(config);
     if (isLowered(stream.config, ordered)) await stream.store.noteSweep();
-    await stream.store.saveConfig(ordered, stream.createdMs);
+    if (!stream.closed) await stream.store.saveConfig(ordered, stream.createdMs);
+    if (stream.closed) throw apiError('streamNotFound');
     const swept = stream.configure(ordered);
     this.lookAgain();
     await swept;
@@ -315,6 +324,8 @@ export class Streams implements Surroundings {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
+    await Promise.all([...this.restoring].map((receiver) => receiver.giveUp()));
     await Promise.all([...this.byName.values()].map((stream) => stream.close('shutdown')));
     this.byName.clear();
   }
