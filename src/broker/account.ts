@@ -276,7 +276,9 @@ export class Account {
   /** Whether so much waits for a client that listens on the subject of `address` that it should be given more only when it has read. */
   isCongested(address: Message): boolean {
     const { legs, groups } = this.routeOf(address);
-    return [...legs, ...groups.flat()].some(({ subscription }) => subscription.subscriber.outbound?.congested === true);
+    return [...legs, ...groups.flat()].some(
+      ({ subscription: { subscriber } }) => subscriber.outbound?.congested || subscriber.isCongested?.(address),
+    );
   }
 
   /** Whether the publisher may publish on this route; the last answer is kept with the route. */

@@ -97,10 +97,14 @@ export class Responses implements Subscriber {
     const id = idIn(address);
     const waiting = this.answered(id, message);
     if (waiting === undefined) return 0;
-    const there = composeMessage({ subject: waiting.reply, reply: null, headers: null, payload: NO_BYTES });
-    const taken = waiting.account.deliverToPart(there, message, REQUESTED);
+    const taken = waiting.account.deliverToPart(addressOf(waiting), message, REQUESTED);
     if (taken === 0) this.take(id);
     return taken;
+  }
+
+  isCongested(address: Message): boolean {
+    const waiting = this.waiting.get(idIn(address));
+    return waiting?.account.isCongested(addressOf(waiting)) ?? false;
   }
 
   /** The request that an answer belongs to: it waits no longer, or waits anew for the next of many. */
@@ -182,6 +186,10 @@ export class Responses implements Subscriber {
     this.abandonments.clear();
     this.account.unsubscribe(this.subscription);
   }
+}
+
+function addressOf({ reply }: Waiting): Message {
+  return composeMessage({ subject: reply, reply: null, headers: null, payload: NO_BYTES });
 }
 
 /** The request that is meant by the subject of its answer. */

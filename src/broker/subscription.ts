@@ -28,6 +28,8 @@ export interface Subscriber {
   membersBehind?(subject: string): readonly Subscription[];
   /** For one that only hands messages on: whether somebody listens on its far side to what is published here on `subject`. */
   hasListener?(subject: string): boolean;
+  /** For one that only hands messages on: as `Account.isCongested`. */
+  isCongested?(address: Message): boolean;
   /** For one that only hands messages on: as `Account.deliverTo`. */
   deliverTo?(address: Message, message: Message): number;
 }
