@@ -14,8 +14,9 @@ const BUSY_SHARE_MAX = 0.05;
 
 async function main(options: BenchOptions): Promise<void> {
   if (options.list) {
-    for (const { id, metrics, onRequest } of scenarios) {
-      console.log(`${id.padEnd(18)} ${metrics[0].title}${onRequest ? ' (only when named)' : ''}`);
+    for (const { id, metrics, leftOut } of scenarios) {
+      const when = { quick: ' (not in --quick)', always: ' (only when named)', never: '' }[leftOut ?? 'never'];
+      console.log(`${id.padEnd(18)} ${metrics[0].title}${when}`);
     }
     return;
   }
@@ -41,11 +42,12 @@ async function main(options: BenchOptions): Promise<void> {
   if (options.save) console.log('\nwritten: bench/RESULTS.md, bench/baseline.json');
 }
 
-function choose({ only, micro, tiny }: BenchOptions): Scenario[] {
+function choose({ only, micro, tiny, quick }: BenchOptions): Scenario[] {
   const unknown = only.filter((id) => !scenarios.some((scenario) => scenario.id === id));
   if (unknown.length > 0) throw new Error(`no scenario ${unknown.map((id) => JSON.stringify(id)).join(', ')}`);
-  if (only.length === 0) return micro ? [] : scenarios.filter(({ onRequest }) => !onRequest || tiny);
-  return scenarios.filter(({ id }) => only.includes(id));
+  if (only.length > 0) return scenarios.filter(({ id }) => only.includes(id));
+  if (micro) return [];
+  return scenarios.filter(({ leftOut }) => tiny || leftOut === undefined || (leftOut === 'quick' && !quick));
 }
 
 async function warnWhenBusy(): Promise<void> {

@@ -23,7 +23,7 @@ export interface BenchOptions {
 }
 
 export const USAGE = `usage: npm run bench -- [options]
-  --quick              few short runs in under two minutes, compared with bench/baseline.json
+  --quick              few short runs in under two minutes, compared with bench/baseline.json; some rows are left out
   --only a,b           only these scenarios (--list shows them)
   --runs n             runs of each scenario and server (default 5)
   --seconds s          length of a run (default 1.5)

@@ -32,8 +32,8 @@ export interface Scenario {
   relay?: boolean;
   /** For Weir and the newest nats-server alone. */
   newestOnly?: boolean;
-  /** Takes minutes: run only when it is named. */
-  onRequest?: boolean;
+  /** Takes long: in no quick look, or in no run at all, unless it is named. */
+  leftOut?: 'quick' | 'always';
   /** No more runs than this, where one takes long and chance has a small part. */
   runsMax?: number;
   /** So many times the usual number of runs, where chance has a large part: which process the kernel puts on which core, say. */

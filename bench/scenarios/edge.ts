@@ -36,6 +36,7 @@ async function load(run: Run, port: number): Promise<void> {
 
 export const edge: Scenario = {
   id: 'edge',
+  leftOut: 'quick',
   metrics: [
     {
       ...{ id: 'edge-rss', title: '`--edge`, three plugins at 10,000 msg/s: memory', unit: 'MB', better: 'lower' },
