@@ -1,4 +1,3 @@
-import { paddedBytes } from '../base/bytes.js';
 import { describe } from '../base/failure.js';
 import type { Block } from './block.js';
 import type { BlockCache } from './block-cache.js';
@@ -23,15 +22,18 @@ export class BlockLoader {
   /** Blocks that the disk did not give when they were last asked for. */
   private readonly refused: { segment: Segment; index: number; damage: LogDamage }[] = [];
 
+  private readonly newBytes: (length: number) => Uint8Array;
+
   constructor(options: BlockLoaderOptions) {
     this.options = options;
+    this.newBytes = (length) => options.cache.newBytes(length);
   }
 
   /** Reads a block; null when the disk does not give it. */
   load(segment: Segment, index: number): Block | null {
     const file = this.options.files.get(segment)!;
     try {
-      const bytes = file.readBlock(segment.blockStarts[index], segment.blockEnd(index), paddedBytes);
+      const bytes = file.readBlock(segment.blockStarts[index], segment.blockEnd(index), this.newBytes);
       return this.keep(segment, index, bytes);
     } catch (thrown) {
       this.noteRefused(segment, index, thrown);
@@ -46,7 +48,7 @@ export class BlockLoader {
     // Meanwhile somebody else may read it, or the segment be written anew.
     const isWanted = () => files.get(segment) === file && segment.loaded[index] === null;
     try {
-      const bytes = await file.readBlockAsync(segment.blockStarts[index], segment.blockEnd(index), paddedBytes);
+      const bytes = await file.readBlockAsync(segment.blockStarts[index], segment.blockEnd(index), this.newBytes);
       if (isWanted()) this.keep(segment, index, bytes);
     } catch (thrown) {
       if (isWanted()) this.noteRefused(segment, index, thrown);

@@ -13,6 +13,10 @@ export interface ReadBlock {
 export function blockOfBytes(segment: Segment, index: number, bytes: Uint8Array): ReadBlock {
   const block = new Block(segment, index, bytes);
   const { view } = block;
+  if (segment.isWhole(index, bytes, view)) {
+    block.used = bytes.length;
+    return { block, stretches: [] };
+  }
   while (block.used < bytes.length && isRecord(bytes, view, block.used, bytes.length, segment.seed)) {
     block.used += recordLength(view, block.used);
   }

@@ -10,6 +10,8 @@ export interface BlockOwner {
   readonly loaded: (Block | null)[];
   /** Where its records' checksums start: what was copied from elsewhere, even in a payload, is no record here. */
   readonly seed: number;
+  /** A block is dropped from memory: its bytes were written by us, or verified. */
+  onDrop(block: Block): void;
 }
 
 /** Part of a segment in memory: whole records, from `bytes[0]` to `bytes[used]`. */

@@ -174,6 +174,7 @@ function adopt({ segment, file }: FoundSegment, content: SegmentContent): void {
   segment.blockStarts = [...content.blockStarts];
   segment.blockSequences = [...content.blockSequences];
   segment.loaded = new Array(segment.blockStarts.length).fill(null);
+  segment.sums = new Array(segment.blockStarts.length).fill(null);
   adoptFile(file, content);
 }
 

@@ -61,6 +61,7 @@ export class FileLog extends BaseLog {
     const store: LedgerStore = {
       newSeed: () => randomInt(SEED_END),
       load: (segment, index) => this.loader.load(segment, index),
+      newBytes: (length) => options.cache.newBytes(length),
       reclaim: (block) => options.cache.remove(block),
       onRemoved: (first, last) => this.committer.removed.add(first, last),
       onThinned: (segment) => this.onThinned(segment),

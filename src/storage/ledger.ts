@@ -1,4 +1,3 @@
-import { paddedBytes } from '../base/bytes.js';
 import { hashSubject, type Message } from '../message/message.js';
 import { BLOCK_BYTES, Block } from './block.js';
 import { Catalogues } from './catalogues.js';
@@ -28,6 +27,8 @@ export interface LedgerStore {
   newSeed(): number;
   /** Reads a block that is not in memory; null when it cannot be read. */
   load(segment: Segment, index: number): Block | null;
+  /** Bytes for a block, not zeroed. */
+  newBytes(length: number): Uint8Array;
   /** A block of the cache is written to again. */
   reclaim(block: Block): void;
   /** Messages were removed from memory: never show them again. */
@@ -139,11 +140,14 @@ export class Ledger {
     const last = loaded.length > 0 ? loaded[loaded.length - 1] : null;
     if (last !== null) {
       // What is not durable must not be dropped from memory.
-      if (last.cached) this.store.reclaim(last);
+      if (last.cached) {
+        this.store.reclaim(last);
+        segment.sums[last.index] = null;
+      }
       if (last.takes(length)) return last;
     }
     // The first block of a segment starts small: many logs never have more.
-    const block = new Block(segment, loaded.length, last === null ? undefined : paddedBytes(BLOCK_BYTES));
+    const block = new Block(segment, loaded.length, last === null ? undefined : this.store.newBytes(BLOCK_BYTES));
     segment.addBlock(sequence, block);
     block.takes(length);
     return block;

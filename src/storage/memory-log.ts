@@ -1,3 +1,4 @@
+import { paddedBytes } from '../base/bytes.js';
 import type { Failure } from '../base/failure.js';
 import { BaseLog } from './base-log.js';
 import type { Block } from './block.js';
@@ -20,6 +21,7 @@ export class MemoryLog extends BaseLog {
     const store: LedgerStore = {
       newSeed: () => 0,
       load: () => null,
+      newBytes: paddedBytes,
       reclaim: () => {},
       onRemoved: () => {},
       onThinned: (segment) => this.onThinned(segment),

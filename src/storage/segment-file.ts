@@ -226,8 +226,10 @@ export class SegmentFile {
     const bytes = into(range.end - range.start);
     for (let i = this.frameIndex(range.start); i < this.frameStarts.length && this.frameStarts[i] < range.end; i++) {
       const records = this.codec!.decode(stored, this.framePlaces[i] - range.place, this.framePlaces[i]);
-      // Of a damaged frame zeros are left, which are no records.
-      if (records !== null) bytes.set(records, this.frameStarts[i] - range.start);
+      const start = this.frameStarts[i] - range.start;
+      if (records !== null) bytes.set(records, start);
+      // Zeros are no records.
+      else bytes.fill(0, start, (this.frameStarts[i + 1] ?? this.written) - range.start);
     }
     return bytes.subarray(0, range.end - range.start);
   }
