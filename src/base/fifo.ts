@@ -3,6 +3,7 @@ const TAKEN_MAX = 1024;
 
 /** First in, first out: taking does not move what is behind. */
 export class Fifo<T> {
+  /** Places before `taken` are empty: what was in them may be large, and is not kept for the place's sake. */
   private items: T[] = [];
   private taken = 0;
 
@@ -31,7 +32,8 @@ export class Fifo<T> {
 
   shift(): T | undefined {
     if (this.taken === this.items.length) return undefined;
-    const item = this.items[this.taken++];
+    const item = this.items[this.taken];
+    this.items[this.taken++] = undefined as T;
     if (this.taken === this.items.length) {
       this.items = [];
       this.taken = 0;

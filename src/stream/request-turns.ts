@@ -5,7 +5,7 @@ import { Fifo } from '../base/fifo.js';
 const TURN_NS = 5_000_000;
 /** Requests, and their bytes, that may wait for later turns. */
 const WAITING_MAX = 10_000;
-const WAITING_BYTES_MAX = 64 * 1024 * 1024;
+const WAITING_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Until work that has to wait for something is tried again, and how much of it is not given up. */
 const PAUSE_MS = 10;
