@@ -78,7 +78,10 @@ export class ComponentAdapter {
     const { process, configure, tick, drain, save, restore, entry } = this.component;
     const made = [...this.helpers.functions(), exported('weir_abi', [], i32(1)), this.open(), this.message(process)];
     if (configure !== undefined) made.push(this.taking('weir_init', configure));
-    if (tick !== undefined) made.push(this.effectful('weir_tick', [F64], call(tick.index, get(0)), tick));
+    if (tick !== undefined) {
+      const run = [...this.setClock(get(0)), ...call(tick.index, get(0))];
+      made.push(this.effectful('weir_tick', [F64], run, tick));
+    }
     if (drain !== undefined) made.push(this.effectful('weir_drain', [], call(drain.index), drain));
     if (save !== undefined) made.push(this.save(save));
     if (restore !== undefined) made.push(this.taking('weir_restore', restore));
@@ -144,6 +147,7 @@ export class ComponentAdapter {
       [
         ...when(not(isUtf8(subject)), this.refusal('the subject is not UTF-8')),
         ...when(get(reply + 1), when(not(isUtf8(reply)), this.refusal('the reply is not UTF-8'))),
+        ...this.setClock(get(timestamp)),
         ...set(base, this.control),
         ...lowered.flat(),
         ...set(result, call(process.index, ...operands)),
@@ -228,6 +232,12 @@ export class ComponentAdapter {
       ],
       [I32, I32],
     );
+  }
+
+  /** For what reads a clock. */
+  private setClock(ms: Code): Code {
+    const { clockGlobal } = this.component;
+    return clockGlobal === null ? [] : setGlobal(clockGlobal, ms);
   }
 
   /** A guest error in the adapter's own words. */

@@ -112,7 +112,10 @@ export function coreContract(lifts: Lifts): Contract {
 }
 
 /** The functions' indexes in the core module, which has what `coreContract` says. */
-export function functionsOf(lifts: Lifts, exports: ReadonlyMap<string, number>): ComponentFunctions {
+export function functionsOf(
+  { lifts, clockGlobal }: { lifts: Lifts; clockGlobal: number | null },
+  exports: ReadonlyMap<string, number>,
+): ComponentFunctions {
   const found = (name: ComponentFunctionName): LiftedFunction | undefined => {
     const lift = lifts.get(name);
     if (lift === undefined) return undefined;
@@ -128,6 +131,7 @@ export function functionsOf(lifts: Lifts, exports: ReadonlyMap<string, number>):
     save: found('save'),
     restore: found('restore'),
     entry: found('entry'),
+    clockGlobal,
   };
 }
 

@@ -16,6 +16,8 @@ export interface ComponentFunctions {
   readonly save?: LiftedFunction | undefined;
   readonly restore?: LiftedFunction | undefined;
   readonly entry?: LiftedFunction | undefined;
+  /** A global for the time of the message; null when nothing reads it. */
+  readonly clockGlobal: number | null;
 }
 
-export type ComponentFunctionName = Exclude<keyof ComponentFunctions, 'realloc'>;
+export type ComponentFunctionName = Exclude<keyof ComponentFunctions, 'realloc' | 'clockGlobal'>;

@@ -1,5 +1,5 @@
 import { Failure } from '../base/failure.js';
-import type { ByteReader } from './byte-reader.js';
+import { type ByteReader, malformed } from './byte-reader.js';
 import { MODULE_LIMITS } from './limits.js';
 
 const PRIMITIVES: Readonly<Record<number, string>> = {
@@ -17,6 +17,12 @@ const PRIMITIVES: Readonly<Record<number, string>> = {
   116: 'char',
   115: 'string',
 };
+
+/** Of what a name or an index is, outside of core modules. */
+export const Sort = { core: 0, function: 1, type: 3, instance: 5 } as const;
+
+/** Types of instances within one another. */
+const NESTING_MAX = 10;
 
 /** A few bytes can stand for a type as long as one likes. */
 const TEXT_CHARACTERS_MAX = 4_000;
@@ -48,7 +54,7 @@ export class ComponentTypes {
     return true;
   }
 
-  private definition(reader: ByteReader): string | null {
+  private definition(reader: ByteReader, nested = 0): string | null {
     const form = reader.byte();
     if (PRIMITIVES[form] !== undefined) return PRIMITIVES[form];
     switch (form) {
@@ -70,9 +76,40 @@ export class ComponentTypes {
         return `result<${this.optional(reader) ?? '_'},${this.optional(reader) ?? '_'}>`;
       case 0x40:
         return this.functionType(reader);
+      case 0x41:
+      case 0x42:
+        return this.declarations(reader, nested);
+      case 0x68:
+      case 0x69:
+        reader.u32();
+        return '?';
+      case 0x3f:
+        return this.resource(reader);
       default:
         return null;
     }
+  }
+
+  /** Of an instance or a component: only read to its end, as nothing that is lifted is one. */
+  private declarations(reader: ByteReader, nested: number): string | null {
+    if (nested === NESTING_MAX) return null;
+    for (let count = reader.u32(); count > 0; count--) {
+      const kind = reader.byte();
+      if (kind === Declaration.type) {
+        if (this.definition(reader, nested + 1) === null) return null;
+      } else if (kind === Declaration.alias) skipAlias(reader);
+      else if (kind === Declaration.import || kind === Declaration.export) {
+        externName(reader);
+        skipDescription(reader);
+      } else return null;
+    }
+    return '?';
+  }
+
+  private resource(reader: ByteReader): string {
+    reader.byte();
+    if (reader.byte() === 1) reader.u32();
+    return '?';
   }
 
   private variantCase(reader: ByteReader): string {
@@ -114,4 +151,29 @@ export class ComponentTypes {
     }
     return characters > TEXT_CHARACTERS_MAX ? `${items.join(',').slice(0, 100)}…` : items.join(',');
   }
+}
+
+const Declaration = { type: 1, alias: 2, import: 3, export: 4 } as const;
+
+export function externName(reader: ByteReader): string {
+  const form = reader.byte();
+  if (form > 1) throw malformed(`has a name of the form ${form}`);
+  return reader.name();
+}
+
+/** Skips what an import or export is said to be; answers its sort. */
+export function skipDescription(reader: ByteReader): number {
+  const sort = reader.byte();
+  // Of a core module there is one more byte; a type is equal to another, or a resource.
+  if (sort === Sort.core) reader.byte();
+  if (sort !== Sort.type || reader.byte() === 0) reader.u32();
+  return sort;
+}
+
+function skipAlias(reader: ByteReader): void {
+  if (reader.byte() === Sort.core) reader.byte();
+  const isOuter = reader.byte() === 2;
+  reader.u32();
+  if (isOuter) reader.u32();
+  else reader.name();
 }

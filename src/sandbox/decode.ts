@@ -1,11 +1,11 @@
 import { Failure } from '../base/failure.js';
 import { BodyCheck } from './body-check.js';
 import { ByteReader, malformed } from './byte-reader.js';
+import { skipConstant } from './constant.js';
 import { CORE_CONTRACT, type Contract, checkContract } from './contract.js';
 import { type DecodedModule, functionLabel, type Limits, typeOfFunction } from './decoded-module.js';
 import { MANIFEST_SECTION, MODULE_LIMITS, type ModuleLimits, PAGE_BYTES } from './limits.js';
 import { readFunctionNames } from './name-section.js';
-import { Op, skipImmediates } from './opcodes.js';
 import { isNumberType, readReferenceType, readValueType } from './value-types.js';
 
 const QUOTED_CHARACTERS_MAX = 100;
@@ -309,33 +309,6 @@ class Decoder {
 function atMost(what: string, count: number, max: number): number {
   if (count > max) throw refused('limit', `the module has ${count} ${what}; at most ${max} are allowed`);
   return count;
-}
-
-const CONSTANTS: ReadonlySet<number> = new Set([
-  Op.i32Const,
-  Op.i64Const,
-  Op.f32Const,
-  Op.f64Const,
-  Op.globalGet,
-  Op.refNull,
-  Op.refFunc,
-  Op.prefixSimd,
-]);
-
-/** Skips a constant expression: the value a global, an offset or an entry begins with. */
-function skipConstant(reader: ByteReader, where: string): void {
-  for (;;) {
-    const at = reader.at;
-    const op = reader.byte();
-    if (op === Op.end) return;
-    if (!CONSTANTS.has(op)) {
-      throw refused(
-        'constant',
-        `${where} is computed by the instruction 0x${op.toString(16)} at byte ${at}; only constants are allowed`,
-      );
-    }
-    skipImmediates(reader, op, where);
-  }
 }
 
 /** A name from the module in a text for people: it may be megabytes long. */

@@ -54,6 +54,7 @@ export const Misc = {
   elemDrop: 13,
   tableCopy: 14,
   tableGrow: 15,
+  tableSize: 16,
   tableFill: 17,
 } as const;
 

@@ -52,7 +52,7 @@ export function prepareModule(wasm: Uint8Array, metered = true): PreparedModule 
     memoryPages: { min: decoded.memory.min, max: pagesMax(decoded) },
     stateGlobals,
     isComponent: decoded.component !== null,
-    isLarge: isLarge(wasm),
+    isLarge: isLarge(wasm) || isLarge(decoded.bytes),
     hasInit: exports.has('weir_init'),
     hasTick: exports.has('weir_tick'),
     hasDrain: exports.has('weir_drain'),
@@ -72,17 +72,12 @@ function isLarge(wasm: Uint8Array): boolean {
 /** The core module of a component; the component's own words are about all of it. */
 function decodeComponent(wasm: Uint8Array): DecodedModule {
   const component = openComponent(wasm);
-  if (component === null) {
-    const text =
-      'the component has several core modules, others within it, or strings that are not UTF-8; this server takes one core module with types around it';
-    throw new Failure('module-component', text);
-  }
   const { core, lifts, manifest } = component;
   const decoded = decodeModule(core, coreContract(lifts), isLarge(core) ? LARGE_MODULE_LIMITS : MODULE_LIMITS);
   if (decoded.memory.min === 0) {
     throw new Failure('module-memory', "a component's memory begins with 0 pages; at least one is expected");
   }
-  decoded.component = functionsOf(lifts, decoded.exports);
+  decoded.component = functionsOf(component, decoded.exports);
   decoded.manifest = manifest;
   return decoded;
 }
