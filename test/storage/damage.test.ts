@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.js';
 import { composeMessage } from '../../src/message/message.js';
+import { BlockCache } from '../../src/storage/block-cache.js';
 import type { FileLog, FileLogOptions } from '../../src/storage/file-log.js';
 import { type LogDamage, StoredMessage } from '../../src/storage/message-log.js';
 import { HEADER_BYTES } from '../../src/storage/segment-header.js';
@@ -22,9 +23,9 @@ const KINDS: [string, Partial<FileLogOptions>][] = [
 ];
 
 /** A disk with one segment of single commits, and a second one. */
-async function written(options: Partial<FileLogOptions>): Promise<FaultDisk> {
+async function written(options: Partial<FileLogOptions>, segmentBytes = 1000): Promise<FaultDisk> {
   const disk = new FaultDisk();
-  const log = await openLog(disk, { ...options, segmentBytes: 1000 });
+  const log = await openLog(disk, { ...options, segmentBytes });
   for (let i = 1; i <= MESSAGES; i++) {
     log.append(messageOf('s', payloadOf(i)), TIME);
     await log.flush();
@@ -124,6 +125,22 @@ describe('damage', () => {
     expect(log.state.messages).toBe(MESSAGES - 1);
     expect(log.trimMessages(0)).toBe(MESSAGES - 1);
     expect(log.state.messages).toBe(0);
+    await log.close();
+  });
+
+  test('is found when a block is read back that was in memory before', async () => {
+    const disk = await written({}, 300);
+    const told: LogDamage[] = [];
+    const listener = { ...silentListener, onDamage: (damage: LogDamage) => told.push(damage) };
+    // Blocks go soon after they were read.
+    const log = await openLog(disk, { listener, cache: new BlockCache(1) });
+    for (let round = 0; round < 3; round++) expect(readAll(log).length).toBe(MESSAGES);
+    expect(told).toEqual([]);
+    disk.get(SEGMENT)[HEADER_BYTES + 60]! ^= 1;
+    expect(readAll(log).length).toBe(MESSAGES - 1);
+    expect(told.length).toBe(1);
+    expect(readAll(log).length).toBe(MESSAGES - 1);
+    expect(told.length).toBe(1);
     await log.close();
   });
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { textOf, utf8, wordsOf } from '../../src/base/bytes.js';
 import { hashSubject } from '../../src/message/message.js';
-import { Block } from '../../src/storage/block.js';
+import { BLOCK_BYTES, Block } from '../../src/storage/block.js';
 import { BlockCache } from '../../src/storage/block-cache.js';
 import { crc32 } from '../../src/storage/crc32.js';
 import { FrameCodec } from '../../src/storage/frame-codec.js';
@@ -277,5 +277,24 @@ describe('a cache of blocks', () => {
     add(4);
     expect(segment.loaded.map((block) => block !== null)).toEqual([true, false, true, true, true]);
     expect(cache.bytes).toBe(900);
+  });
+
+  test('uses what a dropped block lay in again, but not in the same turn of the event loop', async () => {
+    const segment = new Segment(1, 1);
+    const cache = new BlockCache(1);
+    const bytes = [0, 1].map((index) => {
+      const block = new Block(segment, index, cache.newBytes(BLOCK_BYTES));
+      segment.addBlock(index + 1, block);
+      cache.add(block);
+      return block.bytes;
+    });
+    expect(segment.loaded[0]).toBeNull();
+    // Messages that were read from it in this turn are still looked at.
+    expect(cache.newBytes(BLOCK_BYTES).buffer).not.toBe(bytes[0].buffer);
+    await new Promise((resolve) => setImmediate(resolve));
+    const again = cache.newBytes(BLOCK_BYTES - 100);
+    expect(again.buffer).toBe(bytes[0].buffer);
+    expect(again.length).toBe(BLOCK_BYTES - 100);
+    expect(cache.newBytes(BLOCK_BYTES).buffer).not.toBe(bytes[1].buffer);
   });
 });
