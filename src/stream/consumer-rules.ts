@@ -1,4 +1,5 @@
-import { filterCovers, filtersOverlap, hasWildcard, isFilter } from '../subject/subject.js';
+import { anyOverlap, FilterSet } from '../subject/filter-set.js';
+import { filterCovers, hasWildcard, isFilter } from '../subject/subject.js';
 import { type ApiError, apiError, invalidConfig, pedantic as pedanticError } from './api-error.js';
 import type { ConsumerConfig, ConsumerRequest } from './consumer-config.js';
 import { DESCRIPTION_LENGTH_MAX, isName, METADATA_LENGTH_MAX, metadataLength } from './names.js';
@@ -176,11 +177,11 @@ function checkFilters(config: ConsumerConfig): void {
   if (filter_subject !== '' && filter_subjects.length > 0) throw apiError('consumerDuplicateFilterSubjects');
   if (filter_subject !== '' && !isFilter(filter_subject)) throw invalidConfig('invalid subject');
   if (filter_subjects.includes('')) throw apiError('consumerEmptyFilter');
-  filter_subjects.forEach((filter, i) => {
+  const set = FilterSet.of(filter_subjects);
+  for (const filter of filter_subjects) {
     if (!isFilter(filter)) throw invalidConfig('invalid subject');
-    if (filter_subjects.some((other, j) => i !== j && filterCovers(other, filter)))
-      throw apiError('consumerOverlappingSubjectFilters');
-  });
+    if (set.covers(filter)) throw apiError('consumerOverlappingSubjectFilters');
+  }
 }
 
 function checkStart(config: ConsumerConfig): void {
@@ -236,7 +237,7 @@ function checkPriority({ priority_policy = 'none', priority_groups: groups = [],
 export function isPartition(filters: string[], others: Iterable<string[]>): boolean {
   for (const other of others) {
     if (filters.length === 0 || other.length === 0) return false;
-    if (filters.some((filter) => other.some((taken) => filtersOverlap(filter, taken)))) return false;
+    if (anyOverlap(filters, other)) return false;
   }
   return true;
 }

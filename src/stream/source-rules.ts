@@ -1,4 +1,5 @@
-import { filterCovers, filtersOverlap, isFilter, isLiteralSubject } from '../subject/subject.js';
+import { anyTwoOverlap, FilterSet } from '../subject/filter-set.js';
+import { filtersOverlap, isFilter, isLiteralSubject } from '../subject/subject.js';
 import { SubjectTransform, TransformMistake } from '../subject/transform.js';
 import { apiError, invalidConfig, pedantic as pedanticError } from './api-error.js';
 import type { ErrorName } from './error-table.js';
@@ -60,7 +61,7 @@ function checkMirror(config: StreamConfig, mirror: SourceConfig, { pedantic, fin
   if (filter_subject !== '' && transforms.length > 0) throw apiError('mirrorMultipleFiltersNotAllowed');
   if ((config.subject_delete_marker_ttl ?? 0) > 0) throw invalidConfig('subject delete markers forbidden on mirrors');
   checkTransforms(transforms, 'mirrorInvalidSubjectFilter', 'mirrorInvalidTransformDestination');
-  if (overlap(transforms, filtersOverlap)) throw apiError('mirrorOverlappingSubjectFilters');
+  if (anyTwoOverlap(filtersOf(transforms))) throw apiError('mirrorOverlappingSubjectFilters');
   if (external !== undefined) return;
   if (!isName(mirror.name)) throw apiError('mirrorInvalidStreamName');
   const origin = find(mirror.name!);
@@ -75,7 +76,9 @@ function checkSource(config: StreamConfig, source: SourceConfig, { find }: Sourc
   const { filter_subject = '', subject_transforms: transforms = [], external } = source;
   if (filter_subject !== '' && transforms.length > 0) throw apiError('sourceMultipleFiltersNotAllowed');
   checkTransforms(transforms, 'sourceInvalidSubjectFilter', 'sourceInvalidTransformDestination');
-  if (overlap(transforms, (one, other) => filterCovers(other, one))) throw apiError('sourceOverlappingSubjectFilters');
+  const filters = filtersOf(transforms);
+  const set = FilterSet.of(filters);
+  if (filters.some((filter) => set.covers(filter))) throw apiError('sourceOverlappingSubjectFilters');
   const origin = external === undefined ? find(source.name!) : undefined;
   if (origin !== undefined && tooSmall(config, origin)) throw apiError('sourceMaxMessageSizeTooBig');
 }
@@ -96,10 +99,8 @@ function checkTransforms(transforms: TransformConfig[], badSource: ErrorName, ba
   }
 }
 
-function overlap(transforms: TransformConfig[], test: (one: string, other: string) => boolean): boolean {
-  return transforms.some(({ src: one }, i) =>
-    transforms.some(({ src: other }, j) => i !== j && test(one || '>', other || '>')),
-  );
+function filtersOf(transforms: readonly TransformConfig[]): string[] {
+  return transforms.map(({ src }) => src || '>');
 }
 
 function checkExternal(config: StreamConfig, source: SourceConfig, context: SourceContext): void {

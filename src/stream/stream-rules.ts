@@ -1,3 +1,4 @@
+import { FilterSet } from '../subject/filter-set.js';
 import { filterCovers, filtersOverlap, isFilter } from '../subject/subject.js';
 import { SubjectTransform, TransformMistake } from '../subject/transform.js';
 import { apiError, invalidConfig, pedantic as pedanticError } from './api-error.js';
@@ -159,13 +160,25 @@ function checkSubjects(config: StreamConfig): void {
     return;
   }
   if (mirror !== undefined) throw apiError('mirrorWithSubjects');
+  const overlapping = firstOverlapping(subjects);
   subjects.forEach((subject, i) => {
     if (!isFilter(subject)) throw invalidConfig('invalid subject');
     checkReserved(subject, config);
+    if (i !== overlapping) return;
     const other = subjects.slice(i + 1).find((later) => filtersOverlap(subject, later));
-    if (other !== undefined)
-      throw invalidConfig(`subject ${JSON.stringify(subject)} overlaps with ${JSON.stringify(other)}`);
+    throw invalidConfig(`subject ${JSON.stringify(subject)} overlaps with ${JSON.stringify(other)}`);
   });
+}
+
+/** The index of the first filter that overlaps with a later one; -1 for none. */
+function firstOverlapping(filters: readonly string[]): number {
+  const later = new FilterSet();
+  let first = -1;
+  for (let i = filters.length - 1; i >= 0; i--) {
+    if (later.overlaps(filters[i])) first = i;
+    later.add(filters[i]);
+  }
+  return first;
 }
 
 function checkReserved(subject: string, { no_ack, num_replicas }: StreamConfig): void {

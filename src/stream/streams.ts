@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Account } from '../broker/account.js';
-import { filtersOverlap } from '../subject/subject.js';
+import { anyOverlap } from '../subject/filter-set.js';
 import { Advisories } from './advisories.js';
 import { apiError } from './api-error.js';
 import { newId } from './id.js';
@@ -266,11 +266,8 @@ export class Streams implements Surroundings {
 
   private checkOverlap({ name, subjects = [] }: StreamConfig): void {
     const others = [...this.byName.values()].map(({ config }) => config).concat(...this.making.values());
-    for (const other of others) {
-      if (other.name === name) continue;
-      for (const taken of other.subjects ?? [])
-        if (subjects.some((subject) => filtersOverlap(subject, taken))) throw apiError('streamSubjectOverlap');
-    }
+    const taken = others.flatMap((other) => (other.name === name ? [] : (other.subjects ?? [])));
+    if (anyOverlap(subjects, taken)) throw apiError('streamSubjectOverlap');
   }
 
   /** Whether as many bytes as the stream may have are there; `had` of them it has already. */
