@@ -93,9 +93,15 @@ async function updateConsumer(
   if (moves && old.push?.active) throw apiError('consumerNameExist');
   const paused = old.pausedUntilMs;
   await save(stream, old, ordered);
+  checkPresence(old);
   old.configure(ordered);
   if (old.pausedUntilMs !== paused) old.advisePause();
   return old;
+}
+
+/** It may have been deleted meanwhile. */
+function checkPresence(consumer: Consumer): void {
+  if (consumer.closed) throw apiError('consumerNotFound');
 }
 
 /** Pauses a consumer until then, or lets it go on. */
@@ -104,6 +110,7 @@ export async function pauseConsumer(stream: Stream, consumer: Consumer, until: s
   const config = inConsumerOrder({ ...rest, ...(until === undefined ? {} : { pause_until: until }) });
   config.metadata = storedConsumerMetadata(config);
   await save(stream, consumer, config);
+  checkPresence(consumer);
   consumer.configure(config);
   consumer.advisePause();
 }

@@ -52,6 +52,27 @@ describe('a stream that is deleted while it is changed', () => {
   });
 });
 
+describe('a consumer that is deleted while it is changed', () => {
+  it.each(['memory', 'file'])('is gone (%s)', async (storage) => {
+    const { connection } = await start('jetstream: enabled,');
+    await ask(connection, '$JS.API.STREAM.CREATE.S', { name: 'S', subjects: ['s'], retention: 'limits', storage });
+    const wish = (deliver_subject: string) => ({
+      stream_name: 'S',
+      config: { durable_name: 'c', deliver_subject, ack_policy: 'none' },
+    });
+    const create = '$JS.API.CONSUMER.DURABLE.CREATE.S.c';
+    expect((await ask(connection, create, wish('nobody'))).error).toBeUndefined();
+    const [changed, deleted] = await Promise.all([
+      ask(connection, create, wish('somebody')),
+      ask(connection, '$JS.API.CONSUMER.DELETE.S.c', NOTHING),
+    ]);
+    expect([changed.error?.description, deleted.error]).toEqual(['consumer not found', undefined]);
+    const { error } = await ask(connection, '$JS.API.CONSUMER.INFO.S.c', NOTHING);
+    expect(error?.description).toBe('consumer not found');
+    expect((await ask(connection, create, wish('somebody'))).error).toBeUndefined();
+  });
+});
+
 describe('a stream that is being restored when its account may have none any more', () => {
   const entry = (name: string, payload: string) =>
     archiveEntry({
