@@ -108,6 +108,14 @@ export function hashSubject(bytes: Uint8Array, start: number, end: number): numb
   return hash;
 }
 
+/** The same of the bytes that `words` are a view of. */
+export function hashWords(words: DataView, start: number, end: number): number {
+  let hash = SUBJECT_HASH_SEED;
+  let i = start;
+  for (const last = end - 4; i <= last; i += 4) hash = hashStep(hash, words.getInt32(i, true));
+  return i < end ? hashStep(hash, lastWord(words, i, end - i)) : hash;
+}
+
 /** Whether the message's subject is the one of so many bytes that `own` are made of (`packWords`). */
 export function isSubject({ words, subjectStart, subjectEnd }: Message, own: Int32Array, length: number): boolean {
   if (subjectEnd - subjectStart !== length) return false;

@@ -10,6 +10,9 @@ export interface BlockOwner {
   readonly loaded: (Block | null)[];
   /** Where its records' checksums start: what was copied from elsewhere, even in a payload, is no record here. */
   readonly seed: number;
+  /** How many messages it has, and whether it has one. */
+  readonly messages: number;
+  has(sequence: number): boolean;
   /** A block is dropped from memory: its bytes were written by us, or verified. */
   onDrop(block: Block): void;
 }

@@ -239,6 +239,18 @@ export class Ledger {
     return false;
   }
 
+  /** Reads the message behind the one that `into` holds, if that is the one wanted and lies beside it: what a replay asks for, mostly. */
+  readOn(sequence: number, into: StoredMessage): boolean {
+    const { place, placeEnd: at } = into;
+    if (sequence !== into.sequence + 1 || !(place instanceof Block) || at >= place.used) return false;
+    const { view, index, owner } = place;
+    if (recordSequence(view, at) !== sequence || (recordFlags(view, at) & FLAG.REMOVALS) !== 0) return false;
+    // A segment whose messages are all gone says nothing of each.
+    if (owner.loaded[index] !== place || owner.messages === 0 || !owner.has(sequence)) return false;
+    readMessage(place, at, into);
+    return true;
+  }
+
   read(sequence: number, into: StoredMessage): boolean {
     if (!this.locate(sequence, into)) return false;
     readMessage(this.foundBlock!, this.foundAt, into);

@@ -1,5 +1,5 @@
 import { copyWords, WORD_SLACK_BYTES } from '../base/bytes.js';
-import { hashSubject, type Message } from '../message/message.js';
+import { hashWords, type Message } from '../message/message.js';
 import type { Block } from './block.js';
 import { crc32 } from './crc32.js';
 import type { LogTime, StoredMessage } from './message-log.js';
@@ -154,7 +154,7 @@ export function readMessage(block: Block, at: number, into: StoredMessage): void
   message.words = view;
   message.subjectStart = start;
   message.subjectEnd = start + subjectLength(view, at);
-  message.subjectHash = hashSubject(bytes, start, message.subjectEnd);
+  message.subjectHash = hashWords(view, start, message.subjectEnd);
   message.replyStart = message.replyEnd = message.headersStart = message.subjectEnd;
   message.payloadStart = message.headersStart + (headers ? view.getUint32(at + RECORD_BYTES_MIN, true) : 0);
   message.payloadEnd = end;

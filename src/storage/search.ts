@@ -18,6 +18,7 @@ export class Search {
 
   /** Reads the first message from `from` to `upTo` that matches. */
   next(from: number, upTo: number, filter: LogFilter | null, into: StoredMessage): boolean {
+    if (filter === null && from <= upTo && this.ledger.readOn(from, into)) return true;
     for (;;) {
       const sequence = this.find(from, upTo, filter);
       if (sequence < 0) return false;

@@ -1,6 +1,6 @@
 import { takeFromArena } from '../base/arena.js';
 import { copyBytes, copyWords, paddedBytes } from '../base/bytes.js';
-import { hashSubject, lookAt, Message } from '../message/message.js';
+import { hashWords, lookAt, Message } from '../message/message.js';
 import { writeSizes } from '../wire/nats/encoder.js';
 
 const SPACE = 0x20;
@@ -21,6 +21,7 @@ const AS_STORED: Changes = { headers: null, withoutPayload: false };
 
 /** Bytes, and the same as words: `[0, length)` of them. */
 export interface Words {
+  readonly bytes: Uint8Array;
   readonly words: DataView;
   readonly length: number;
 }
@@ -59,7 +60,7 @@ class Outgoing {
     let at = subjectBytes;
     bytes[at++] = SPACE;
     message.tailStart = message.replyStart = at;
-    copyWords(message.words, at, reply.words, 0, replyBytes);
+    copyBytes(message, at, reply, 0, replyBytes);
     at += replyBytes;
     message.replyEnd = at;
     if (replyBytes > 0) bytes[at++] = SPACE;
@@ -87,7 +88,7 @@ class Outgoing {
     const { bytes } = message;
     copyWords(message.words, 0, request.words, replyStart, subjectBytes);
     message.subjectEnd = subjectBytes;
-    message.subjectHash = hashSubject(bytes, 0, subjectBytes);
+    message.subjectHash = hashWords(message.words, 0, subjectBytes);
     let at = subjectBytes;
     bytes[at++] = SPACE;
     message.tailStart = message.replyStart = message.replyEnd = at;

@@ -1,7 +1,7 @@
 import { takeFromArena } from '../base/arena.js';
 import { copyWords, decimalDigits, paddedBytes, utf8, writeDecimal } from '../base/bytes.js';
 import type { Account } from '../broker/account.js';
-import { composeMessage, hashSubject, lookAt, Message } from '../message/message.js';
+import { composeMessage, hashWords, lookAt, Message } from '../message/message.js';
 import { writeSizes } from '../wire/nats/encoder.js';
 import type { ApiErrorJson } from './api-error.js';
 import { ReplyQueue } from './reply-queue.js';
@@ -86,7 +86,7 @@ export class PubAcks {
     let at = subjectBytes;
     line[at++] = SPACE;
     theAck.subjectEnd = subjectBytes;
-    theAck.subjectHash = hashSubject(line, 0, subjectBytes);
+    theAck.subjectHash = hashWords(theAck.words, 0, subjectBytes);
     theAck.tailStart = theAck.replyStart = theAck.replyEnd = at;
     at = writeSizes(line, at, 0, payloadBytes);
     theAck.headersStart = theAck.payloadStart = at;
