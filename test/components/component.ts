@@ -12,7 +12,7 @@ export const WIT = readFileSync(join(import.meta.dirname, '..', '..', 'plugins',
 export const ANSWER_AT = 0x4000;
 const HEAP_AT = 0x8000;
 
-export type World = 'filter' | 'configured-filter' | 'plugin';
+export type World = 'filter' | 'configured-filter' | 'plugin' | 'probe';
 
 /** Parts of a component's core module in the text format; what is left out does the simplest right thing. */
 export interface ComponentParts {

@@ -1,62 +1,12 @@
-import { $init, generate } from '@bytecodealliance/jco-transpile/component';
+import { $init } from '@bytecodealliance/jco-transpile/component';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
-import { type Outcome as Called, outcomeOf, TEST_TIME_MS } from '../../src/sandbox/self-test.js';
+import { type Outcome as Called, outcomeOf } from '../../src/sandbox/self-test.js';
 import { Kind, record, records, writingGuest } from '../hostile/guest.js';
 import { answering, component, ECHO, Layout, type Outcome } from './component.js';
-
-const MESSAGE = {
-  subject: 'plant.größe',
-  reply: '_INBOX.1',
-  headers: 'NATS/1.0\r\nA: b\r\n\r\n',
-  payload: '{"temp":21}',
-};
-
-interface GlueVerdict {
-  tag: Called['verdict'] | 'drop';
-  val?: { code?: number; text?: string } & Partial<Record<'subject' | 'reply' | 'headers' | 'payload', unknown>>;
-}
-type Process = (message: object) => { verdict: GlueVerdict };
-interface Glue {
-  processor: { process: Process };
-}
-
-/** The component as the code runs it that jco generates. */
-function glueOf(wasm: Uint8Array): Process {
-  const { files } = generate(wasm, { name: 'glue', map: [], instantiation: { tag: 'sync' }, base64Cutoff: 0 } as never);
-  const code = files.find(([name]) => name.endsWith('.js'))![1];
-  const module = files.find(([name]) => name.endsWith('.wasm'))![1];
-  const text = Buffer.from(code)
-    .toString()
-    .replace(/export function instantiate/, 'return function instantiate');
-  const instantiate = new Function(text.replace(/^export .*$/gm, 'const unused = {'))() as (
-    core: () => unknown,
-    imports: object,
-  ) => Glue;
-  return instantiate(() => new WebAssembly.Module(module as Uint8Array<ArrayBuffer>), {}).processor.process;
-}
-
-/** What the glue answers, in the words of the sandbox. */
-function calledByGlue(wasm: Uint8Array): Called {
-  const bytes = (text: string) => new Uint8Array(Buffer.from(text));
-  const { subject, reply, headers, payload } = MESSAGE;
-  const message = { subject, reply, headers: bytes(headers), payload: bytes(payload), timestampMs: TEST_TIME_MS };
-  let answer: ReturnType<Process>;
-  try {
-    answer = glueOf(wasm)(message);
-  } catch {
-    return { verdict: 'error' };
-  }
-  const { tag, val } = answer.verdict;
-  if (tag === 'reject') return { verdict: tag, code: val!.code || 400, error: val!.text ?? '' };
-  const outcome: Called = { verdict: tag };
-  for (const part of ['subject', 'reply', 'headers', 'payload'] as const) {
-    const value = val?.[part];
-    if (value !== undefined) outcome[part] = Buffer.from(value as string).toString();
-  }
-  return outcome;
-}
+import { calledByGlue, MESSAGE } from './glue.js';
+import { linked } from './linked.js';
 
 function called(wasm: Uint8Array): Called {
   return outcomeOf(prepareModule(wasm), DEFAULT_BUDGET, { name: '', message: MESSAGE });
@@ -92,20 +42,26 @@ describe('the same by generated glue, by the fast path and by a core module', ()
     const wasm = await answering(outcome);
     const fast = called(wasm);
     expect(fast).toEqual(calledByGlue(wasm));
+    // Of four core modules.
+    const several = await linked({ answer: Layout.outcome(outcome) });
+    expect(called(several)).toEqual(fast);
+    expect(calledByGlue(several)).toEqual(fast);
     expect(fast).toEqual(called(await writingGuest(verdict, outbox, { code })));
   });
 
   it('every part of the message', async () => {
-    const wasm = await component({ process: ECHO });
-    expect(called(wasm)).toEqual({ verdict: 'replace', ...MESSAGE });
-    expect(calledByGlue(wasm)).toEqual({ verdict: 'replace', ...MESSAGE });
+    for (const wasm of [await component({ process: ECHO }), await linked({ process: ECHO })]) {
+      expect(called(wasm)).toEqual({ verdict: 'replace', ...MESSAGE });
+      expect(calledByGlue(wasm)).toEqual({ verdict: 'replace', ...MESSAGE });
+    }
   });
 
   it('failures, traps and discriminants that are none', async () => {
     const bad = Buffer.from(Layout.outcome({ verdict: 'pass' }));
     bad[4] = 9;
     const parts = [{ answer: Layout.failure('no') }, { process: 'unreachable' }, { answer: bad }];
-    for (const wasm of await Promise.all(parts.map(component))) {
+    const made = [...parts.map(component), ...parts.map((one) => linked(one)), linked({}, { before: 'unreachable' })];
+    for (const wasm of await Promise.all(made)) {
       expect(called(wasm)).toEqual({ verdict: 'error' });
       expect(calledByGlue(wasm)).toEqual({ verdict: 'error' });
     }
