@@ -3,7 +3,7 @@ import { ByteReader, malformed } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
 import { standInCode } from './component-stand-ins.js';
 import { skipConstant } from './constant.js';
-import { type CoreParts, CoreSort, readCoreParts } from './core-parts.js';
+import { CoreEntries, type CoreParts, CoreSort, readCoreParts } from './core-parts.js';
 import { copyData, type Relocation, relocateCode, relocateElements } from './core-relocate.js';
 import type { FunctionType, Span } from './decoded-module.js';
 import { call } from './expressions.js';
@@ -52,8 +52,9 @@ interface LinkedGlobal {
   readonly changes: boolean;
 }
 
-/** Longer first values are no constants. */
+/** Longer first values are no constants; and a value that is another's, that is another's, … ends somewhere. */
 const CONSTANT_BYTES_MAX = 32;
+const CONSTANT_DEPTH_MAX = 16;
 
 /**
  * Makes one core module of a component's several: functions, tables and globals stand one module behind the other, and what one imports of another
@@ -63,6 +64,7 @@ const CONSTANT_BYTES_MAX = 32;
  * Segments of all modules are written before the first start function runs; one by one, those of a later module would come behind it.
  */
 export class CoreLinker {
+  private readonly entries = new CoreEntries();
   private readonly modules: LinkedModule[] = [];
   private readonly globals: LinkedGlobal[] = [];
   private readonly tables: { bytes: Uint8Array; span: Span }[] = [];
@@ -73,7 +75,7 @@ export class CoreLinker {
 
   /** Adds a core module with what it is given, by the names that it imports from. */
   instantiate(bytes: Uint8Array, given: ReadonlyMap<string, CoreInstance>): CoreInstance {
-    const parts = readCoreParts(bytes);
+    const parts = readCoreParts(bytes, this.entries);
     const { types, elements, data } = this.totals;
     const linked: LinkedModule = {
       parts,
@@ -191,9 +193,9 @@ export class CoreLinker {
 
   private globalSection(): ByteWriter {
     const body = new ByteWriter().u32(this.globals.length + (this.standIns.length === 0 ? 0 : 2));
-    this.globals.forEach(({ module, head, init }, i) => {
+    this.globals.forEach(({ module, head, init }) => {
       body.raw(module.parts.bytes.subarray(head.start, head.end));
-      this.constant(body, module, new ByteReader(module.parts.bytes, init.start, init.end), i);
+      this.constant(body, module, new ByteReader(module.parts.bytes, init.start, init.end));
     });
     if (this.standIns.length === 0) return body;
     body.raw([ValueType.f64, 1, Op.f64Const, 0, 0, 0, 0, 0, 0, 0, 0, Op.end]);
@@ -211,9 +213,10 @@ export class CoreLinker {
     const body = new ByteWriter().u32(this.totals.elements);
     for (const module of this.modules) {
       const { elements, elementCount } = module.parts;
-      const constant = (reader: ByteReader) => this.constant(body, module, reader);
       if (elements === null) continue;
-      for (let i = 0; i < elementCount; i++) relocateElements(body, elements, this.relocation(module), constant);
+      const constant = (reader: ByteReader) => this.constant(body, module, reader);
+      const context = { relocation: this.relocation(module), entries: this.entries, constant };
+      for (let i = 0; i < elementCount; i++) relocateElements(body, elements, context);
     }
     return body;
   }
@@ -230,20 +233,14 @@ export class CoreLinker {
   }
 
   /** A first value or an offset. That of a global of another module, which is not imported any more, is written in its place. */
-  private constant(writer: ByteWriter, module: LinkedModule, reader: ByteReader, below = this.globals.length): void {
+  private constant(writer: ByteWriter, module: LinkedModule, reader: ByteReader, depth = 0): void {
     const start = reader.at;
-    if (reader.byte() === Op.globalGet) {
-      const index = module.globals[reader.u32()];
-      const global = index < below ? this.globals[index] : undefined;
-      const isOnly = reader.byte() === Op.end;
-      if (
-        isOnly &&
-        global !== undefined &&
-        !global.changes &&
-        global.init.end - global.init.start <= CONSTANT_BYTES_MAX
-      ) {
+    if (reader.byte() === Op.globalGet && depth < CONSTANT_DEPTH_MAX) {
+      const global = this.globals[module.globals[reader.u32()]];
+      if (reader.byte() === Op.end && global !== undefined && isConstant(global)) {
         const { init } = global;
-        this.constant(writer, global.module, new ByteReader(global.module.parts.bytes, init.start, init.end), index);
+        const first = new ByteReader(global.module.parts.bytes, init.start, init.end);
+        this.constant(writer, global.module, first, depth + 1);
         return;
       }
     }
@@ -302,6 +299,10 @@ export class CoreLinker {
     for (const [index, name] of names) list.u32(index).name(name);
     return new ByteWriter().name('name').section(1, list);
   }
+}
+
+function isConstant({ changes, init }: LinkedGlobal): boolean {
+  return !changes && init.end - init.start <= CONSTANT_BYTES_MAX;
 }
 
 function copied(spans: readonly { bytes: Uint8Array; span: Span }[]): ByteWriter {

@@ -45,11 +45,25 @@ export interface CoreParts {
   names: ReadonlyMap<number, string>;
 }
 
+const ENTRIES_MAX = 200_000;
+
+/** Counts what is kept of all core modules of a component: a few bytes of each may be a hundred times as much here. */
+export class CoreEntries {
+  private left = ENTRIES_MAX;
+
+  take(count: number): void {
+    this.left -= count;
+    if (this.left >= 0) return;
+    const text = `the component's core modules have too many entries; at most ${ENTRIES_MAX} are allowed`;
+    throw new Failure('module-limit', text);
+  }
+}
+
 /**
  * Takes a module apart. Only what its sections promise is looked at: what is made of several is decoded by the allow-list and validated as
  * any upload is, so nothing here has to be right for that to be safe.
  */
-export function readCoreParts(bytes: Uint8Array): CoreParts {
+export function readCoreParts(bytes: Uint8Array, entries: CoreEntries): CoreParts {
   const parts: CoreParts = {
     bytes,
     types: [],
@@ -71,36 +85,44 @@ export function readCoreParts(bytes: Uint8Array): CoreParts {
   const reader = new ByteReader(bytes, 8);
   while (!reader.done) {
     const id = reader.byte();
-    readSection(parts, id, reader.part(reader.u32()));
+    readSection(parts, { id, section: reader.part(reader.u32()), entries });
   }
   return parts;
 }
 
-function readSection(parts: CoreParts, id: number, section: ByteReader): void {
+function readSection(
+  parts: CoreParts,
+  { id, section, entries }: { id: number; section: ByteReader; entries: CoreEntries },
+): void {
+  const each = (read: () => void): void => {
+    const count = section.u32();
+    entries.take(count);
+    for (let i = 0; i < count; i++) read();
+  };
   switch (id) {
     case 0:
       if (section.name() === 'name') parts.names = readFunctionNames(section);
       return;
     case 1:
-      each(section, () => parts.types.push(functionType(section)));
+      each(() => parts.types.push(functionType(section)));
       return;
     case 2:
-      each(section, () => parts.imports.push(readImport(section)));
+      each(() => parts.imports.push(readImport(section)));
       return;
     case 3:
-      each(section, () => parts.functions.push(section.u32()));
+      each(() => parts.functions.push(section.u32()));
       return;
     case 4:
-      each(section, () => parts.tables.push(spanOf(section, () => skipTable(section))));
+      each(() => parts.tables.push(spanOf(section, () => skipTable(section))));
       return;
     case 5:
-      each(section, () => parts.memories.push(spanOf(section, () => skipLimits(section))));
+      each(() => parts.memories.push(spanOf(section, () => skipLimits(section))));
       return;
     case 6:
-      each(section, () => parts.globals.push(readGlobal(section)));
+      each(() => parts.globals.push(readGlobal(section)));
       return;
     case 7:
-      each(section, () => {
+      each(() => {
         const name = section.name();
         parts.exports.set(name, { sort: section.byte(), index: section.u32() });
       });
@@ -110,16 +132,18 @@ function readSection(parts: CoreParts, id: number, section: ByteReader): void {
       return;
     case 9:
       parts.elementCount = section.u32();
+      entries.take(parts.elementCount);
       parts.elements = section;
       return;
     case 10:
-      each(section, () => {
+      each(() => {
         const body = section.part(section.u32());
         parts.bodies.push({ start: body.at, end: body.end });
       });
       return;
     case 11:
       parts.dataCount = section.u32();
+      entries.take(parts.dataCount);
       parts.data = section;
       return;
     case 12:
@@ -128,10 +152,6 @@ function readSection(parts: CoreParts, id: number, section: ByteReader): void {
     default:
       throw new Failure('module-section', `a core module has a section with id ${id}; sections 0 to 12 are allowed`);
   }
-}
-
-function each(section: ByteReader, read: () => void): void {
-  for (let count = section.u32(); count > 0; count--) read();
 }
 
 function functionType(section: ByteReader): FunctionType {

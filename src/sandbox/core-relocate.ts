@@ -1,5 +1,6 @@
 import { type ByteReader, malformed } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
+import type { CoreEntries } from './core-parts.js';
 import { Misc, Op, skipImmediates } from './opcodes.js';
 import { EMPTY_BLOCK, isValueType, ValueType } from './value-types.js';
 
@@ -79,13 +80,16 @@ function hasTypeIndex(first: number): boolean {
   return first !== EMPTY_BLOCK && !isValueType(first);
 }
 
-/** Writes one element segment; `constant` copies a constant expression. Of eight forms six are left: all that are active name their table. */
-export function relocateElements(
-  writer: ByteWriter,
-  reader: ByteReader,
-  relocation: Relocation,
-  constant: (reader: ByteReader) => void,
-): void {
+interface ElementContext {
+  readonly relocation: Relocation;
+  readonly entries: CoreEntries;
+  /** Writes a constant expression. */
+  constant(reader: ByteReader): void;
+}
+
+/** Writes one element segment. Of eight forms six are left: all that are active name their table. */
+export function relocateElements(writer: ByteWriter, reader: ByteReader, context: ElementContext): void {
+  const { relocation, entries, constant } = context;
   const flags = reader.u32();
   if (flags > 7) throw malformed(`has an element segment with the flags ${flags}`);
   const isActive = (flags & 1) === 0;
@@ -100,6 +104,7 @@ export function relocateElements(
   if ((flags & 3) !== 0) writer.byte(reader.byte());
   else writer.byte(asExpressions ? ValueType.funcref : 0);
   const count = reader.u32();
+  entries.take(count);
   writer.u32(count);
   for (let i = 0; i < count; i++) {
     if (asExpressions) constant(reader);

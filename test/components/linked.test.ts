@@ -2,6 +2,7 @@ import { print } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { describe, expect, it } from 'vitest';
 import { Failure } from '../../src/base/failure.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
+import { ByteWriter } from '../../src/sandbox/byte-writer.js';
 import { frameOf } from '../../src/sandbox/frame.js';
 import { FAULT, Instance } from '../../src/sandbox/instance.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
@@ -208,6 +209,20 @@ describe('a component that cannot become one module', () => {
           '(component (core module $one) (core instance (instantiate $one)) (core instance (instantiate $one)))',
         ),
       /does not export/,
+    ],
+    'more entries than anyone needs': [
+      async () => {
+        const globals = new ByteWriter().u32(1_000_000).raw(new Array(1_000_000).fill([0x7f, 0, 0x41, 0, 0x0b]).flat());
+        const core = new ByteWriter().raw([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]).section(6, globals);
+        // Of four modules the last is this.
+        const instance = new ByteWriter().raw([1, 0, 4, 0]);
+        return new ByteWriter()
+          .raw(await linked())
+          .section(1, core)
+          .section(2, instance)
+          .bytes();
+      },
+      /core modules have too many entries; at most 200000/,
     ],
     'components with modules within it': [
       () => componentText('(component (component (core module)))'),
