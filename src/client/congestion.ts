@@ -4,7 +4,10 @@ import type { ClosedReason } from './closed-reason.js';
 import { PauseReason } from './pause-reason.js';
 import type { Reading } from './reading.js';
 
-/** A publisher is held back no longer than this for so many bytes that it sent, however slow its receivers: some six megabytes a second. */
+/**
+ * A publisher is held back no longer than this for so many bytes that it sent, however slow its receivers: some six megabytes a second. No more than these
+ * of a chunk are published before it is held back.
+ */
 const STALL_MS_MAX = 10;
 const STALL_BYTES = 64 * 1024;
 
@@ -17,7 +20,7 @@ export interface Party extends Publisher {
 }
 
 /**
- * Slows publishers down when a receiver of theirs falls behind: their sockets are not read until the receiver has caught
+ * Slows publishers down when a receiver of theirs falls behind: what they send is not read until the receiver has caught
  * up, or for `STALL_MS_MAX` per `STALL_BYTES` read, whichever is less. A receiver that never catches up ends as a slow consumer.
  */
 export class Congestion {
@@ -26,6 +29,8 @@ export class Congestion {
   private readonly clock: Clock;
   private readonly enabled: () => boolean;
   private receiver: Party | null = null;
+  /** What the publisher has sent in this chunk since. */
+  private sinceBytes = 0;
   private readonly stalled = new Map<Party, { receiver: Party; timer: Timer }>();
 
   constructor(clock: Clock, enabled: () => boolean) {
@@ -40,14 +45,21 @@ export class Congestion {
     this.receiver = receiver;
   }
 
+  /** So many more bytes of a chunk of `publisher`, which led to `note`, are published: what is left of it perhaps waits. */
+  look(publisher: Party, bytes: number): void {
+    this.sinceBytes += bytes;
+    if (this.sinceBytes >= STALL_BYTES) this.stall(publisher, this.sinceBytes);
+  }
+
   /** Stops reading from `publisher`, whose chunk of so many bytes led to `note`. */
   stall(publisher: Party, chunkBytes = STALL_BYTES): void {
     const receiver = this.receiver;
     this.any = false;
     this.receiver = null;
+    this.sinceBytes = 0;
     if (receiver === null || publisher.closedReason !== null || !this.enabled() || this.stalled.has(publisher)) return;
     publisher.stalls++;
-    publisher.reading.pause(PauseReason.congestion);
+    publisher.reading.hold(PauseReason.congestion);
     const stallMs = STALL_MS_MAX * Math.ceil(chunkBytes / STALL_BYTES);
     const timer = this.clock.after(stallMs, () => this.resume(publisher));
     this.stalled.set(publisher, { receiver, timer });
@@ -62,5 +74,7 @@ export class Congestion {
     this.stalled.get(publisher)?.timer.cancel();
     this.stalled.delete(publisher);
     publisher.reading.resume(PauseReason.congestion);
+    // What was held of its chunk led to the same.
+    if (this.any) this.stall(publisher);
   }
 }

@@ -31,7 +31,9 @@ export class ReadingTurn {
   }
 
   /** A slice of the reader's bytes was parsed; what follows perhaps waits. */
-  look(reader: Reader): void {
+  look(reader: Reader, bytes: number): void {
+    const { congestion } = reader.context;
+    if (congestion.any) congestion.look(reader, bytes);
     if (!this.scheduled) this.schedule();
     else if (this.spent && reader.closedReason === null && !reader.reading.has(PauseReason.turn)) this.wait(reader);
   }

@@ -2,8 +2,8 @@ import type { Transport } from '../net/transport.js';
 import type { Parser } from '../wire/nats/parser.js';
 import { PauseReason } from './pause-reason.js';
 
-/** What waits for nothing but its turn. */
-const FOR_OTHERS = PauseReason.turn | PauseReason.rest;
+/** What waits for nothing but others. */
+const FOR_OTHERS = PauseReason.turn | PauseReason.rest | PauseReason.congestion;
 
 /** Whether a client's bytes are read, and whether those that were read are parsed: not while there is any reason to wait. */
 export class Reading {
@@ -52,7 +52,7 @@ export class Reading {
   }
 
   /**
-   * The peer is gone: what it sent before that, and waits for its turn, is done now. TLS and WebSocket see the end in what they have read, also while
+   * The peer is gone: what it sent before that, and waits for others, is done now. TLS and WebSocket see the end in what they have read, also while
    * nobody reads on. There is no more of it than one chunk.
    */
   finish(): void {

@@ -274,8 +274,8 @@ export class ClientSession implements Operations, TransportReceiver, Subscriber,
     if (this.verbose) this.sendOk();
   }
 
-  onSlice(): void {
-    this.context.turn.look(this);
+  onSlice(bytes: number): void {
+    this.context.turn.look(this, bytes);
   }
 
   onPing(): void {

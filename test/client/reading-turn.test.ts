@@ -19,7 +19,7 @@ function house() {
         this.pings++;
         clock.advance(1);
       },
-      onSlice: () => turn.look(client as never),
+      onSlice: (bytes: number) => turn.look(client as never, bytes),
     };
     const parser = new Parser(operations as never, {
       controlLineBytesMax: 10_000,

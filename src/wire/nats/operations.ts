@@ -15,7 +15,7 @@ export interface Operations {
   /** -ERR from the peer. */
   onError(bytes: Uint8Array, start: number, end: number): void;
   /** Some kilobytes of a chunk are done, and there is more in it: `hold` makes it wait. */
-  onSlice?(): void;
+  onSlice?(bytes: number): void;
   /** The peer broke a rule of the protocol: nothing further is parsed. */
   onViolation(violation: Violation, bytes: Uint8Array, start: number, end: number): void;
 }

@@ -140,13 +140,14 @@ export class Parser {
     let at = start;
     let next = -1;
     while (at < end && next !== 0 && !this.stopped && !this.held) {
+      const sliceStart = at;
       const sliceEnd = Math.min(end, at + SLICE_BYTES);
       while (at < sliceEnd && !this.stopped && !this.held) {
         next = this.operation(bytes, at, end);
         if (next === 0) break;
         at = next;
       }
-      if (at < end && next !== 0) this.operations.onSlice?.();
+      if (at < end && next !== 0) this.operations.onSlice?.(at - sliceStart);
     }
     if (at < end && !this.stopped) this.keep(bytes, at, end);
   }
