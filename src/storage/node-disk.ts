@@ -62,8 +62,28 @@ export const nodeDisk: Disk = {
 
 /** So many files that nobody uses just now stay open: a log may have thousands of segments, and a process only so many descriptors. */
 const IDLE_MAX = 256;
+/** Those that were not used for one to two rounds of this length are closed. */
+const IDLE_ROUND_MS = 5_000;
 /** Open files without an operation under way, the one longest unused first. */
 const idle = new Set<NodeFile>();
+let round = 0;
+let isCounting = false;
+
+function countRounds(): void {
+  isCounting = true;
+  setTimeout(endRound, IDLE_ROUND_MS).unref();
+}
+
+function endRound(): void {
+  for (const file of idle) {
+    // It, and those behind it, were used in this round.
+    if (file.round === round) break;
+    file.shut();
+  }
+  round++;
+  isCounting = false;
+  if (idle.size > 0) countRounds();
+}
 
 class NodeFile implements DiskFile {
   bytes: number;
@@ -74,6 +94,8 @@ class NodeFile implements DiskFile {
   private users = 0;
   /** A descriptor that is to tell of a failed write must not be closed before the sync. */
   private unsynced = false;
+  /** When it was last used. */
+  round = 0;
 
   constructor(path: string, descriptor: number, bytes: number) {
     this.path = path;
@@ -204,16 +226,21 @@ class NodeFile implements DiskFile {
   private rest(): void {
     if (this.users > 0) this.users--;
     if (this.users > 0 || this.descriptor === CLOSED) return;
+    this.round = round;
     idle.add(this);
+    if (!isCounting) countRounds();
     if (idle.size <= IDLE_MAX) return;
-    for (const file of idle) {
-      if (file.unsynced) continue;
-      idle.delete(file);
-      file.closeDurable();
-      fs.closeSync(file.descriptor);
-      file.descriptor = CLOSED;
-      return;
-    }
+    for (const file of idle) if (file.shut()) return;
+  }
+
+  /** Closes the descriptors of a file that nobody uses, until it is used again; false when that must wait for a sync. */
+  shut(): boolean {
+    if (this.unsynced) return false;
+    idle.delete(this);
+    this.closeDurable();
+    fs.closeSync(this.descriptor);
+    this.descriptor = CLOSED;
+    return true;
   }
 }
 
