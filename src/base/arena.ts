@@ -5,7 +5,7 @@ import { WORD_SLACK_BYTES } from './bytes.js';
  * makes no view (9 ns against 30 ns at 128 bytes, bench/micro/copy.ts). The network's read buffer and most outbound slabs lie here.
  *
  * ```text
- * (module (memory (export "m") 256 256)
+ * (module (memory (export "m") 512 512)
  *   (func (export "c") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2))))
  * ```
  *
@@ -15,7 +15,7 @@ const MODULE = Uint8Array.of(
   ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // magic, version
   ...[0x01, 0x07, 0x01, 0x60, 0x03, 0x7f, 0x7f, 0x7f, 0x00], // type: (i32, i32, i32) -> ()
   ...[0x03, 0x02, 0x01, 0x00], // function
-  ...[0x05, 0x06, 0x01, 0x01, 0x80, 0x02, 0x80, 0x02], // memory: 256 pages, no more
+  ...[0x05, 0x06, 0x01, 0x01, 0x80, 0x04, 0x80, 0x04], // memory: 512 pages, no more
   ...[0x07, 0x09, 0x02, 0x01, 0x6d, 0x02, 0x00, 0x01, 0x63, 0x00, 0x00], // exports "m", "c"
   ...[0x0a, 0x0e, 0x01, 0x0c, 0x00, 0x20, 0x00, 0x20, 0x01, 0x20, 0x02, 0xfc, 0x0a, 0x00, 0x00, 0x0b], // code
 );
@@ -37,7 +37,7 @@ export function takeFromArena(length: number): Uint8Array | null {
 }
 
 /** As much as a socket is read at once, and what lies before it. */
-const LOAN_BYTES = 264 * 1024;
+const LOAN_BYTES = 1032 * 1024;
 const LOANS_MAX = 6;
 const loans: Uint8Array[] = [];
 let loansMade = 0;

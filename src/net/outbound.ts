@@ -4,7 +4,7 @@ import type { Transport } from './transport.js';
 
 const SMALL_BYTES = 4 * 1024;
 const LARGE_BYTES = 64 * 1024;
-const HUGE_BYTES = 256 * 1024;
+const HUGE_BYTES = 512 * 1024;
 /** From here on bytes are not gathered but sent by reference to a copy of their own. */
 const GATHER_BYTES_MAX = LARGE_BYTES / 2;
 
@@ -14,10 +14,10 @@ const GATHER_BYTES_MAX = LARGE_BYTES / 2;
  */
 const HUGE_PEERS_MAX = 8;
 /** With a lower limit of pending bytes, a huge slab would make too much of it. */
-const HUGE_PENDING_BYTES_MIN = 16 * HUGE_BYTES;
+const HUGE_PENDING_BYTES_MIN = 8 * HUGE_BYTES;
 const smallPool = new SlabPool(SMALL_BYTES, 512);
 const largePool = new SlabPool(LARGE_BYTES, 128);
-const hugePool = new SlabPool(HUGE_BYTES, 16);
+const hugePool = new SlabPool(HUGE_BYTES, 8);
 
 /** From now on what was sent leaves 2 MB of free slabs behind instead of 14, which many busy connections at once make slower. */
 export function keepFewSlabs(): void {
