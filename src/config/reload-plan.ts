@@ -29,6 +29,12 @@ const room = (name: string): Rule => ({
     return now < 0 ? 'jetstream max memory and max store' : 'decreasing jetstream max memory and store';
   },
 });
+/** Who may come may change, but not who those are that do not say who they are. */
+const users: Rule = {
+  ...live('', () => 'authorization users'),
+  refused: ({ noAuthUser: old = '' }: Options['authorization'], { noAuthUser: now = '' }: Options['authorization']) =>
+    old === now ? null : `NoAuthUser: old=${old}, new=${now}`,
+};
 const streamLimit: Rule = live('', () => 'JetStream limits');
 const duration = (name: string): Rule => live(name, (ms: number) => `${name} = ${ms / 1000}s`);
 
@@ -61,7 +67,7 @@ const RULES: Rules = {
   closedClientsMax: fixed('MaxClosedClients'),
   headers: fixed('NoHeaderSupport'),
   noProducerStall: live('', (never: boolean) => `fast producers will ${never ? 'not ' : ''}be stalled`),
-  authorization: live('', () => 'authorization users'),
+  authorization: users,
   accounts: live('', () => 'accounts'),
   systemAccount: fixed('SystemAccount'),
   operator: live('', () => 'account resolver'),
@@ -98,7 +104,7 @@ const RULES: Rules = {
     passwordCookie: fixed('Websocket.PasswordCookie'),
     tokenCookie: fixed('Websocket.TokenCookie'),
     authorization: live('', () => 'websocket authorization'),
-    noAuthUser: silent('Websocket.NoAuthUser'),
+    noAuthUser: fixed('Websocket.NoAuthUser'),
     authTimeoutMs: fixed('Websocket.AuthTimeout'),
     headers: fixed('Websocket.Headers'),
     pingIntervalMs: fixed('Websocket.PingInterval'),

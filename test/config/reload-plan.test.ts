@@ -86,6 +86,16 @@ describe('a plan', () => {
 describe('what needs a restart is refused by name', () => {
   const cases: [string, Partial<Options>, string][] = [
     ['a port', { port: 1 }, 'config reload not supported for Port: old=4222, new=1'],
+    [
+      'who is taken for those who say nothing',
+      { authorization: { users: [{ name: 'a', password: 'hush' }], noAuthUser: 'a' } },
+      'config reload not supported for NoAuthUser: old=, new=a',
+    ],
+    [
+      'the same by WebSocket',
+      { websocket: { ...websocket, noAuthUser: 'a' } },
+      'config reload not supported for Websocket.NoAuthUser: old=, new=a',
+    ],
     ['a name', { serverName: 'n' }, 'config reload not supported for ServerName: old=, new=n'],
     ['a cluster', { cluster: { name: '', host: 'h', port: 1 } }, 'config reload not supported for Cluster: old=null'],
     [
