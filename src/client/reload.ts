@@ -33,8 +33,8 @@ export function closeUnpinned(door: ClientDoor, pins: Pins): void {
 }
 
 /**
- * Asks again who everybody is, after the users changed. Who is nobody any more is disconnected; the others get their new permissions, and
- * lose the subscriptions that those forbid. `before` is who let them in.
+ * Asks again who everybody is, after the users changed. Who is nobody any more, or in another account, is disconnected; the others get their
+ * new permissions, and lose the subscriptions that those forbid. `before` is who let them in.
  */
 export async function reauthenticate(door: ClientDoor, before: Authentication): Promise<void> {
   for (const session of [...door.sessions.values()]) {
@@ -57,7 +57,10 @@ export async function askAgain(door: ClientDoor, session: ClientSession, known?:
 function settle(session: ClientSession, identity: Identity | null): void {
   if (identity === null) session.refuseAuthentication();
   // Without an identity its CONNECT is still being judged, by the present users.
-  else if (session.identity !== null) {
+  else if (session.identity !== null && session.identity.account !== identity.account) {
+    // As in nats-server: it has to come again, since what it set up (streams, consumers, requests under way) is elsewhere.
+    session.close(ClosedReason.clientClosed);
+  } else if (session.identity !== null) {
     const refusal = session.setIdentity(identity);
     if (refusal !== null) session.close(refusal.reason, refusal.text);
     else session.dropForbiddenSubscriptions();

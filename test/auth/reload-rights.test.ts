@@ -55,6 +55,29 @@ judged('a reload', (start) => {
     await stays.expectQuiet();
   });
 
+  it('disconnects who is in another account now, who finds himself there when he comes again', async () => {
+    const accounts = (ofB: string, ofC: string) => `accounts {
+      B { users: [${user('b')} ${ofB}] }
+      C { users: [${user('c')} ${ofC}] }
+    }`;
+    const mover = `, ${user('mover')}`;
+    const server = await start(accounts(mover, ''));
+    const [b, c, gone] = await Promise.all(['b', 'c', 'mover'].map((name) => raw(server.address, name)));
+    gone.send('SUB x 1\r\n');
+    await gone.expectQuiet();
+    await server.reload(accounts('', mover));
+    expect(await gone.rest(DEADLINE_MS)).toBe('');
+    const come = await raw(server.address, 'mover');
+    come.send('SUB x 1\r\n');
+    await come.expectQuiet();
+    b.send('PUB x 1\r\nb\r\n');
+    await b.expectQuiet();
+    c.send('PUB x 1\r\nc\r\n');
+    await c.expectQuiet();
+    await come.expect('MSG x 1 1\r\nc\r\n');
+    await come.expectQuiet();
+  });
+
   it('takes imports of streams away and gives them, to who listens already', async () => {
     const accounts = (more: string) => `accounts {
       A { users: [${user('a')}], exports: [{ stream: "s.>" }] }

@@ -52,24 +52,6 @@ describe('a reload', () => {
     expect([a.isClosed(), b.isClosed()]).toEqual([false, false]);
   });
 
-  it('moves users to other accounts, with what they listen to', async () => {
-    const config = (where: string) =>
-      `accounts { A { ${users('A')} }, B { users: [{ user: b, password: p }${where === 'B' ? ', { user: mover, password: p }' : ''}] }
-        C { users: [{ user: c, password: p }${where === 'C' ? ', { user: mover, password: p }' : ''}] } }`;
-    await start(config('B'));
-    const [b, c, mover] = [await client('b'), await client('c'), await client('mover')];
-    const heard = await heardBy(mover, 'x.>');
-    for (const one of [b, c]) one.publish(`x.${one === b ? 'b' : 'c'}`);
-    await c.flush();
-    expect(await heard(b)).toEqual(['x.b']);
-    await weir.reload(config('C'));
-    for (const one of [b, c]) one.publish(`x.${one === b ? 'b' : 'c'}`);
-    await b.flush();
-    expect(await heard(c)).toEqual(['x.c']);
-    expect(weir.server.accounts.get('B')?.clients).toBe(1);
-    expect(weir.server.accounts.get('C')?.clients).toBe(2);
-  });
-
   it('disconnects users who are gone, and refuses what makes no sense', async () => {
     const config = (more: string) => `accounts { A { users: [{ user: a, password: p } ${more}] } }`;
     await start(config(', { user: gone, password: p }'));
