@@ -37,6 +37,7 @@ export const less = binary(0x49);
 export const more = binary(0x4b);
 export const addLong = binary(0x7c);
 export const andLong = binary(0x83);
+export const orLong = binary(0x84);
 export const moreLong = binary(0x56);
 
 export const load = loading(0x28);

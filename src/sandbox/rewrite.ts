@@ -3,7 +3,7 @@ import { ByteWriter } from './byte-writer.js';
 import { ComponentAdapter } from './component-adapter.js';
 import type { AdapterFunction } from './component-helpers.js';
 import { type DecodedModule, typeOfFunction } from './decoded-module.js';
-import { type Code, call, get, getGlobal } from './expressions.js';
+import { type Code, call, get, getGlobal, i64, setGlobal, store, storeLong } from './expressions.js';
 import { MODULE_LIMITS } from './limits.js';
 import { type MemoryCode, meterBody } from './meter.js';
 import { Op } from './opcodes.js';
@@ -81,6 +81,8 @@ function copySection(writer: ByteWriter, module: DecodedModule, id: number): voi
 /** Of a component: what speaks for it, and what that refers to. */
 interface Adapter {
   functions: AdapterFunction[];
+  /** What a message is handed to. */
+  message: Pick<AdapterFunction, 'locals' | 'code'>;
   /** Index of the first of them, of the host's functions before them, and of the globals behind the fuel. */
   first: number;
   pagesGlobal: number;
@@ -106,7 +108,14 @@ function adapterOf(module: DecodedModule, charges: boolean): Adapter | null {
     pagesMax: module.memory.max ?? PAGES_MAX,
   });
   const memory = { size: getGlobal(pagesGlobal), grow: call(first) };
-  return { functions: adapter.functions(), first, pagesGlobal, memory, control: adapter.control };
+  return {
+    functions: adapter.functions(),
+    message: adapter.message(),
+    first,
+    pagesGlobal,
+    memory,
+    control: adapter.control,
+  };
 }
 
 function typeSection(module: DecodedModule, adapter: Adapter | null): ByteWriter {
@@ -209,33 +218,27 @@ function codeSection(module: DecodedModule, adapter: Adapter | null, charges: bo
 /** The host's own functions, and the adapter's behind them. */
 function hostFunctions(module: DecodedModule, adapter: Adapter | null): ByteWriter[] {
   const fuelGlobal = module.globals;
-  const message = new ByteWriter().u32(0).byte(Op.localGet).u32(0).byte(Op.globalSet).u32(fuelGlobal);
+  const message = adapter === null ? callOfMessage(module) : adapter.message;
+  const code = [...setGlobal(fuelGlobal, get(0))];
   // Words 4 and 5, then 6 and 7.
-  for (const offset of [ControlWord.outboxLength * 4, ControlWord.fuelLeft * 4]) {
-    message.byte(Op.localGet).u32(1).byte(Op.i64Const).i32(0).byte(Op.i64Store).u32(0).u32(offset);
-  }
-  MESSAGE_PARAMS.forEach((_, i) => {
-    message.byte(Op.localGet).u32(i + 2);
-  });
-  const index = adapter?.functions.findIndex(({ name }) => name === 'weir_message');
-  message.byte(Op.call).u32(index === undefined ? module.exports.get('weir_message')! : adapter!.first + index);
-  message
-    .raw(adapter?.control ?? get(1))
-    .byte(Op.globalGet)
-    .u32(fuelGlobal);
-  message
-    .byte(Op.i32Store)
-    .u32(2)
-    .u32(ControlWord.fuelLeft * 4)
-    .byte(Op.end);
+  for (const word of [ControlWord.outboxLength, ControlWord.fuelLeft])
+    code.push(...storeLong(get(1), i64(0n), word * 4));
+  code.push(...message.code);
+  code.push(...store(adapter?.control ?? get(1), getGlobal(fuelGlobal), ControlWord.fuelLeft * 4));
   const refuel = new ByteWriter().u32(0).byte(Op.localGet).u32(0).byte(Op.globalSet).u32(fuelGlobal).byte(Op.end);
   const fuel = new ByteWriter().u32(0).byte(Op.globalGet).u32(fuelGlobal).byte(Op.end);
-  if (adapter === null) return [message, refuel, fuel];
+  const first = bodyOf({ locals: message.locals, code });
+  if (adapter === null) return [first, refuel, fuel];
   const control = new ByteWriter().u32(0).raw(adapter.control).byte(Op.end);
-  return [message, refuel, fuel, control, ...adapter.functions.map(bodyOf)];
+  return [first, refuel, fuel, control, ...adapter.functions.map(bodyOf)];
 }
 
-function bodyOf({ locals, code }: AdapterFunction): ByteWriter {
+function callOfMessage(module: DecodedModule): Adapter['message'] {
+  const operands = MESSAGE_PARAMS.map((_, i) => get(i + 2));
+  return { locals: [], code: call(module.exports.get('weir_message')!, ...operands) };
+}
+
+function bodyOf({ locals, code }: Adapter['message']): ByteWriter {
   const body = new ByteWriter().u32(locals.length);
   for (const type of locals) body.u32(1).byte(type);
   return body.raw(code).byte(Op.end);
