@@ -4,6 +4,7 @@ import type { DeliveryChain, Giver } from '../host/delivery-chain.js';
 import { hashSubject, type Message } from '../message/message.js';
 import { filterMatches, hasWildcard } from '../subject/subject.js';
 import { SubjectTrie } from '../subject/trie.js';
+import { AnswerRoutes } from './answer-routes.js';
 import type { Mapping, Mappings } from './mappings.js';
 import { Route } from './route.js';
 import { RouteCache } from './route-cache.js';
@@ -21,6 +22,7 @@ const KEPT_SHARE = 1 / 32;
 export class Routes {
   readonly cache = new RouteCache();
   readonly interest = new SubjectTrie<Subscription>();
+  private readonly answers = new AnswerRoutes();
   private readonly attachments: AttachmentSet | null;
   private readonly random: () => number;
   private readonly passing: Passing[] = [newPassing()];
@@ -40,9 +42,13 @@ export class Routes {
     return this.cache.lookup(message) ?? this.make(message);
   }
 
-  /** The same for a subject that will hardly come again: its route is not kept, if that can be helped. */
+  /** The receivers of an answer, whose subject will hardly come again: its route is not kept, if that can be helped. Who else may have to do with it is not said. */
   lookupOnce(message: Message): Route {
-    return this.cache.lookup(message) ?? this.make(message, 0);
+    const known = this.answers.find(message) ?? this.cache.lookup(message);
+    if (known !== null) return known;
+    const route = this.make(message, 0);
+    if (!route.kept && !this.interest.endsLiterally && this.random() < KEPT_SHARE) this.answers.keep(message, route);
+    return route;
   }
 
   add(subscription: Subscription): void {
@@ -173,6 +179,7 @@ export class Routes {
   /** Forgets the routes on which the subscription is: it was added, or removed, or others listen behind it now. */
   interestChanged(subscription: Subscription): void {
     const { cache } = this;
+    this.answers.clear();
     if (!hasWildcard(subscription.filter)) {
       const bytes = subscription.filterBytes;
       cache.forgetSubject(hashSubject(bytes, 0, bytes.length), bytes);

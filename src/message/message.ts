@@ -117,11 +117,15 @@ export function hashWords(words: DataView, start: number, end: number): number {
 }
 
 /** Whether the message's subject is the one of so many bytes that `own` are made of (`packWords`). */
-export function isSubject({ words, subjectStart, subjectEnd }: Message, own: Int32Array, length: number): boolean {
-  if (subjectEnd - subjectStart !== length) return false;
+export function isSubject(message: Message, own: Int32Array, length: number): boolean {
+  return message.subjectEnd - message.subjectStart === length && beginsWith(message, own, length);
+}
+
+/** Whether the message's subject, which is not shorter, begins with them. */
+export function beginsWith({ words, subjectStart }: Message, own: Int32Array, length: number): boolean {
   const whole = length >> 2;
   for (let i = 0; i < whole; i++) if (own[i] !== words.getInt32(subjectStart + i * 4, true)) return false;
-  // Of the last word only the bytes that belong to the subject.
+  // Of the last word only the bytes that belong to it.
   const rest = length & 3;
   return rest === 0 || own[whole] === lastWord(words, subjectStart + whole * 4, rest);
 }

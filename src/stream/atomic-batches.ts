@@ -163,7 +163,7 @@ export class AtomicBatches {
       subjects.add(textOf(message.bytes, message.subjectStart, message.subjectEnd));
       batch.push(admitted);
     }
-    if (surroundings.isExhausted(config.storage)) return errorJson('insufficientResources');
+    if (surroundings.isExhausted(config.storage, surroundings.clock.nowMs())) return errorJson('insufficientResources');
     const full = whyBatchFull(config, log, messages);
     return full === null ? batch : errorJson('streamStoreFailed', { err: full });
   }

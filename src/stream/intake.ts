@@ -54,6 +54,8 @@ export class Intake {
   private readonly fast: FastBatches;
   private republisher: Republisher | null = null;
   private transform: SubjectTransform | null = null;
+  /** When the message at hand came. */
+  private readonly time = { timeMs: 0, timeNs: 0 };
   /** The last sequence that went to a message that nobody waited for. */
   private skipped = 0;
 
@@ -166,7 +168,10 @@ export class Intake {
       this.rest = `,"val":"${counted.value}"`;
     }
     const hasRoom = verdict.batch !== '';
-    if (!hasRoom && surroundings.isExhausted(config.storage)) return this.refused(errorJson('insufficientResources'));
+    const { time } = this;
+    time.timeMs = surroundings.clock.nowMs();
+    if (!hasRoom && surroundings.isExhausted(config.storage, time.timeMs))
+      return this.refused(errorJson('insufficientResources'));
     if (config.retention === 'interest' && !this.isWanted(message)) return this.skip(verdict);
     const full = hasRoom ? null : whyFull(config, log, message);
     if (full !== null) return this.refused(errorJson('streamStoreFailed', { err: full }));
@@ -210,8 +215,8 @@ export class Intake {
   private append(message: Message, verdict: Readonly<Verdict>, headers: Headers | null): number {
     const { log, dedupe, consumers, expiry } = this.owner;
     const lastOfSubject = this.republisher?.lastOfSubject(message) ?? 0;
-    const timeMs = this.owner.surroundings.clock.nowMs();
-    const sequence = log.append(message, { timeMs, timeNs: 0 }, verdict.batch === 'continues');
+    const { timeMs } = this.time;
+    const sequence = log.append(message, this.time, verdict.batch === 'continues');
     if (sequence < 0) return this.refused(this.refusalOf(sequence));
     this.republisher?.onAppended(sequence, lastOfSubject);
     dedupe.lastId = verdict.msgId;

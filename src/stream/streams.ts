@@ -301,10 +301,9 @@ export class Streams implements Surroundings {
   }
 
   /** Whether as much as may be is stored; looked at now and then. */
-  isExhausted(storage: StreamConfig['storage']): boolean {
+  isExhausted(storage: StreamConfig['storage'], nowMs: number): boolean {
     const { memoryBytesMax, storeBytesMax } = this.limits;
     if ((storage === 'memory' ? memoryBytesMax : storeBytesMax) < 0) return false;
-    const nowMs = this.clock.nowMs();
     if (nowMs - this.measuredMs >= MEASURE_MS) {
       this.measuredMs = nowMs;
       const { memoryBytes, storeBytes } = this.usage();

@@ -14,7 +14,7 @@ export interface Surroundings {
   /** Empty without one. */
   readonly domain: string;
   /** Whether as much as may be is stored. */
-  isExhausted(storage: 'file' | 'memory'): boolean;
+  isExhausted(storage: 'file' | 'memory', nowMs: number): boolean;
   /** The stream of this name, as one to take messages from. */
   findOrigin(name: string): Origin | undefined;
   /** Letters and digits that nobody else has. */

@@ -81,6 +81,8 @@ export class SubjectTrie<T extends TrieValue> {
   private tokens = 0;
   private found: T[] = [];
   size = 0;
+  /** Whether the last token of the subject that was matched last was looked for among literal ones: with another, other values might match. */
+  endsLiterally = false;
 
   /** Adds a value under a filter. */
   insert(filter: Uint8Array, value: T): void {
@@ -112,12 +114,14 @@ export class SubjectTrie<T extends TrieValue> {
 
   /** Appends to `found` every value whose filter matches the literal subject `bytes[start, end)`. */
   match(bytes: Uint8Array, start: number, end: number, found: T[]): void {
+    this.endsLiterally = true;
     const tokens = tokenize(bytes, start, end);
     if (tokens < 0) return;
     for (let i = 0; i < tokens; i++) if (tokenStarts[i] === tokenEnds[i]) return;
     this.bytes = bytes;
     this.tokens = tokens;
     this.found = found;
+    this.endsLiterally = false;
     this.walk(this.root, 0);
   }
 
@@ -141,6 +145,7 @@ export class SubjectTrie<T extends TrieValue> {
     }
     if (node.star !== null) this.walk(node.star, depth + 1);
     if (node.children > 0) {
+      if (depth === this.tokens - 1) this.endsLiterally = true;
       const child = this.child(node, this.bytes, tokenStarts[depth], tokenEnds[depth], tokenHashes[depth]);
       if (child !== null) this.walk(child, depth + 1);
     }
