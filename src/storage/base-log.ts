@@ -46,7 +46,7 @@ export abstract class BaseLog implements MessageLog {
     this.ledger = new Ledger({
       ...rules,
       store,
-      onRemoved: (sequence, subject) => listener.onRemoved(sequence, subject),
+      onRemoved: (sequence, message) => listener.onRemoved(sequence, message),
     });
     this.state = this.ledger.state;
     this.search = new Search(this.ledger);
@@ -173,8 +173,8 @@ export abstract class BaseLog implements MessageLog {
     return this.changed(this.trimmer.trimOlderThan(time, most));
   }
 
-  trimSubject(subject: Uint8Array, messagesMax: number): number {
-    return this.changed(this.trimmer.trimSubject(subject, messagesMax));
+  trimSubject(message: Message, messagesMax: number): number {
+    return this.changed(this.trimmer.trimSubject(message, messagesMax));
   }
 
   trimSubjectsPart(messagesMax: number, cursor: Cursor): number {

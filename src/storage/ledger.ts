@@ -47,7 +47,7 @@ export interface LedgerOptions {
   store: LedgerStore;
   sizeRule: SizeRule;
   segmentBytes: number;
-  onRemoved: (sequence: number, subject: Uint8Array) => void;
+  onRemoved: (sequence: number, message: Message) => void;
 }
 
 /**
@@ -69,7 +69,7 @@ export class Ledger {
   private readonly store: LedgerStore;
   private readonly sizeRule: SizeRule;
   private readonly segmentBytes: number;
-  private readonly tellRemoved: (sequence: number, subject: Uint8Array) => void;
+  private readonly tellRemoved: (sequence: number, message: Message) => void;
   private readonly catalogues = new Catalogues();
 
   constructor(options: LedgerOptions) {
@@ -279,7 +279,7 @@ export class Ledger {
     this.sumUp();
     if (this.quiet) return;
     this.store.onRemoved(sequence, sequence);
-    this.tellRemoved(sequence, message.bytes.subarray(message.subjectStart, message.subjectEnd));
+    this.tellRemoved(sequence, message);
     if (segment.closed) this.store.onThinned(segment);
   }
 

@@ -93,7 +93,7 @@ export interface MessageLog {
   /** Removes from the front what is older than this, but no more than `most`: a turn is to stay short. Returns how many went. */
   trimOlderThan(time: LogTime, most?: number): number;
   /** Removes a subject's oldest messages until at most so many are left; returns how many went. */
-  trimSubject(subject: Uint8Array, messagesMax: number): number;
+  trimSubject(message: Message, messagesMax: number): number;
   /** The same for every subject, a part at a time as `purgePart`: after the limit was lowered. */
   trimSubjectsPart(messagesMax: number, cursor: Cursor): number;
 
@@ -122,10 +122,11 @@ export interface LogListener {
   /** Something turned out to be unreadable. */
   onDamage(damage: LogDamage): void;
   /**
-   * One message was removed, whatever the call; called from within it, after the removal. `subject` is valid until this returns.
+   * One message was removed, whatever the call; called from within it, after the removal. `message` is valid until this returns, or
+   * changes the log.
    * Not called by a purge of everything.
    */
-  onRemoved(sequence: number, subject: Uint8Array): void;
+  onRemoved(sequence: number, message: Message): void;
 }
 
 /** Why `append` refused. */

@@ -1,3 +1,4 @@
+import type { Message } from '../message/message.js';
 import type { Ledger } from './ledger.js';
 import type { LogFilter } from './log-filter.js';
 import { type Cursor, type LogTime, type PurgeOptions, StoredMessage } from './message-log.js';
@@ -53,11 +54,12 @@ export class Trimmer {
     return gone;
   }
 
-  trimSubject(subject: Uint8Array, messagesMax: number): number {
+  trimSubject({ bytes, subjectStart, subjectEnd, subjectHash }: Message, messagesMax: number): number {
+    const { subjects } = this.ledger;
     let gone = 0;
     for (;;) {
-      const number = this.search.numberOf(subject);
-      if (number < 0 || this.ledger.subjects.count(number) <= messagesMax) return gone;
+      const number = subjects.find(bytes, subjectStart, subjectEnd, subjectHash);
+      if (number < 0 || subjects.count(number) <= messagesMax) return gone;
       if (!this.remove(this.search.firstOf(number))) return gone;
       gone++;
     }

@@ -159,8 +159,8 @@ export class Consumer implements ConsumerCore {
     this.feed.onAppended(sequence, bytes, subjectStart, subjectEnd);
   }
 
-  onRemoved(sequence: number, subject: Uint8Array): void {
-    this.feed.onRemoved(sequence, subject);
+  onRemoved(sequence: number, message: Message): void {
+    this.feed.onRemoved(sequence, message);
     if (this.ledger.onRemoved(sequence)) this.owner.onChanged(this.name);
   }
 

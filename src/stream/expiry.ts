@@ -62,9 +62,9 @@ export class Expiry {
     if (max_age > 0) this.alarm.set(timeMs + max_age / 1e6);
   }
 
-  onRemoved(sequence: number, subject: Uint8Array): void {
+  onRemoved(sequence: number, { bytes, subjectStart, subjectEnd }: Message): void {
     if (this.kept.size > 0) this.kept.delete(sequence);
-    this.losing?.add(Buffer.from(subject).toString('latin1'));
+    this.losing?.add(Buffer.from(bytes.subarray(subjectStart, subjectEnd)).toString('latin1'));
   }
 
   /** All messages were removed at once, and nobody told of each. */

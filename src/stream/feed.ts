@@ -1,3 +1,4 @@
+import type { Message } from '../message/message.js';
 import { LogFilter } from '../storage/log-filter.js';
 import { type MessageLog, StoredMessage } from '../storage/message-log.js';
 import type { ConsumerConfig } from './consumer-config.js';
@@ -100,12 +101,12 @@ export class Feed {
     if (sequence >= this.ledger.next && (this.filter === null || this.filter.matches(bytes, start, end))) this.unseen++;
   }
 
-  onRemoved(sequence: number, subject: Uint8Array): void {
+  onRemoved(sequence: number, { bytes, subjectStart, subjectEnd }: Message): void {
     this.forgetAgain(sequence);
     const place = this.first.indexOf(sequence);
     if (place >= 0) this.first.splice(place, 1);
     else if (sequence < this.ledger.next) return;
-    else if (this.filter !== null && !this.filter.matches(subject, 0, subject.length)) return;
+    else if (this.filter !== null && !this.filter.matches(bytes, subjectStart, subjectEnd)) return;
     this.unseen = Math.max(0, this.unseen - 1);
   }
 

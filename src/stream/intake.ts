@@ -259,10 +259,10 @@ export class Intake {
     return allow_rollup_hdrs && !deny_purge && (rollup === 'sub' || rollup === 'all') ? rollup : '';
   }
 
-  private applyLimits({ bytes, subjectStart, subjectEnd }: Message): void {
+  private applyLimits(message: Message): void {
     const { log, config, sweeping } = this.owner;
     const { max_msgs_per_subject: perSubject } = config;
-    if (perSubject > 0) log.trimSubject(bytes.subarray(subjectStart, subjectEnd), perSubject);
+    if (perSubject > 0) log.trimSubject(message, perSubject);
     trim(log, config, sweeping ? MOST_MEANWHILE : undefined);
   }
 

@@ -253,9 +253,9 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     );
   }
 
-  onRemoved(sequence: number, subject: Uint8Array): void {
-    for (const consumer of this.consumers.values()) consumer.onRemoved(sequence, subject);
-    this.expiry.onRemoved(sequence, subject);
+  onRemoved(sequence: number, message: Message): void {
+    for (const consumer of this.consumers.values()) consumer.onRemoved(sequence, message);
+    this.expiry.onRemoved(sequence, message);
     this.schedules.onRemoved(sequence);
   }
 
