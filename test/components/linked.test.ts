@@ -1,12 +1,16 @@
 import { print } from '@bytecodealliance/jco-transpile/wasm-tools';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.js';
 import { Failure } from '../../src/base/failure.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
 import { ByteWriter } from '../../src/sandbox/byte-writer.js';
 import { frameOf } from '../../src/sandbox/frame.js';
 import { FAULT, Instance } from '../../src/sandbox/instance.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
+import { WorkerTier } from '../../src/workers/tier.js';
 import { assemble } from '../hostile/guest.js';
+import { until } from '../kit/wait.js';
+import { type Came, sendAll, settingsOf } from '../workers/calls.js';
 import { componentOf, componentText, coreText, ECHO, GIVE_BACK, WIT } from './component.js';
 import { linked } from './linked.js';
 
@@ -104,6 +108,28 @@ describe('a component of several core modules', () => {
         if (!(error instanceof Failure)) expect((error as Error).constructor).toBe(Error);
       }
     }
+  });
+});
+
+describe('beside the event loop, without a meter', () => {
+  let tier: WorkerTier;
+  beforeEach(() => {
+    tier = new WorkerTier(systemClock, () => 1);
+  });
+  afterEach(() => tier.close());
+
+  it.each(['the program', 'the adapter'])('ends a component that is stuck in %s, and does the rest', async (place) => {
+    const isStuck = '(i32.eq (i32.load8_u (local.get 7)) (i32.const 115))';
+    const process = `(i32.store8 (i32.const 0x4200) ${isStuck}) (drop (call $before (i32.const 0)))
+      ${place === 'the program' ? `(if ${isStuck} (then (loop (br 0))))` : ''} i32.const 0x4000`;
+    const before = `${place === 'the adapter' ? '(if (i32.load8_u (i32.const 0x4200)) (then (loop (br 0))))' : ''} i32.const 0`;
+    const wasm = await linked({ process }, { before });
+    const came: Came[] = [];
+    const guest = tier.guest(settingsOf(wasm, { prepared: prepareModule(wasm, false) }));
+    sendAll(guest, came, ['a', 'b', 'stuck', 'c']);
+    await until(() => came.length === 4, 'the answers', 20_000);
+    expect(came.map(({ name, cause }) => `${name} ${cause}`)).toEqual(['a null', 'b null', 'stuck watchdog', 'c null']);
+    expect(guest.stuck).toBe(1);
   });
 });
 

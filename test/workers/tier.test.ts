@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
 import { prepareModule } from '../../src/sandbox/prepare.js';
+import { StatusWord } from '../../src/workers/protocol.js';
 import { WorkerTier } from '../../src/workers/tier.js';
 import { CONTROL_AT, guest, INBOX_AT, OUTBOX_AT } from '../hostile/guest.js';
 import { until } from '../kit/wait.js';
@@ -184,7 +185,7 @@ describe('the worker tier', () => {
     const one = tier.guest(settingsOf(await guest({ message: BY_FIRST_BYTE })));
     sendAll(one, came, ['0']);
     await until(() => came.length === 1, 'the first answer', DEADLINE_MS);
-    await workerOf(tier).terminate();
+    await runningOf(tier).worker.terminate();
     await until(() => tier.snapshot()[0].restarts === 1, 'the end to be noticed', DEADLINE_MS);
     sendAll(one, came, ['1', '0']);
     await until(() => came.length === 3, 'the answers', DEADLINE_MS);
@@ -197,7 +198,9 @@ describe('the worker tier', () => {
     const one = tier.guest(settingsOf(wasm, { prepared: prepareModule(wasm, false), watchdogMs: 30_000 }));
     sendAll(one, came, ['a', 'stuck', 'b', 'c']);
     await until(() => came.length === 1, 'the first answer', DEADLINE_MS);
-    await workerOf(tier).terminate();
+    // Before that the call would be nobody's fault.
+    await until(() => runningOf(tier).status[StatusWord.begun] === 2, 'the call that is stuck', DEADLINE_MS);
+    await runningOf(tier).worker.terminate();
     await until(() => came.length === 4, 'the answers', DEADLINE_MS);
     expect(came.map(({ name, cause }) => `${name} ${cause}`)).toEqual(['a null', 'stuck trap', 'b null', 'c null']);
   });
@@ -218,6 +221,11 @@ function record(kind: number, from: number): string {
 }
 
 /** The worker of the first thread, to be ended behind the tier's back. */
-function workerOf(tier: WorkerTier): Worker {
-  return (tier as unknown as { threads: { running: { worker: Worker } }[] }).threads[0].running.worker;
+interface Running {
+  worker: Worker;
+  status: Int32Array;
+}
+
+function runningOf(tier: WorkerTier): Running {
+  return (tier as unknown as { threads: { running: Running }[] }).threads[0].running;
 }
