@@ -1,3 +1,4 @@
+import type { Verdict } from '../auth/authentication.js';
 import type { Identity } from '../auth/identity.js';
 import { ErrorText } from '../wire/nats/errors.js';
 import { ClosedReason } from './closed-reason.js';
@@ -32,7 +33,7 @@ export class Handshake {
 
   /** Where nobody has to say who it is, a client is somebody before its CONNECT: the user that the configuration names, or anybody. */
   admitUnnamed(): void {
-    const identity = this.context.authenticate(DEFAULT_CONNECT, this.session);
+    const identity = this.authenticate(DEFAULT_CONNECT);
     if (identity === null || identity instanceof Promise) return;
     const refusal = this.session.setIdentity(identity);
     if (refusal !== null) this.turnAway(refusal);
@@ -48,18 +49,30 @@ export class Handshake {
     }
     session.options = options;
     this.connectSeen = true;
-    const verdict = context.authenticate(options, session);
+    const verdict = this.authenticate(options);
     if (!(verdict instanceof Promise)) {
       this.settle(verdict);
       return;
     }
-    // Passwords are checked elsewhere: until then nothing of this client is read or parsed.
+    // Passwords are checked elsewhere, and streams opened: until then nothing of this client is read or parsed.
     session.hold();
     verdict.then((identity) => {
       if (session.closedReason !== null) return;
       this.settle(identity);
       session.goOn();
     });
+  }
+
+  /** Who this is; known when the account is ready for it. */
+  private authenticate(options: Readonly<ConnectOptions>): Verdict {
+    return this.whenOpen(this.context.authenticate(options, this.session), options);
+  }
+
+  private whenOpen(verdict: Verdict, options: Readonly<ConnectOptions>): Verdict {
+    if (verdict instanceof Promise) return verdict.then((identity) => this.whenOpen(identity, options));
+    const opening = verdict === null ? null : (this.context.accounts.get(verdict.account)?.opening ?? null);
+    // Users may be others by then.
+    return opening === null ? verdict : opening.then(() => this.authenticate(options));
   }
 
   /** It is not known who this is, or it may not come in. */

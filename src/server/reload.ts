@@ -63,6 +63,8 @@ export async function reload(
   if (closed > 0) logger.info(`Closed ${closed} connections to fall within max_connections`);
   for (const [account, token] of tokens) parts.operator?.update(account, token);
   if (changes('accounts')) parts.accounts.apply(next.accounts);
+  // Before anybody can come into an account that is new.
+  const arranged = parts.streams?.arrange();
   const asked = changes('authorization') || changes('websocket.authorization') || changes('accounts') || changes('tls');
   const before = door.authenticator;
   if (asked) swapAuthenticators(parts, websocket, next.websocket);
@@ -73,6 +75,7 @@ export async function reload(
     if (changes('accounts')) closeSurplusOfAccounts(door);
     await before.close();
   }
+  await arranged;
   return plan;
 }
 

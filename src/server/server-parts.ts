@@ -27,7 +27,7 @@ export interface ServerParts {
   readonly host: PluginHost;
   readonly door: ClientDoor;
   /** Null without streams. */
-  readonly streams: { snapshot(): JetStreamSnapshot } | null;
+  readonly streams: { snapshot(): JetStreamSnapshot; arrange(): Promise<void> } | null;
   /** What INFO says to clients; other ways in say some of it otherwise. */
   readonly infoState: InfoState;
   readonly startedMs: number;

@@ -178,7 +178,6 @@ export class Server implements ServerParts {
       setAdvertised: () => this.setAdvertised(),
       switchLog,
     });
-    await this.streams?.arrange();
     this.hosts.configure();
     this.configLoadedMs = this.clock.nowMs();
   }

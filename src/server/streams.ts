@@ -119,22 +119,37 @@ export class JetStream {
     const { memoryBytesMax, storeBytesMax } = this.parts.options.streams;
     if (memoryBytesMax >= 0) this.memoryBytesMax = memoryBytesMax;
     if (storeBytesMax >= 0) this.storeBytesMax = storeBytesMax;
-    this.arranged = this.arranged
+    const arranged = this.arranged
       .then(() => this.arrangeAll(account))
       .catch((error) => this.parts.logger.error(`Cannot open the streams of an account: ${describe(error)}`));
-    return this.arranged;
+    this.arranged = arranged;
+    for (const broker of this.wanted(account)) if (this.isNew(broker)) hold(broker, arranged);
+    return arranged;
   }
 
   /** All accounts, or the one of this name. */
+  private wanted(account?: string): Account[] {
+    const { accounts } = this.parts;
+    return accounts.all().filter(({ name }) => account === undefined || name === account);
+  }
+
+  /** Whether it is to have streams, and has none yet. */
+  private isNew(broker: Account): boolean {
+    return wantedStreams(this.parts, broker.name) !== null && this.presentOf(broker) === undefined;
+  }
+
+  private presentOf(broker: Account): AccountStreams | undefined {
+    return this.accounts.find(({ streams }) => streams.broker === broker);
+  }
+
   private async arrangeAll(account?: string): Promise<void> {
-    for (const broker of this.parts.accounts.all())
-      if (!this.stopped && (account === undefined || broker.name === account)) await this.arrangeOne(broker);
+    for (const broker of this.wanted(account)) if (!this.stopped) await this.arrangeOne(broker);
   }
 
   private async arrangeOne(broker: Account): Promise<void> {
     const { disabled } = this;
     const own = wantedStreams(this.parts, broker.name);
-    const present = this.accounts.find(({ streams }) => streams.broker === broker);
+    const present = this.presentOf(broker);
     if (own !== null && present !== undefined) present.streams.limits = this.limitsFor(own);
     else if (own !== null) {
       await this.open(broker, own);
@@ -227,6 +242,14 @@ export class JetStream {
       syncIntervalMs: typeof sync === 'number' ? sync : SYNC_INTERVAL_MS,
     };
   }
+}
+
+/** Whoever comes into the account waits for its streams: what it publishes would go by them. */
+function hold(broker: Account, opening: Promise<void>): void {
+  broker.opening = opening;
+  void opening.then(() => {
+    if (broker.opening === opening) broker.opening = null;
+  });
 }
 
 async function restoreStream(streams: Streams, store: FileStreamStore): Promise<void> {

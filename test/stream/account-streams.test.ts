@@ -1,6 +1,7 @@
 // Who has streams, and how much of them: by configuration, by JWT, and after a reload.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Algorithms, encodeGeneric } from '@nats-io/jwt';
 import { createAccount, type KeyPair } from '@nats-io/nkeys';
@@ -8,6 +9,7 @@ import { type Authenticator, connect, type NatsConnection } from '@nats-io/trans
 import { afterEach, describe, expect, it } from 'vitest';
 import { newOperator, newUser } from '../auth/operator.js';
 import { startWeirOn } from '../kit/judged.js';
+import { addressOf, RawClient } from '../kit/raw-client.js';
 import { tempFolder } from '../kit/temp-folder.js';
 import { eventually } from '../kit/wait.js';
 
@@ -49,6 +51,34 @@ const folderOf = () => {
 };
 
 describe('a reload', () => {
+  it('lets nobody into an account before the streams are open that it left behind', async () => {
+    const folder = folderOf();
+    const own = (name: string) => `${name} { jetstream: enabled, users: [{ user: ${name}, password: p }] }`;
+    const config = (...names: string[]) =>
+      `jetstream { store_dir: ${folder} }\naccounts {\n${names.map(own).join('\n')}\n}`;
+    const weir = await start(config('a', 'b'));
+    const before = await open(weir, { user: 'b' });
+    const names = Array.from({ length: 20 }, (_, i) => `S${i}`);
+    for (const name of names) await ask(before, `STREAM.CREATE.${name}`, { name, subjects: [name], storage: 'file' });
+    await weir.reload(config('a'));
+    const reloaded = weir.reload(config('a', 'b'));
+    while (!weir.server.options.accounts.some(({ name }) => name === 'b')) await turn();
+    const early = await RawClient.open(addressOf(weir.url));
+    ended.push(() => early.close());
+    await early.line();
+    early.send(`CONNECT {"user":"b","pass":"p","verbose":false,"headers":true,"no_responders":true}\r\nSUB r.* 1\r\n`);
+    for (const name of names) early.send(`PUB ${name} r.${name} 0\r\n\r\n`);
+    const answers: string[] = [];
+    for (let i = 0; i < names.length; i++) answers.push(`${await early.line()} ${await early.line()}`);
+    const stored = names.map((name) => {
+      const ack = `{"stream":"${name}","seq":1}`;
+      return `MSG r.${name} 1 ${ack.length} ${ack}`;
+    });
+    expect(answers.toSorted()).toEqual(stored.toSorted());
+    await reloaded;
+    expect(weir.server.accounts.get('b')?.opening).toBeNull();
+  });
+
   it('gives an account streams, other limits, and takes them away; what is stored stays', async () => {
     const folder = folderOf();
     const config = (streams: string) =>
