@@ -25,7 +25,7 @@ import { ValueType } from './value-types.js';
 const { i32: I32, i64: I64 } = ValueType;
 
 /** What the functions refer to, by index. */
-export interface StandInIndexes {
+interface StandInIndexes {
   /** Allocates the guest's memory; null where the component named no function for that. */
   readonly realloc: number | null;
   /** An f64: when the message came, in milliseconds. */

@@ -11,7 +11,7 @@ import { Op } from './opcodes.js';
 import { readValueType, ValueType } from './value-types.js';
 
 /** A function that stands in the place of one that the component imports. It is made when a core module is given it: then its type is known. */
-export interface StandIn {
+interface StandIn {
   /** As `wasi:cli/stdout@0.2.3#get-stdout`. */
   readonly name: string;
   readonly realloc: CoreFunction | null;
