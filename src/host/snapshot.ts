@@ -57,6 +57,8 @@ export interface AttachmentSnapshot {
   swaps: number;
   rollbacks: number;
   memory_bytes: number;
+  /** What its plugin saved last; null when it keeps no state, or saved none yet. */
+  state_bytes: number | null;
   /** Null for one that works on the event loop. */
   worker: WorkerSnapshot | null;
   counters: CountersSnapshot;
@@ -151,6 +153,7 @@ export function snapshotOfAttachment(attachment: Attachment, track: Track): Atta
     swaps: track.swaps,
     rollbacks: track.rollbacks,
     memory_bytes: attachment.instance?.memoryBytes ?? attachment.seat?.memoryBytes ?? 0,
+    state_bytes: attachment.savedState?.length ?? null,
     worker: workerOf(attachment),
     counters: snapshotOfCounters(counters),
     ns_per_call: timedCalls === 0 ? null : Math.round(timedNs / timedCalls),

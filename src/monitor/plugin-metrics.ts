@@ -33,6 +33,7 @@ const COUNTERS: Record<string, [help: string, value: (attachment: Attachment) =>
 const GAUGES: Record<string, [help: string, value: (attachment: Attachment) => number]> = {
   quarantined: ['whether it is at rest after faults', ({ quarantined }) => (quarantined ? 1 : 0)],
   memory_bytes: ['memory of its instance', ({ memory_bytes }) => memory_bytes],
+  state_bytes: ['bytes that it saved last', ({ state_bytes }) => state_bytes ?? 0],
   waiting: ['messages that wait for its worker', ({ worker }) => worker?.waiting ?? 0],
   dead_letters: ['messages that can be delivered again', ({ dead_letters }) => dead_letters],
   table_entries: ['entries of its table', ({ table }) => table?.entries ?? 0],

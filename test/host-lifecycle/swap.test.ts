@@ -111,7 +111,15 @@ describe('what a plugin saves at intervals', () => {
     const stage = await Stage.open({}, { clock });
     await stage.bring('count', await countingGuest(), { grants: { state: true } });
     expect(await countsOf(stage, 'xx')).toEqual([1, 2]);
+    const stateBytes = async () => {
+      const { attachment } = (await stage.done('ATTACHMENT.INFO.count')) as {
+        attachment: { state_bytes: number | null };
+      };
+      return attachment.state_bytes;
+    };
+    expect(await stateBytes()).toBeNull();
     clock.advance(10_000);
+    expect(await stateBytes()).toBe(4);
     expect(await countsOf(stage, 'xtx')).toEqual([3, 3]);
     await stage.close();
   });
