@@ -199,7 +199,13 @@ export class Committer {
   }
 
   private fail(thrown: unknown): Failure {
-    for (const segment of this.unfinished()) this.options.files.get(segment)?.forgetUndurable();
+    for (const segment of this.unfinished()) {
+      const file = this.options.files.get(segment);
+      file?.forgetUndurable();
+      segment.unflagSyncs(file?.durable ?? 0);
+    }
+    // What was flagged counted on this commit, and so would what comes next.
+    this.flagNext = false;
     const code = errorCode(thrown) || 'EIO';
     const failure = new Failure(code, `cannot write to the log: ${describe(thrown)}`, { cause: thrown });
     this.changed = true;

@@ -99,6 +99,14 @@ export function seal(block: Block, length: number, sequence: number, time: LogTi
   block.used = used + length;
 }
 
+/** Takes `FIRST_AFTER_SYNC` from the record at `at`: it will be written together with what is before it. */
+export function unflagSync({ bytes, view, owner }: Block, at: number): void {
+  const flags = recordFlags(view, at);
+  if ((flags & FLAG.FIRST_AFTER_SYNC) === 0) return;
+  view.setUint8(at + 15, flags & ~FLAG.FIRST_AFTER_SYNC);
+  view.setUint32(at, crc32(bytes, view, at + 4, at + recordLength(view, at), owner.seed), true);
+}
+
 export function recordFlags(view: DataView, at: number): number {
   return view.getUint8(at + 15);
 }

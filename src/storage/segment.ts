@@ -1,7 +1,7 @@
 import type { Block, BlockOwner } from './block.js';
 import type { BlockPacker } from './block-packer.js';
 import { crc32 } from './crc32.js';
-import { FLAG, recordFlags, recordLength } from './record.js';
+import { FLAG, recordFlags, recordLength, unflagSync } from './record.js';
 import { forEachRemoved } from './removal-record.js';
 
 /** More sequences than a segment may span: what is kept per sequence stays small whatever gaps there are. */
@@ -179,6 +179,17 @@ export class Segment implements BlockOwner {
     this.loaded = packer.blocks;
     this.sums = packer.blocks.map(() => null);
     this.recordBytes = packer.recordBytes;
+  }
+
+  /** All records from `durable` on, which are in memory, will be written at once: only the first has none but durable ones before it. */
+  unflagSyncs(durable: number): void {
+    for (let i = this.loaded.length - 1; i >= 0 && this.blockEnd(i) > durable; i--) {
+      const block = this.loaded[i]!;
+      const start = this.blockStarts[i];
+      for (let at = Math.max(0, durable - start); at < block.used; at += recordLength(block.view, at)) {
+        if (start + at > durable) unflagSync(block, at);
+      }
+    }
   }
 
   /** Notes the record at `at` if it is one of removals. */

@@ -4,8 +4,8 @@ import { MemoryLog } from '../../src/storage/memory-log.js';
 import { type MessageLog, REFUSED, StoredMessage } from '../../src/storage/message-log.js';
 import { FaultDisk } from './fault-disk.js';
 import { openLog, silentListener } from './opened.js';
-import { failEverywhere } from './power-failures.js';
-import type { Random } from './random.js';
+import { failAt, failEverywhere, type Lives } from './power-failures.js';
+import { Random } from './random.js';
 import { messageOf, readOut } from './random-operations.js';
 
 const KEY = new Uint8Array(32).fill(9);
@@ -89,20 +89,50 @@ const KINDS: [string, Partial<FileLogOptions>][] = [
   ['encrypted', { encryption: { cipher: 'aes-256-gcm', key: KEY } }],
 ];
 
+function lives(options: Partial<FileLogOptions>): Lives<Witness> {
+  return {
+    ...{ options, live, variants: 3, newWitness: () => new Witness() },
+    judge: async (log, witness, reopen) => {
+      judge(log, witness);
+      const before = batchesIn(log);
+      // What comes next is not taken for the rest of a batch, and the next start finds the same.
+      appendBatch(log, 'bx', ['after', 'the', 'crash']);
+      expect(await log.flush()).toBeNull();
+      expect(batchesIn(await reopen())).toEqual(before.set('bx', { found: 3, size: 3 }));
+    },
+  };
+}
+
 describe.each(KINDS)('a power failure at every write, sync and rename: %s', (_name, options) => {
-  test('leaves of a batch all or nothing', { timeout: TIMEOUT_MS }, () =>
-    failEverywhere({
-      ...{ options, live, variants: 3, newWitness: () => new Witness() },
-      judge: async (log, witness, reopen) => {
-        judge(log, witness);
-        const before = batchesIn(log);
-        // What comes next is not taken for the rest of a batch, and the next start finds the same.
-        appendBatch(log, 'bx', ['after', 'the', 'crash']);
-        expect(await log.flush()).toBeNull();
-        expect(batchesIn(await reopen())).toEqual(before.set('bx', { found: 3, size: 3 }));
-      },
-    }),
-  );
+  test('leaves of a batch all or nothing', { timeout: TIMEOUT_MS }, () => failEverywhere(lives(options)));
+});
+
+test('seed 1054: a sync fails, and the power while all is written again', () => failAt(lives({}), 1054, 190));
+
+test.each(KINDS)('what is written again with what came meanwhile is torn as one write: %s', async (_name, options) => {
+  const disk = new FaultDisk();
+  const log = await openLog(disk, options);
+  log.append(messageOf('single', 'acknowledged'), TIME);
+  expect(await log.flush()).toBeNull();
+  appendBatch(log, 'b', ['one', 'two', 'three']);
+  disk.fault = ({ kind }) => {
+    if (kind !== 'sync') return null;
+    // Would be the first behind what this sync makes durable.
+    if (log.state.messages === 4) log.append(messageOf('single', 'meanwhile'), TIME);
+    return 'EIO';
+  };
+  expect(await log.flush()).toMatchObject({ code: 'EIO' });
+  expect(log.state.messages).toBe(5);
+  disk.fault = () => null;
+  disk.crashAt = disk.steps + 2;
+  expect(await log.flush()).toMatchObject({ code: 'CRASHED' });
+  await log.close();
+  for (let seed = 0; seed < 200; seed++) {
+    const again = await openLog(disk.afterPowerLoss(new Random(seed)), options);
+    expect(again.damages, `seed ${seed}`).toEqual([]);
+    expect([1, 4, 5], `seed ${seed}`).toContain(again.state.messages);
+    await again.close();
+  }
 });
 
 test('a batch that is larger than a segment lies in one, and none is begun within it', async () => {

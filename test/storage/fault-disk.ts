@@ -30,7 +30,10 @@ const CRASHED = 'CRASHED';
 export class FaultDisk implements Disk {
   /** Changes of files, names and syncs so far. */
   steps = 0;
-  /** The step at which the machine stops: nothing works any more. */
+  /**
+   * The step at which the machine stops: nothing works any more. Parts of what is written nevertheless may get there: then the disk failed
+   * first, and the power while all was written again.
+   */
   crashAt = Number.POSITIVE_INFINITY;
   /** Asked before each step: a code fails it. */
   fault: (step: { kind: 'write' | 'sync' | 'name' | 'read'; path: string; bytes: number }) => string | null = () =>

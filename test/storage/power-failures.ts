@@ -28,21 +28,24 @@ export async function failEverywhere<W extends Witness>(lives: Lives<W>): Promis
   const whole = new FaultDisk();
   await lifeUntil(whole, seed, lives);
   expect(whole.steps).toBeGreaterThan(40);
-  for (let crashAt = 1; crashAt <= whole.steps; crashAt++) {
-    const disk = new FaultDisk();
-    disk.crashAt = crashAt;
-    const witness = await lifeUntil(disk, seed, lives);
-    const random = new Random(seed + crashAt);
-    for (let variant = 0; variant < lives.variants; variant++) {
-      const after = disk.afterPowerLoss(random);
-      const open = (on: FaultDisk) => openLog(on, { ...lives.options, segmentBytes: SEGMENT_BYTES });
-      try {
-        await lives.judge(await open(after), witness, () => open(after.afterPowerLoss(random)));
-      } catch (thrown) {
-        throw new Error(`seed ${seed}, step ${crashAt}, variant ${variant}: ${(thrown as Error).message}`, {
-          cause: thrown,
-        });
-      }
+  for (let crashAt = 1; crashAt <= whole.steps; crashAt++) await failAt(lives, seed, crashAt);
+}
+
+/** Lives once, and the power fails at this write, sync or rename. */
+export async function failAt<W extends Witness>(lives: Lives<W>, seed: number, crashAt: number): Promise<void> {
+  const disk = new FaultDisk();
+  disk.crashAt = crashAt;
+  const witness = await lifeUntil(disk, seed, lives);
+  const random = new Random(seed + crashAt);
+  for (let variant = 0; variant < lives.variants; variant++) {
+    const after = disk.afterPowerLoss(random);
+    const open = (on: FaultDisk) => openLog(on, { ...lives.options, segmentBytes: SEGMENT_BYTES });
+    try {
+      await lives.judge(await open(after), witness, () => open(after.afterPowerLoss(random)));
+    } catch (thrown) {
+      throw new Error(`seed ${seed}, step ${crashAt}, variant ${variant}: ${(thrown as Error).message}`, {
+        cause: thrown,
+      });
     }
   }
 }
