@@ -3,8 +3,8 @@ import { describe, Failure } from '../base/failure.js';
 import type { BlockCache } from './block-cache.js';
 import { errorCode } from './disk.js';
 import type { Ledger } from './ledger.js';
-import { FLAG } from './record.js';
-import { RemovedRanges } from './removal-record.js';
+import { FLAG, unflagSync } from './record.js';
+import { forEachRemoved, RemovedRanges } from './removal-record.js';
 import type { Segment } from './segment.js';
 import type { SegmentFile } from './segment-file.js';
 
@@ -187,6 +187,14 @@ export class Committer {
     }
   }
 
+  /** A segment is dropped, and perhaps not written any more: what removals it has that are not durable go into another one. */
+  rescueRemovals(segment: Segment): void {
+    if (segment.removalBytes === 0) return;
+    segment.forEachUndurable(this.options.files.get(segment)?.durable ?? 0, ({ view }, at) =>
+      forEachRemoved(view, at, (first, last) => this.removed.add(first, last)),
+    );
+  }
+
   private encodeRemovals(): void {
     while (!this.removed.isEmpty) this.options.ledger.appendRemovals(this.removed.takePayload(), this.takeFlag());
   }
@@ -202,7 +210,11 @@ export class Committer {
     for (const segment of this.unfinished()) {
       const file = this.options.files.get(segment);
       file?.forgetUndurable();
-      segment.unflagSyncs(file?.durable ?? 0);
+      const durable = file?.durable ?? 0;
+      // All of it will be written at once: none but the first has only durable ones before it.
+      segment.forEachUndurable(durable, (block, at, offset) => {
+        if (offset > durable) unflagSync(block, at);
+      });
     }
     // What was flagged counted on this commit, and so would what comes next.
     this.flagNext = false;

@@ -197,7 +197,7 @@ export class FileLog extends BaseLog {
   }
 
   protected dropped(segments: Segment[]): void {
-    for (const segment of segments) this.maintenance.retire(segment);
+    for (const segment of segments) this.retire(segment);
     this.maintenance.hurry();
   }
 
@@ -287,10 +287,15 @@ export class FileLog extends BaseLog {
     this.listener.onTrouble(trouble);
   }
 
+  private retire(segment: Segment): void {
+    this.committer.rescueRemovals(segment);
+    this.maintenance.retire(segment);
+  }
+
   private onThinned(segment: Segment): void {
     if (segment.messages === 0) {
       this.ledger.drop(segment);
-      this.maintenance.retire(segment);
+      this.retire(segment);
     } else if (this.options.compress || segment.liveBytes * 2 < segment.recordBytes) this.maintenance.thin(segment);
   }
 }

@@ -184,8 +184,7 @@ export class Maintenance {
         return this.take();
       });
       if (failure === null) await writePieces(this.options.place, taken);
-      // The old one names files that go now, to make room.
-      else await this.options.disk.removeFile(this.options.place.path);
+      else await this.forgetCheckpoint();
       this.checkpointBytes = taken.reduce((sum, piece) => sum + piece.length, 0);
       await this.nameFiles();
       await this.deleteUnneeded(gone);
@@ -194,6 +193,13 @@ export class Maintenance {
       // A full or failing disk: nothing is lost, the next round tries again.
       this.failedAt = committer.bytesWritten;
     }
+  }
+
+  /** It names files that go now, to make room: after a crash they would be taken for lost. */
+  private async forgetCheckpoint(): Promise<void> {
+    const { disk, folder, place } = this.options;
+    await disk.removeFile(place.path);
+    await disk.syncFolder(folder);
   }
 
   private async rewriteSome(): Promise<Rewritten[]> {

@@ -1,7 +1,7 @@
 import type { Block, BlockOwner } from './block.js';
 import type { BlockPacker } from './block-packer.js';
 import { crc32 } from './crc32.js';
-import { FLAG, recordFlags, recordLength, unflagSync } from './record.js';
+import { FLAG, recordFlags, recordLength } from './record.js';
 import { forEachRemoved } from './removal-record.js';
 
 /** More sequences than a segment may span: what is kept per sequence stays small whatever gaps there are. */
@@ -181,13 +181,13 @@ export class Segment implements BlockOwner {
     this.recordBytes = packer.recordBytes;
   }
 
-  /** All records from `durable` on, which are in memory, will be written at once: only the first has none but durable ones before it. */
-  unflagSyncs(durable: number): void {
+  /** Visits the records from `durable` on, which are in memory, in no order; `offset` is that of the record laid end to end with all others. */
+  forEachUndurable(durable: number, visit: (block: Block, at: number, offset: number) => void): void {
     for (let i = this.loaded.length - 1; i >= 0 && this.blockEnd(i) > durable; i--) {
       const block = this.loaded[i]!;
       const start = this.blockStarts[i];
       for (let at = Math.max(0, durable - start); at < block.used; at += recordLength(block.view, at)) {
-        if (start + at > durable) unflagSync(block, at);
+        visit(block, at, start + at);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Failure } from '../../src/base/failure.js';
 import { type LogListener, REFUSED, StoredMessage } from '../../src/storage/message-log.js';
 import { ManualClock } from '../kit/manual-clock.js';
@@ -99,6 +99,55 @@ describe('a disk that fails', () => {
     expect(again.state.messages).toBe(30);
     expect(again.damages).toEqual([]);
     await again.close();
+  });
+
+  test('does not lose removals with the segment they were to be written in', async () => {
+    const disk = new FaultDisk();
+    const log = await openLog(disk, { segmentBytes: 1000, clock: new ManualClock() });
+    for (let i = 0; i < 4; i++) log.append(messageOf('s', 'x'.repeat(300)), TIME);
+    expect(await log.flush()).toBeNull();
+    disk.fault = (step) => (step.kind === 'write' ? 'EIO' : null);
+    // The second segment gets this message, and the removal, which fills it.
+    log.remove(1);
+    log.append(messageOf('s', 'y'.repeat(960)), TIME);
+    expect(await log.flush()).not.toBeNull();
+    // It has no message left, and the next removal closes it before it has a file.
+    log.remove(5);
+    expect(await log.flush()).not.toBeNull();
+    disk.fault = () => null;
+    expect(await log.flush()).toBeNull();
+    const again = await openLog(disk.afterPowerLoss(new Random(1)));
+    expect(again.state).toMatchObject({ messages: 3, firstSequence: 2, lastSequence: 5 });
+    expect(again.damages).toEqual([]);
+    await again.close();
+    await log.close();
+  });
+
+  test('and then the power: what was deleted to make room is not taken for lost', async () => {
+    const disk = new FaultDisk();
+    const options = { segmentBytes: 1000, clock: new ManualClock() };
+    const before = await openLog(disk, options);
+    for (let i = 0; i < 12; i++) before.append(messageOf('s', 'x'.repeat(300)), TIME);
+    await before.close();
+    const log = await openLog(disk, options);
+    // The power fails before what is deleted is durably so.
+    const after: FaultDisk[] = [];
+    disk.fault = ({ kind }) => {
+      const isGone = !disk.names.has(`${FOLDER}/00000001.log`);
+      if (kind === 'sync' && isGone)
+        for (let seed = 0; seed < 20; seed++) after.push(disk.afterPowerLoss(new Random(seed)));
+      return kind === 'write' ? 'ENOSPC' : null;
+    };
+    log.trimMessages(1);
+    expect(await log.flush()).not.toBeNull();
+    await vi.waitFor(() => expect(after.length).toBeGreaterThan(0), 10_000);
+    for (const [seed, left] of after.entries()) {
+      const again = await openLog(left, options);
+      expect(again.damages, `seed ${seed}`).toEqual([]);
+      expect(again.read(12, new StoredMessage())).toBe(true);
+      await again.close();
+    }
+    await log.close();
   });
 
   test('at random loses nothing that was acknowledged', async () => {
