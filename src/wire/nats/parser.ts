@@ -242,8 +242,7 @@ export class Parser {
     if (verb === UNKNOWN) return this.violate(Violation.protocol, bytes, at, end);
     if (verb === INCOMPLETE) return 0;
     const argumentsAt = at + VERB_BYTES[verb];
-    const newline = bytes.indexOf(LF, argumentsAt);
-    const lineEnd = newline < 0 || newline >= end ? -1 : newline;
+    const lineEnd = lineEndAfter(bytes, argumentsAt, end);
     if (verb === PING || verb === PONG) return this.pingOrPong(verb, bytes, at, lineEnd, end);
     const seenEnd = lineEnd < 0 ? end : lineEnd;
     const textEnd = seenEnd > argumentsAt && bytes[seenEnd - 1] === CR ? seenEnd - 1 : seenEnd;
@@ -344,6 +343,21 @@ export class Parser {
     this.operations.onViolation(violation, bytes, start, end);
     return 0;
   }
+}
+
+/** Lines are not longer than this as a rule: up to here a loop takes less than the call of `indexOf`. */
+const NEAR_BYTES = 256;
+
+/**
+ * The offset of the line's end, or -1 when it is not in `bytes[start, end)`: never beyond, since behind a line that is cut off
+ * lies a whole read buffer of old bytes (bench: tls-1to1-128, where each record ends in a cut line).
+ */
+function lineEndAfter(bytes: Uint8Array, start: number, end: number): number {
+  const near = Math.min(end, start + NEAR_BYTES);
+  for (let i = start; i < near; i++) if (bytes[i] === LF) return i;
+  if (near === end) return -1;
+  const found = bytes.subarray(near, end).indexOf(LF);
+  return found < 0 ? -1 : near + found;
 }
 
 /** What was kept lies in the arena only where it was borrowed. */
