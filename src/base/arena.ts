@@ -37,7 +37,7 @@ export function takeFromArena(length: number): Uint8Array | null {
 }
 
 /** As much as a socket is read at once, and what lies before it. */
-const LOAN_BYTES = 1032 * 1024;
+const LOAN_BYTES = 2056 * 1024;
 const LOANS_MAX = 6;
 const loans: Uint8Array[] = [];
 let loansMade = 0;
