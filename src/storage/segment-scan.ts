@@ -65,9 +65,11 @@ export async function cutTornTail(scanned: ScannedSegment, durablePlace: number)
   // Of files with frames the end of another batch may have gone, too.
   for (;;) {
     const open = placeOfOpenBatch(scanned);
-    if (open < durablePlace) return;
+    if (open < durablePlace) break;
     await cutAt(scanned, open);
   }
+  // What was read may not be on the disk yet when a process was killed, and nobody is told that of it again: a repeated message is acknowledged.
+  if (scanned.file.fileBytes > durablePlace) await scanned.file.file.sync();
 }
 
 /**

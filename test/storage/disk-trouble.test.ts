@@ -225,3 +225,30 @@ describe('a full disk', () => {
     await again.close();
   });
 });
+
+describe('what a process wrote and had not synced when it was killed', () => {
+  test.each([false, true])('is on the disk when the next one has read it (compressed: %s)', async (compress) => {
+    const disk = new FaultDisk();
+    const options = { clock: new ManualClock(), compress };
+    const log = await openLog(disk, options);
+    log.append(messageOf('s', 'synced'), TIME);
+    expect(await log.flush()).toBeNull();
+    // The process ends there.
+    disk.fault = ({ kind }) => (kind === 'sync' ? 'CRASHED' : null);
+    log.append(messageOf('s', 'written'), TIME);
+    expect(await log.flush()).not.toBeNull();
+
+    // Zeros that are written ahead and cut off would have it synced by the way.
+    const content = disk.names.get(`${FOLDER}/00000001.log`)!;
+    const bytes = content.now.findLastIndex((byte) => byte !== 0) + 1;
+    content.now = content.now.slice(0, bytes);
+    content.changes.push({ kind: 'truncate', bytes });
+
+    const killed = disk.afterKill();
+    expect((await openLog(killed, options)).state.lastSequence).toBe(2);
+    // Nothing that was not synced gets to the disk.
+    const nothing = { next: () => 0 } as unknown as Random;
+    expect((await openLog(disk.afterKill().afterPowerLoss(nothing), options)).state.lastSequence).toBe(1);
+    expect((await openLog(killed.afterPowerLoss(nothing), options)).state.lastSequence).toBe(2);
+  });
+});

@@ -62,10 +62,16 @@ export class FaultDisk implements Disk {
     return disk;
   }
 
-  /** The disk as it is when the process is killed and the machine goes on. */
+  /** The disk as it is when the process is killed and the machine goes on: what was not synced still is not. */
   afterKill(): FaultDisk {
     const disk = new FaultDisk();
-    for (const [path, { now }] of this.names) disk.put(path, now.slice());
+    const copies = new Map<Content, Content>();
+    const copyOf = (content: Content) => {
+      if (!copies.has(content)) copies.set(content, copied(content));
+      return copies.get(content)!;
+    };
+    for (const [path, content] of this.names) disk.names.set(path, copyOf(content));
+    for (const [path, content] of this.durableNames) disk.durableNames.set(path, copyOf(content));
     return disk;
   }
 
@@ -250,6 +256,14 @@ function applied(bytes: Uint8Array, change: Change): Uint8Array<ArrayBuffer> {
 }
 
 /** What is left of a file: what was durable, and of the rest some changes, or parts of them. */
+function copied({ now, durable, changes }: Content): Content {
+  const copy = new Content();
+  copy.now = now.slice();
+  copy.durable = durable.slice();
+  copy.changes = [...changes];
+  return copy;
+}
+
 function survivor(content: Content, random: Random): Content {
   let bytes = content.durable;
   for (const change of content.changes) {
