@@ -103,8 +103,10 @@ describe.skipIf(peer === null)(title, () => {
       await program.says('Server is ready');
       await program.says('Listening for route connections');
       const ports = join(folder.path, `nats-server_${program.pid}.ports`);
-      await until(() => existsSync(ports), 'the ports file');
-      const urls: Record<string, string[]> = JSON.parse(readFileSync(ports, 'utf8'));
+      // nats-server makes the file first, and writes it then.
+      const text = () => (existsSync(ports) ? readFileSync(ports, 'utf8').trim() : '');
+      await until(() => text().endsWith('}'), 'the ports file');
+      const urls: Record<string, string[]> = JSON.parse(text());
       program.signal('SIGTERM');
       const { code, stderr } = await program.ended;
       return {

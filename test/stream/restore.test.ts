@@ -166,8 +166,8 @@ describe('restores', () => {
     expect(await one(beginning(64 * MB))).toBe('');
     const chunk = s2Chunks(Buffer.alloc(MB / 2));
     const answers = [other(beginning(64 * MB)), ...Array.from({ length: 20 }, () => other(chunk))];
-    const told = await Promise.race(answers);
-    expect(told).toContain('too many chunks were sent without waiting for answers');
+    // Chunks behind the one too many have nobody who takes them any more.
+    expect(await Promise.any(answers)).toContain('too many chunks were sent without waiting for answers');
     for (const answer of answers) answer.catch(() => {});
     expect(await one(Buffer.from('nothing of the kind'))).toContain('restore failed');
   });
