@@ -51,41 +51,34 @@ export class FilterSet {
 
   /** Whether some subject is matched by `filter` and by one of these. */
   overlaps(filter: string): boolean {
-    const tokens = filter.split('.');
-    const steps: Step[] = [{ node: this.root, index: 0 }];
-    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
-      const { node } = step;
-      const index = step.index + 1;
-      if (index > tokens.length) {
-        if (node.ending !== null) return true;
-        continue;
-      }
-      if (node.greater !== null) return true;
-      const token = tokens[step.index];
-      if (token === '>' && (node.star !== null || node.tokens !== null)) return true;
-      if (node.star !== null) steps.push({ node: node.star, index });
-      if (token === '*') for (const child of node.tokens?.values() ?? []) steps.push({ node: child, index });
-      else pushChild(steps, node.tokens?.get(token), index);
-    }
-    return false;
+    return this.search(filter, (ending) => ending !== null, true);
   }
 
   /** Whether one of these, other than `filter` itself or added a second time, matches every subject that `filter` matches. */
   covers(filter: string): boolean {
+    return this.search(filter, (ending) => ending !== null && (ending.filter !== filter || ending.count > 1), false);
+  }
+
+  /** Whether the filter meets one that counts; `both`: a wildcard of its own meets tokens, too. */
+  private search(filter: string, counts: (ending: Ending | null) => boolean, both: boolean): boolean {
     const tokens = filter.split('.');
     const steps: Step[] = [{ node: this.root, index: 0 }];
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
       const { node } = step;
       const index = step.index + 1;
       if (index > tokens.length) {
-        if (isOther(node.ending, filter)) return true;
+        if (counts(node.ending)) return true;
         continue;
       }
-      if (isOther(node.greater, filter)) return true;
+      if (counts(node.greater)) return true;
       const token = tokens[step.index];
-      if (token === '>') continue;
+      if (token === '>') {
+        if (both && (node.star !== null || node.tokens !== null)) return true;
+        continue;
+      }
       if (node.star !== null) steps.push({ node: node.star, index });
       if (token !== '*') pushChild(steps, node.tokens?.get(token), index);
+      else if (both) for (const child of node.tokens?.values() ?? []) steps.push({ node: child, index });
     }
     return false;
   }
@@ -132,8 +125,4 @@ function counted(ending: Ending | null, filter: string): Ending {
   if (ending === null) return { filter, count: 1 };
   ending.count++;
   return ending;
-}
-
-function isOther(ending: Ending | null, filter: string): boolean {
-  return ending !== null && (ending.filter !== filter || ending.count > 1);
 }
