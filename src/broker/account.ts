@@ -60,7 +60,7 @@ export class Account {
   limits: AccountLimits = NO_LIMITS;
   /** Connections that are in it. */
   clients = 0;
-  /** What it has is still being brought back, its streams; null as a rule. Who comes in waits for it. */
+  /** What it has is still being brought back, its streams; null as a rule. Who comes in waits for it, also into an account that imports from this one. */
   opening: Promise<void> | null = null;
   /** What people call it, where its name is a key. */
   label = '';

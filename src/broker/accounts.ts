@@ -38,6 +38,14 @@ export class Accounts {
     return this.entries.get(name)?.account;
   }
 
+  /** What to wait for before anybody comes into an account: its own streams, and those of accounts that it imports from; null as a rule. */
+  opening(name: string): Promise<unknown> | null {
+    const names = new Set([name]);
+    for (const each of names) for (const { account } of this.settingsOf(each)?.imports ?? []) names.add(account);
+    const waits = [...names].map((each) => this.get(each)?.opening ?? null).filter((wait) => wait !== null);
+    return waits.length === 0 ? null : Promise.all(waits);
+  }
+
   settingsOf(name: string): AccountSettings | undefined {
     return this.entries.get(name)?.settings;
   }

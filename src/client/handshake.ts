@@ -70,7 +70,7 @@ export class Handshake {
 
   private whenOpen(verdict: Verdict, options: Readonly<ConnectOptions>): Verdict {
     if (verdict instanceof Promise) return verdict.then((identity) => this.whenOpen(identity, options));
-    const opening = verdict === null ? null : (this.context.accounts.get(verdict.account)?.opening ?? null);
+    const opening = verdict === null ? null : this.context.accounts.opening(verdict.account);
     // Users may be others by then.
     return opening === null ? verdict : opening.then(() => this.authenticate(options));
   }

@@ -17,8 +17,8 @@ export interface OperatorHouse {
   accounts: Accounts;
   clock: Clock;
   logger: Logger;
-  /** An account's JWT was taken on, for the first time or anew, or forgotten. Who logs in waits for what is returned; null for nothing. */
-  onTaken: (account: string) => Promise<void> | null;
+  /** An account's JWT was taken on, for the first time or anew, or forgotten. */
+  onTaken: (account: string) => void;
   /** An account is another one now: who is in it has to be looked at. */
   onChanged: (claims: AccountClaims) => void;
   /** The time of an account's JWT is over. */
@@ -36,8 +36,6 @@ export class OperatorAccounts implements AccountSource {
   private readonly house: OperatorHouse;
   private readonly known = new Map<string, AccountClaims>();
   private readonly fetching = new Map<string, Promise<AccountClaims | null>>();
-  /** Accounts that the house does not have ready yet: their streams are being opened. */
-  private readonly preparing = new Map<string, Promise<void>>();
 
   constructor(options: OperatorOptions, house: OperatorHouse) {
     this.options = options;
@@ -49,7 +47,7 @@ export class OperatorAccounts implements AccountSource {
 
   find(account: string): AccountClaims | null | Promise<AccountClaims | null> {
     const claims = this.known.get(account);
-    if (claims !== undefined && whyNotNow(claims, this.house.clock.nowMs()) === null) return this.prepared(claims);
+    if (claims !== undefined && whyNotNow(claims, this.house.clock.nowMs()) === null) return claims;
     return this.load(account, new Set());
   }
 
@@ -106,14 +104,10 @@ export class OperatorAccounts implements AccountSource {
     if (imported !== null)
       return imported.then(() => {
         this.link(claims);
-        return this.prepared(claims);
+        return claims;
       });
     this.link(claims);
-    return this.prepared(claims);
-  }
-
-  private prepared(claims: AccountClaims): AccountClaims | Promise<AccountClaims> {
-    return this.preparing.get(claims.subject)?.then(() => claims) ?? claims;
+    return claims;
   }
 
   /** The accounts that this one imports from, and theirs. Null when nothing has to be waited for. */
@@ -172,18 +166,7 @@ export class OperatorAccounts implements AccountSource {
     this.known.set(claims.subject, claims);
     if (claims.expires > 0) this.awaitEnd(claims);
     this.house.accounts.put(this.settingsOf(claims)).label = claims.name;
-    this.prepare(claims.subject);
-  }
-
-  private prepare(account: string): void {
-    const { preparing } = this;
-    const prepared = this.house.onTaken(account);
-    if (prepared === null) return;
-    preparing.set(account, prepared);
-    const done = () => {
-      if (preparing.get(account) === prepared) preparing.delete(account);
-    };
-    prepared.then(done, done);
+    this.house.onTaken(claims.subject);
   }
 
   private awaitEnd(claims: AccountClaims): void {

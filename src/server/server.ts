@@ -270,7 +270,7 @@ export class Server implements ServerParts {
     if (options.operator === null) return null;
     const onChanged = (claims: AccountClaims) => void enforceAccount(this.door, claims);
     const onExpired = (account: string) => expireAccount(this.door, account);
-    const onTaken = (account: string) => this.streams?.arrange(account) ?? null;
+    const onTaken = (account: string) => void this.streams?.arrange(account);
     return new OperatorAccounts(options.operator, { accounts, clock, logger, onTaken, onChanged, onExpired });
   }
 

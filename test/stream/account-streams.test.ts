@@ -160,6 +160,31 @@ describe('a JWT', () => {
   });
 });
 
+describe('an account whose streams are being opened', () => {
+  it('is waited for by whoever comes into it, or into one that imports from it', async () => {
+    const own = (name: string, more = '') => `${name} { users: [{ user: ${name}, password: p }]\n${more} }\n`;
+    const exported = 'exports: [{ service: q }]\n';
+    const imported = (from: string) => `imports: [{ service: { account: ${from}, subject: q } }]\n`;
+    const accounts = [own('a', exported), own('b', exported + imported('a')), own('c', imported('b')), own('d')];
+    const weir = await start(`accounts {\n${accounts.join('')}}`);
+    const account = weir.server.accounts.get('a')!;
+    let opened = () => {};
+    account.opening = new Promise((resolve) => {
+      opened = () => {
+        account.opening = null;
+        resolve();
+      };
+    });
+    const there: string[] = [];
+    const coming = ['a', 'b', 'c'].map((user) => open(weir, { user }).then(() => there.push(user)));
+    await (await open(weir, { user: 'd' })).flush();
+    expect(there).toEqual([]);
+    opened();
+    await Promise.all(coming);
+    expect(there.toSorted()).toEqual(['a', 'b', 'c']);
+  });
+});
+
 describe('an account that is deleted', () => {
   it('has no streams any more; what is stored stays', async () => {
     const operator = await newOperator();
