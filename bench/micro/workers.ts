@@ -21,6 +21,7 @@ class BatchCall implements Call {
   readonly data = null;
   readonly wallMs = 0;
   readonly decided = false;
+  readonly timed = false;
   guest!: Asked;
   readonly frame: Frame;
   private readonly batch: Batch;

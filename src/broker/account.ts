@@ -395,19 +395,25 @@ export class Account {
 
   /** Keeps a message until its plugins beside the event loop have answered, and those of the same publisher before it are on their way. */
   private hold({ chain }: Route, message: Message, origin: Origin): number {
-    const { publisher } = origin;
-    const lane = publisher === null ? this.laneOfItsOwn() : laneOf(publisher);
+    const lane = this.laneFor(origin.publisher);
     if (chain?.beside && lane.isOverfull) return this.settleHeld(message, origin, ChainRun.refused(chain, message));
     lane.add(new HeldMessage(this, keepMessage(message), origin));
     return PUBLISH_CONSUMED;
   }
 
-  private laneOfItsOwn(): Lane {
+  /** Where messages of a publisher wait. */
+  laneFor(publisher: Publisher | null): Lane {
+    if (publisher !== null) return laneOf(publisher);
     this.ownLane ??= new Lane(() => {
       this.ownLane = null;
       this.drainEmits();
     });
     return this.ownLane;
+  }
+
+  /** The plugins that a message goes through, as things are. */
+  chainOf(message: Message): Chain | null {
+    return this.routeOf(message).chain;
   }
 
   /** It is a held message's turn: `run` is what its plugins came to, null when those that it has are not beside the event loop. */

@@ -1,8 +1,9 @@
 import type { Chain } from '../host/chain.js';
 import type { ChainRun } from '../host/chain-run.js';
+import type { ChainWatch } from '../host/chain-watch.js';
 import type { Message } from '../message/message.js';
 import { Lane, type Passage } from './lane.js';
-import type { Route } from './route.js';
+import type { MessageTrace } from './message-trace.js';
 import type { Part, Publisher } from './subscription.js';
 
 /** Where a message that has to wait comes from. */
@@ -14,9 +15,13 @@ export interface Origin {
   readonly part: Part | null;
 }
 
-/** What becomes of it is the account's to know. */
-interface Publishing {
-  routeOf(message: Message): Route;
+/** Who knows what becomes of it: the account, or what traces it there. */
+export interface Publishing {
+  /** Of one that is traced. */
+  readonly watch?: ChainWatch;
+  readonly trace?: MessageTrace;
+  /** The plugins that it waits for. */
+  chainOf(message: Message): Chain | null;
   settleHeld(message: Message, origin: Origin, run: ChainRun | null): number;
 }
 
@@ -29,30 +34,33 @@ let passages = 0;
 export class HeldMessage implements Passage {
   readonly message: Message;
   readonly imported: boolean;
-  private readonly account: Publishing;
+  readonly watch: ChainWatch | null;
+  private readonly publishing: Publishing;
   private readonly origin: Origin;
   /** How many held messages led to it, one after the other: accounts may import from one another in a circle. */
   private readonly depth = passages + 1;
 
-  constructor(account: Publishing, message: Message, origin: Origin) {
-    this.account = account;
+  constructor(publishing: Publishing, message: Message, origin: Origin) {
+    this.publishing = publishing;
+    this.watch = publishing.watch ?? null;
     this.message = message;
     this.origin = origin;
     this.imported = origin.imported;
   }
 
   chain(): Chain | null {
-    return this.account.routeOf(this.message).chain;
+    return this.publishing.chainOf(this.message);
   }
 
   settle(run: ChainRun | null): void {
     const before = passages;
     passages = this.depth;
     try {
-      const receivers = this.depth > PASSAGES_MAX ? 0 : this.account.settleHeld(this.message, this.origin, run);
+      const receivers = this.depth > PASSAGES_MAX ? 0 : this.publishing.settleHeld(this.message, this.origin, run);
       if (!this.imported) this.origin.publisher?.onSettled?.(this.message, receivers);
     } finally {
       passages = before;
+      this.publishing.trace?.end();
     }
   }
 }

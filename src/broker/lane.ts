@@ -1,6 +1,7 @@
 import { Fifo } from '../base/fifo.js';
 import type { Chain } from '../host/chain.js';
 import { ChainRun } from '../host/chain-run.js';
+import type { ChainWatch } from '../host/chain-watch.js';
 import type { Message } from '../message/message.js';
 
 /** Messages, and their bytes, that wait before their publisher is held. */
@@ -15,6 +16,8 @@ export interface Passage {
   readonly message: Message;
   /** Whether it comes from another account. */
   readonly imported: boolean;
+  /** Looks at what its plugins say, when it is traced. */
+  readonly watch: ChainWatch | null;
   /** The plugins that it goes through, as things are. */
   chain(): Chain | null;
   /** It is its turn. `run` has what its plugins said; null when none of them works beside the event loop: they are still to be heard. */
@@ -110,6 +113,7 @@ export class Lane {
       place.begun = true;
       if (!beside) return;
       place.run = new ChainRun(chain!, place.passage.message, () => this.settle());
+      place.run.watch = place.passage.watch;
       place.run.start();
     }
   }

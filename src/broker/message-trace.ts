@@ -21,6 +21,8 @@ interface TraceBeginning {
   /** Bytes of headers and payload. */
   readonly size: number;
   readonly clock: Clock;
+  /** Called once, when nothing is to follow. */
+  readonly onWhole: (trace: MessageTrace) => void;
 }
 
 /** Keys that stand in every event, and others by its type. */
@@ -64,19 +66,33 @@ export class MessageTrace {
   private readonly startedNs: number;
   private readonly events: TraceEvent[];
   private readonly plugins: object[] = [];
+  /** Ways that the message is still on: the first one, and each that waits for plugins beside the event loop. */
+  private ways = 1;
+  private readonly onWhole: (trace: MessageTrace) => void;
 
-  constructor({ headers, dest, from, subject, size, clock }: TraceBeginning) {
+  constructor({ headers, dest, from, subject, size, clock, onWhole }: TraceBeginning) {
     this.dest = dest;
     this.only = headers.only;
     this.account = from.account;
     this.headers = headers;
     this.size = size;
     this.clock = clock;
+    this.onWhole = onWhole;
     this.startedMs = clock.nowMs();
     this.startedNs = clock.monotonicNs();
     const { id, name, account } = from;
     const ingress = { kind: CLIENT, cid: id, name: name || undefined, acc: account, subj: subject };
     this.events = [{ type: 'in', ts: this.now(), ...ingress }];
+  }
+
+  /** The message waits somewhere: the trace is not whole until it went on from there. */
+  begin(): void {
+    this.ways++;
+  }
+
+  /** It went on, and is where it was to go. */
+  end(): void {
+    if (--this.ways === 0) this.onWhole(this);
   }
 
   /** Why the message went no further than this. */
@@ -116,7 +132,7 @@ export class MessageTrace {
     const { name, declaration, version, stage, phase } = attachment;
     this.plugins.push({
       ...{ ts: this.at(endedNs), acc: account, attachment: name, plugin: declaration.plugin, version: version.number },
-      ...{ stage, phase, verdict, fuel, ns: Math.round(ns) },
+      ...{ stage, phase, verdict, fuel, ns: ns === null ? undefined : Math.round(ns) },
       ...{ action: action ?? undefined, to: subject ?? undefined, code: code || undefined, error: text || undefined },
     });
   }

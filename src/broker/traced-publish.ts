@@ -1,12 +1,16 @@
 import { textOf } from '../base/bytes.js';
 import { type Chain, ChainOutcome } from '../host/chain.js';
+import { ChainRun } from '../host/chain-run.js';
 import { ChainWatch } from '../host/chain-watch.js';
+import { keepMessage } from '../message/kept.js';
 import type { Message } from '../message/message.js';
 import { type FilteredDelivery, PUBLISH_CONSUMED, sameSubject } from './delivery.js';
+import { HeldMessage, type Origin, type Publishing } from './held-message.js';
+import type { Lane } from './lane.js';
 import type { MessageTrace } from './message-trace.js';
 import { partOf } from './part.js';
 import type { Route } from './route.js';
-import { copyOf, type Leg, type Part, type Publisher, type TracedDelivery } from './subscription.js';
+import { copyOf, type Leg, type Publisher, type TracedDelivery } from './subscription.js';
 
 /** The account that the message is published in. */
 interface TracedAccount {
@@ -14,9 +18,8 @@ interface TracedAccount {
   readonly random: () => number;
   routeOf(message: Message): Route;
   permits(route: Route, message: Message, publisher: Publisher): boolean;
-  publishOn(route: Route, message: Message, publisher: Publisher | null): number;
-  publishRequest(message: Message): number;
-  deliverImported(message: Message, publisher: Publisher | null, part: Part): number;
+  chainOf(message: Message): Chain | null;
+  laneFor(publisher: Publisher | null): Lane;
   reject(message: Message, publisher: Publisher | null, code: number, text: string): void;
   beginDelivery(publisher: Publisher | null): FilteredDelivery;
   endDelivery(): void;
@@ -28,12 +31,25 @@ export function tracedFrom(trace: MessageTrace, publisher: Publisher | null): Tr
   return { trace, publisher, imported: false, part: null, hidden: false, withheld: null };
 }
 
-/** Publishes as `Account.publishOn` does, a step at a time, and notes each of them. Nothing is delivered when only the trace is wanted. */
-export class TracedPublish {
+/** What plugins made of a message. */
+interface Heard {
+  readonly outcome: number;
+  /** After `replace`. */
+  readonly made: Message;
+  /** After `reject`. */
+  readonly rejectCode: number;
+  readonly rejectText: string;
+}
+
+/**
+ * Publishes as `Account` does, a step at a time, and notes each of them: a message that has to wait for plugins beside the event loop, or behind
+ * others that do, waits in the same lane. Nothing is delivered when only the trace is wanted.
+ */
+export class TracedPublish implements Publishing {
   private readonly account: TracedAccount;
-  private readonly trace: MessageTrace;
+  readonly trace: MessageTrace;
+  readonly watch: ChainWatch;
   private readonly delivery: TracedDelivery;
-  private readonly watch: ChainWatch;
   /** What plugins of receivers would make of the message, when only the trace is wanted. */
   private readonly rehearsed = new Map<Chain, Message | null>();
 
@@ -46,10 +62,60 @@ export class TracedPublish {
 
   /** Answers as `publishOn`. */
   run(message: Message): number {
-    const { account } = this;
+    const delivered = this.waits(message) ? this.hold(message) : this.goOn(message);
+    this.account.drainEmits();
+    return delivered;
+  }
+
+  /** Copies of plugins are asked when it is the message's turn. */
+  chainOf(message: Message): Chain | null {
+    return this.trace.only ? null : this.account.chainOf(message);
+  }
+
+  settleHeld(message: Message, _: Origin, run: ChainRun | null): number {
+    const delivered = run === null ? this.goOn(message) : this.goOnFrom(run, message);
+    this.account.drainEmits();
+    return delivered;
+  }
+
+  private waits(message: Message): boolean {
+    const { publisher, imported, part } = this.delivery;
+    const lane = publisher?.lane ?? null;
+    // What its client sent before waits too.
+    if (lane !== null && part === null) return true;
+    if (this.trace.only) return false;
+    return (imported && lane?.hasImports === true) || this.account.chainOf(message)?.beside === true;
+  }
+
+  private hold(message: Message): number {
+    const { account, delivery, trace } = this;
+    const lane = account.laneFor(delivery.publisher);
+    const chain = this.chainOf(message);
+    if (chain?.beside && lane.isOverfull) return this.goOnFrom(ChainRun.refused(chain, message, this.watch), message);
+    trace.begin();
+    lane.add(new HeldMessage(this, keepMessage(message), delivery));
+    return PUBLISH_CONSUMED;
+  }
+
+  private goOn(message: Message): number {
     const route = this.routeOf(message);
-    const delivered = route.chain === null ? this.deliver(route, message) : this.throughChain(route.chain, message);
-    account.drainEmits();
+    const { chain } = route;
+    if (chain === null) return this.deliver(route, message);
+    // It came to plugins there while it waited.
+    if (chain.beside && !this.trace.only) return this.hold(message);
+    const running = this.trace.only ? chain.rehearsal() : chain;
+    const outcome = this.watched(running, message);
+    const { replaced, rejectCode, rejectText } = running;
+    const delivered = this.deliverHeard(message, { outcome, made: replaced, rejectCode, rejectText });
+    if (outcome === ChainOutcome.replace) running.release(replaced);
+    return delivered;
+  }
+
+  private goOnFrom(run: ChainRun, message: Message): number {
+    const { outcome, frame, rejectCode, rejectText } = run;
+    this.notePlugins();
+    const delivered = this.deliverHeard(message, { outcome, made: frame, rejectCode, rejectText });
+    run.release();
     return delivered;
   }
 
@@ -58,18 +124,15 @@ export class TracedPublish {
     return this.delivery.part === null ? route : partOf(route, this.delivery.part);
   }
 
-  private throughChain(chain: Chain, message: Message): number {
-    // Its plugins answer later, and the trace does not wait for them.
-    if (chain.beside && !this.trace.only) return this.goOnUntraced(message);
-    const running = this.trace.only ? chain.rehearsal() : chain;
-    switch (this.watched(running, message)) {
+  private deliverHeard(message: Message, { outcome, made, rejectCode, rejectText }: Heard): number {
+    switch (outcome) {
       case ChainOutcome.pass:
         return this.deliver(this.routeOf(message), message);
       case ChainOutcome.replace:
-        return this.deliverReplaced(running, message);
+        return this.deliverReplaced(message, made);
       case ChainOutcome.reject:
-        this.refused(`Rejected by a plugin: ${running.rejectCode} ${running.rejectText}`);
-        if (!this.trace.only) this.reject(message, running.rejectCode, running.rejectText);
+        this.refused(`Rejected by a plugin: ${rejectCode} ${rejectText}`);
+        if (!this.trace.only) this.reject(message, rejectCode, rejectText);
         return PUBLISH_CONSUMED;
       default:
         this.refused('Dropped by a plugin');
@@ -77,28 +140,14 @@ export class TracedPublish {
     }
   }
 
-  private goOnUntraced(message: Message): number {
-    const { account } = this;
-    const { publisher, imported, part } = this.delivery;
-    if (imported && part !== null) return account.deliverImported(message, publisher, part);
-    if (part !== null) return account.publishRequest(message);
-    return account.publishOn(account.routeOf(message), message, publisher);
-  }
-
-  private deliverReplaced(chain: Chain, message: Message): number {
-    const { replaced } = chain;
+  private deliverReplaced(message: Message, made: Message): number {
     const { account } = this;
     const { publisher, imported } = this.delivery;
-    const route = sameSubject(message, replaced) ? this.routeOf(replaced) : account.routeOf(replaced);
-    let delivered = PUBLISH_CONSUMED;
-    if (publisher === null || imported || account.permits(route, replaced, publisher)) {
-      delivered = this.deliver(route, replaced);
-    } else {
-      this.refused(NOT_PERMITTED);
-      if (!this.trace.only) this.reject(message, 403, NOT_PERMITTED);
-    }
-    chain.release(replaced);
-    return delivered;
+    const route = sameSubject(message, made) ? this.routeOf(made) : account.routeOf(made);
+    if (publisher === null || imported || account.permits(route, made, publisher)) return this.deliver(route, made);
+    this.refused(NOT_PERMITTED);
+    if (!this.trace.only) this.reject(message, 403, NOT_PERMITTED);
+    return PUBLISH_CONSUMED;
   }
 
   /** The publisher of another account hears nothing of what is decided here. */

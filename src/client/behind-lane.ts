@@ -13,6 +13,11 @@ export interface LanedSession extends RestingSession {
 /** Messages before it wait for plugins in worker threads: it waits behind them, and the client with it when they are many. */
 export function publishBehind(session: LanedSession, route: Route, message: Message): void {
   session.account.publishBehind(route, message, session);
+  waitForRoom(session);
+}
+
+/** Reads no more of it while too many of its messages wait. */
+export function waitForRoom(session: LanedSession): void {
   const { lane, reading } = session;
   if (lane === null || !lane.isFull || reading.has(PauseReason.workers)) return;
   reading.hold(PauseReason.workers);

@@ -5,13 +5,12 @@ import { MessageTrace } from '../broker/message-trace.js';
 import { withSubject } from '../broker/stream-import.js';
 import type { Leg, Subscriber, TracedDelivery } from '../broker/subscription.js';
 import { subjectOf, tracedFrom } from '../broker/traced-publish.js';
-import { keepMessage } from '../message/kept.js';
 import { composeMessage, type Message, NO_BYTES } from '../message/message.js';
 import { readTraceHeaders, type TraceHeaders } from '../message/trace-headers.js';
 import type { Outbound } from '../net/outbound.js';
 import { isLiteralSubject } from '../subject/subject.js';
 import { publishViolation, replyViolation } from '../wire/nats/errors.js';
-import { goBehind, type LanedSession } from './behind-lane.js';
+import { type LanedSession, waitForRoom } from './behind-lane.js';
 import type { ConnectOptions } from './connect-options.js';
 import type { ClientContext } from './context.js';
 import { answerNoResponders, type Requestor } from './no-responders.js';
@@ -35,25 +34,17 @@ interface TracedSession extends LanedSession, Requestor, Subscriber {
 /** What is to be done with a message: it is traced, it goes on without a trace, or it goes nowhere. */
 type Decision = MessageTrace | 'pass' | 'skip';
 
-/** Publishes a message that asks for a trace, and sends that. False when it is not to be traced after all: nothing was done then. */
+/** Publishes a message that asks for a trace; that is sent when the message is where it was to go. False when it is not to be traced after all: nothing was done then. */
 export function publishTraced(session: TracedSession, message: Message): boolean {
   const headers = readTraceHeaders(message);
   const decision = headers === null ? 'pass' : decide(session, message, headers);
   if (typeof decision === 'string') return decision === 'skip';
-  if (session.lane === null) go(session, message, decision);
-  else {
-    // It comes behind others that wait, as anything does.
-    const kept = keepMessage(message);
-    goBehind(session, () => go(session, kept, decision));
-  }
-  return true;
-}
-
-function go(session: TracedSession, message: Message, trace: MessageTrace): void {
-  publish(session, message, trace);
+  publish(session, message, decision);
+  decision.end();
+  waitForRoom(session);
   session.feedsPlugins = true;
-  session.context.traced(session.account, trace);
   if (session.account.mustRest && !session.reading.has(PauseReason.rest)) rest(session);
+  return true;
 }
 
 function decide(session: TracedSession, message: Message, headers: TraceHeaders): Decision {
@@ -81,7 +72,8 @@ function decide(session: TracedSession, message: Message, headers: TraceHeaders)
   }
   const from = { id: session.id, name: options.name, account: account.name };
   const size = message.payloadEnd - message.headersStart;
-  return new MessageTrace({ headers, dest, from, subject: subjectOf(message), size, clock: context.clock });
+  const onWhole = (trace: MessageTrace) => context.traced(account, trace);
+  return new MessageTrace({ headers, dest, from, subject: subjectOf(message), size, clock: context.clock, onWhole });
 }
 
 /** Where the account wants traces that others ask for with a `traceparent`; empty when not of this message. */

@@ -207,7 +207,7 @@ export class Attachment {
     counters.fuel += fuelUsed;
     counters.bytesIn += bytesIn;
     counters.renewals += answer.renewals;
-    if (ns >= 0) this.time(ns, fuelUsed);
+    if (answer.isSample && ns >= 0) this.time(ns, fuelUsed);
     return verdict === FAULT ? this.fail({ ...answer.fault }) : verdict;
   }
 

@@ -6,6 +6,7 @@ import type { Answer, Asked, Call } from '../workers/call.js';
 import { CallKind } from '../workers/protocol.js';
 import type { Attachment } from './attachment.js';
 import { type Chain, ChainOutcome } from './chain.js';
+import type { ChainWatch } from './chain-watch.js';
 import { releaseReplaced } from './composer.js';
 
 /**
@@ -26,6 +27,8 @@ export class ChainRun implements Call {
   outcome: number = ChainOutcome.pass;
   rejectCode = 0;
   rejectText = '';
+  /** Looks at every call: the message is traced. To be set before `start`. */
+  watch: ChainWatch | null = null;
   private readonly chain: Chain;
   private readonly message: Message;
   private readonly onDone: () => void;
@@ -45,10 +48,17 @@ export class ChainRun implements Call {
   }
 
   /** One that is done: there is no room for the message before the plugins that work beside the event loop. */
-  static refused(chain: Chain, message: Message): ChainRun {
+  static refused(chain: Chain, message: Message, watch: ChainWatch | null = null): ChainRun {
     const run = new ChainRun(chain, message, () => {});
-    run.finish(chain.refuse(message, 'too many messages wait for its worker already'));
+    chain.watch = watch;
+    const outcome = chain.refuse(message, 'too many messages wait for its worker already');
+    chain.watch = null;
+    run.finish(outcome);
     return run;
+  }
+
+  get timed(): boolean {
+    return this.watch !== null;
   }
 
   start(): void {
@@ -61,6 +71,7 @@ export class ChainRun implements Call {
     let verdict = FAULT;
     if (this.decided) attachment.skip(refusal!);
     else verdict = attachment.answered(answer, frame.payloadEnd - frame.subjectStart);
+    if (this.watch !== null) this.note(this.watch, verdict, answer.ns);
     if (attachment.shadow !== null) attachment.shadow.compare(attachment, frame, { verdict, now: this });
     if (this.take(attachment, verdict)) this.goOn();
   }
@@ -92,9 +103,16 @@ export class ChainRun implements Call {
       this.ask(attachment);
       return false;
     }
+    this.chain.watch = this.watch;
     const verdict = this.chain.call(attachment, this.frame, this.work);
+    this.chain.watch = null;
     this.work += attachment.work;
     return this.take(attachment, verdict);
+  }
+
+  private note(watch: ChainWatch, verdict: number, ns: number): void {
+    if (this.decided) watch.skipped(this.attachment!, this.frame);
+    else watch.answered(this.attachment!, this.frame, { verdict, ns });
   }
 
   private ask(attachment: Attachment): void {
@@ -116,6 +134,8 @@ export class ChainRun implements Call {
   private take(attachment: Attachment, verdict: number): boolean {
     const before = this.frame;
     const next = this.chain.apply(attachment, before, verdict);
+    // Others' messages may come to the attachment before this one goes on.
+    if (this.watch !== null) this.watch.settle();
     // bypass-chain: the message goes on past the rest.
     if (next === ChainOutcome.pass) {
       this.finish(before === this.message ? ChainOutcome.pass : ChainOutcome.replace);

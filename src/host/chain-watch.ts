@@ -17,7 +17,8 @@ export interface AttachmentCall {
   /** After a fault: what the attachment's definition has done with the message. */
   action: string | null;
   readonly fuel: number;
-  readonly ns: number;
+  /** Null when nobody knows how long it took. */
+  readonly ns: number | null;
   /** When it ended, by the monotonic clock. */
   readonly endedNs: number;
   /** The subject that the plugin gave the message, or null. */
@@ -44,14 +45,20 @@ export class ChainWatch {
     this.settle();
     const startedNs = this.clock.monotonicNs();
     const verdict = attachment.call(message, turn);
-    this.note(attachment, message, { verdict, startedNs });
+    this.note(attachment, message, { verdict, ns: this.clock.monotonicNs() - startedNs });
     return verdict;
+  }
+
+  /** An attachment that works beside the event loop has answered, after so long; what it wrote is in its outbox. */
+  answered(attachment: Attachment, message: Message, { verdict, ns }: { verdict: number; ns: number }): void {
+    this.settle();
+    this.note(attachment, message, { verdict, ns });
   }
 
   /** The attachment was not called, because of `attachment.fault`. */
   skipped(attachment: Attachment, message: Message): void {
     this.settle();
-    this.note(attachment, message, { verdict: FAULT, startedNs: this.clock.monotonicNs() });
+    this.note(attachment, message, { verdict: FAULT, ns: 0 });
   }
 
   /** What was seen since the last time. */
@@ -62,36 +69,32 @@ export class ChainWatch {
     return calls;
   }
 
-  private note(
-    attachment: Attachment,
-    message: Message,
-    { verdict, startedNs }: { verdict: number; startedNs: number },
-  ): void {
-    const endedNs = this.clock.monotonicNs();
+  private note(attachment: Attachment, message: Message, { verdict, ns }: { verdict: number; ns: number }): void {
     const call: AttachmentCall = {
       ...{ attachment, verdict: VERDICTS[verdict] ?? FAULTED, action: null, subject: null, code: 0, text: '' },
-      ...{ fuel: attachment.fuelUsed, ns: endedNs - startedNs, endedNs },
+      ...{ fuel: attachment.fuelUsed, ns: ns < 0 ? null : ns, endedNs: this.clock.monotonicNs() },
     };
     this.message = message;
     this.fault = verdict === FAULT ? null : attachment.fault;
     this.calls.push(call);
-    if (verdict === FAULT || attachment.instance === null) return;
-    const { outbox } = attachment.instance;
+    if (verdict === FAULT) return;
+    const { outbox } = attachment;
     if (verdict === Verdict.reject) [call.code, call.text] = [outbox.code, outbox.error];
     if (verdict === Verdict.replace && outbox.subject !== null)
       call.subject = textOf(outbox.bytes, outbox.subject.start, outbox.subject.end);
   }
 
-  /** What the last call wrote may have turned out to be a fault, too. */
-  private settle(): void {
+  /** What the last call wrote may have turned out to be a fault, too. To be called before another message comes to the attachment. */
+  settle(): void {
+    const { message } = this;
+    this.message = null;
     const last = this.calls.at(-1);
-    if (last === undefined || this.message === null || last.attachment.fault === this.fault) return;
+    if (last === undefined || message === null || last.attachment.fault === this.fault) return;
     const { fault } = last.attachment;
     last.verdict = FAULTED;
-    last.action = last.attachment.failureAction(this.message);
+    last.action = last.attachment.failureAction(message);
     last.subject = null;
     last.text = `${fault.cause}: ${fault.text}`;
-    this.message = null;
   }
 }
 

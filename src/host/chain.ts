@@ -89,6 +89,7 @@ export class Chain {
   refuse(message: Message, text: string): number {
     const attachment = this.attachments.find(({ seat }) => seat !== null)!;
     attachment.skip({ cause: 'overload', text });
+    this.watch?.skipped(attachment, message);
     const next = this.apply(attachment, message, FAULT);
     return typeof next === 'number' ? next : ChainOutcome.pass;
   }

@@ -112,6 +112,7 @@ class ShadowCall implements Call {
   readonly kind = CallKind.message;
   readonly data = null;
   readonly decided = false;
+  readonly timed = false;
   guest!: Asked;
   readonly frame: Message;
   readonly wallMs: number;

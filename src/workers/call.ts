@@ -32,6 +32,8 @@ export interface Call {
   readonly wallMs: number;
   /** It was decided without asking, and only waits for the answers before it. */
   readonly decided: boolean;
+  /** Whether its time is wanted; others are timed now and then. */
+  readonly timed: boolean;
   /** `answer` holds until this returns. */
   onAnswer(answer: Answer): void;
 }
@@ -45,17 +47,20 @@ export class Answer {
   fuelUsed = 0;
   /** Nanoseconds that it took, or -1 when it was not timed. */
   ns = -1;
+  /** Whether that time stands for those of other calls, which were not timed. */
+  isSample = false;
   memoryBytes = 0;
   /** Instances that were made for it. */
   renewals = 0;
   readonly outbox = new Outbox();
 
-  /** Makes it that of a call of which nothing came. */
-  failed(fault: Fault): this {
+  /** Makes it that of a call of which nothing came, after so long. */
+  failed(fault: Fault, ns = -1): this {
     this.verdict = FAULT;
     this.fault = fault;
     this.fuelUsed = 0;
-    this.ns = -1;
+    this.ns = ns;
+    this.isSample = false;
     this.renewals = 0;
     if (!this.outbox.isEmpty) this.outbox.clear();
     return this;

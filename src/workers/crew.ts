@@ -9,12 +9,14 @@ import {
   AnswerWord,
   BY_PORT,
   CallKind,
+  NO_SAMPLE,
   Phase,
   type Posted,
   REQUEST_BYTES,
   RequestWord,
   StatusWord,
   type ThreadMemory,
+  TIMED,
 } from './protocol.js';
 import { RingReader, RingWriter, recordBytesMax } from './ring.js';
 import { Slot } from './slot.js';
@@ -92,11 +94,13 @@ export class Crew {
     const slot = this.slots.get(guest) ?? this.settleIn(guest);
     slot.begin();
     const before = slot.renewals;
-    const timed = this.calls++ % TIMED_EVERY === 0;
+    const isSample = this.calls++ % TIMED_EVERY === 0;
+    const timed = isSample || (view.getInt32(at + RequestWord.flags * 4, true) & TIMED) !== 0;
     const startedMs = timed ? performance.now() : 0;
     const verdict = this.call(slot, at);
     const ns = timed ? Math.round((performance.now() - startedMs) * 1e6) : -1;
-    this.answer(slot, verdict, { ns: Math.min(ns, 2 ** 31 - 1), renewals: slot.renewals - before });
+    const flags = timed && !isSample ? NO_SAMPLE : 0;
+    this.answer(slot, verdict, { ns: Math.min(ns, 2 ** 31 - 1), renewals: slot.renewals - before, flags });
   }
 
   /** A guest is posted with its first request, and what is posted comes in the order of the requests. */
@@ -146,7 +150,7 @@ export class Crew {
     const { view, bytes } = this.requests;
     const { frame } = this;
     const word = (index: number) => view.getInt32(at + index * 4, true);
-    const byPort = word(RequestWord.flags) === BY_PORT;
+    const byPort = (word(RequestWord.flags) & BY_PORT) !== 0;
     const own = byPort ? (this.takePosted() as Uint8Array) : bytes;
     const start = byPort ? 0 : at + REQUEST_BYTES;
     frame.bytes = own;
@@ -163,11 +167,15 @@ export class Crew {
 
   private bytesAt(at: number): Uint8Array {
     const { view, bytes } = this.requests;
-    if (view.getInt32(at + RequestWord.flags * 4, true) === BY_PORT) return this.takePosted() as Uint8Array;
+    if ((view.getInt32(at + RequestWord.flags * 4, true) & BY_PORT) !== 0) return this.takePosted() as Uint8Array;
     return bytes.subarray(at + REQUEST_BYTES, at + REQUEST_BYTES + view.getInt32(at + RequestWord.bytes * 4, true));
   }
 
-  private answer(slot: Slot, verdict: number, { ns, renewals }: { ns: number; renewals: number }): void {
+  private answer(
+    slot: Slot,
+    verdict: number,
+    { ns, renewals, flags }: { ns: number; renewals: number; flags: number },
+  ): void {
     const failed = verdict === FAULT;
     const { outbox } = slot;
     const text = failed ? Buffer.from(slot.fault.text.slice(0, TEXT_BYTES_MAX), 'utf8') : null;
@@ -190,7 +198,7 @@ export class Crew {
     put(AnswerWord.cause, failed ? FAULT_CAUSES.indexOf(slot.fault.cause) : -1);
     put(AnswerWord.outboxBytes, written);
     put(AnswerWord.textBytes, textBytes);
-    put(AnswerWord.flags, byPort ? BY_PORT : 0);
+    put(AnswerWord.flags, byPort ? flags | BY_PORT : flags);
     this.answers.commit(ANSWER_BYTES + (byPort ? 0 : written) + textBytes);
   }
 

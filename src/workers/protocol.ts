@@ -62,8 +62,12 @@ export const AnswerWord = {
 } as const;
 export const ANSWER_BYTES = 48;
 
-/** The bytes are too many for the ring and come by the thread's port. */
+/** Flags of requests and answers: the bytes are too many for the ring and come by the thread's port. */
 export const BY_PORT = 1;
+/** Of a request: its time is wanted. */
+export const TIMED = 2;
+/** Of an answer: its time is there because it was wanted, and stands for no other call. */
+export const NO_SAMPLE = 4;
 
 /** Words that both threads look at. */
 export const StatusWord = {

@@ -176,6 +176,7 @@ class Request implements Call {
   readonly data: Uint8Array | null;
   readonly wallMs: number;
   readonly decided = false;
+  readonly timed = false;
   readonly onAnswer: (answer: Answer) => void;
 
   constructor(

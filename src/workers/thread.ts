@@ -9,12 +9,14 @@ import {
   AnswerWord,
   BY_PORT,
   CallKind,
+  NO_SAMPLE,
   Phase,
   REQUEST_BYTES,
   RequestWord,
   STATUS_BYTES,
   StatusWord,
   type ThreadMemory,
+  TIMED,
 } from './protocol.js';
 import { RingReader, RingWriter, recordBytesMax, ringMemory } from './ring.js';
 
@@ -201,13 +203,13 @@ export class TierThread {
   private writeAt(
     { requests, port }: Running,
     at: number,
-    { kind, guest, frame, data, wallMs }: Call,
+    { kind, guest, frame, data, wallMs, timed }: Call,
     { length, byPort }: { length: number; byPort: boolean },
   ): void {
     const { view, bytes } = requests;
     view.setInt32(at + RequestWord.kind * 4, kind, true);
     view.setInt32(at + RequestWord.guest * 4, guest.id, true);
-    view.setInt32(at + RequestWord.flags * 4, byPort ? BY_PORT : 0, true);
+    view.setInt32(at + RequestWord.flags * 4, (byPort ? BY_PORT : 0) | (timed ? TIMED : 0), true);
     view.setInt32(at + RequestWord.bytes * 4, length, true);
     view.setFloat64(at + RequestWord.time * 4, wallMs, true);
     if (frame !== null) {
@@ -300,7 +302,8 @@ export class TierThread {
     const { answer } = this;
     const word = (index: number) => view.getInt32(at + index * 4, true);
     const [outboxBytes, textBytes] = [word(AnswerWord.outboxBytes), word(AnswerWord.textBytes)];
-    const byPort = word(AnswerWord.flags) === BY_PORT;
+    const flags = word(AnswerWord.flags);
+    const byPort = (flags & BY_PORT) !== 0;
     const cause = word(AnswerWord.cause);
     const textAt = at + ANSWER_BYTES + (byPort ? 0 : outboxBytes);
     answer.failed(
@@ -309,6 +312,7 @@ export class TierThread {
     answer.verdict = word(AnswerWord.verdict);
     answer.fuelUsed = word(AnswerWord.fuel);
     answer.ns = word(AnswerWord.ns);
+    answer.isSample = (flags & NO_SAMPLE) === 0;
     answer.memoryBytes = word(AnswerWord.memoryBytes);
     answer.renewals = word(AnswerWord.renewals);
     const { outbox } = answer;
@@ -367,7 +371,8 @@ export class TierThread {
     }
     const what = phase === Phase.opening ? 'the instance was not ready' : 'the call had not ended';
     call.guest.stuck++;
-    this.onEnd({ cause: 'watchdog', text: `${what} after ${Math.round(tookMs)} ms; ${limitMs} are allowed` });
+    const text = `${what} after ${Math.round(tookMs)} ms; ${limitMs} are allowed`;
+    this.onEnd({ cause: 'watchdog', text }, Math.round(tookMs * 1e6));
   }
 
   /** The one that the worker began last, while it was not answered. */
@@ -381,7 +386,7 @@ export class TierThread {
   }
 
   /** The worker is of no more use: what it answered counts, the call at hand failed, and another worker does the rest. */
-  private onEnd(fault: Fault): void {
+  private onEnd(fault: Fault, ns = -1): void {
     const running = this.running!;
     this.stopWatch();
     while (!this.collectSome(running, Number.POSITIVE_INFINITY));
@@ -400,7 +405,7 @@ export class TierThread {
       return;
     }
     for (const call of rest) this.waiting.push(call);
-    if (culprit !== undefined) this.failFirst(culprit, fault);
+    if (culprit !== undefined) this.failFirst(culprit, fault, ns);
     if (this.depth === 0 || this.closed) return;
     this.running ??= this.start();
     this.refill(this.running);
@@ -408,13 +413,13 @@ export class TierThread {
   }
 
   /** Answers the call that ended the worker, which is the first but for those that were decided without it. */
-  private failFirst(culprit: Call, fault: Fault): void {
+  private failFirst(culprit: Call, fault: Fault, ns: number): void {
     for (let call = this.waiting.shift(); call !== undefined; call = this.waiting.shift()) {
       if (call !== culprit) {
         this.settle(call);
         continue;
       }
-      culprit.guest.settle(culprit, this.answer.failed(fault));
+      culprit.guest.settle(culprit, this.answer.failed(fault, ns));
       break;
     }
     while (this.waiting.first?.decided === true) this.settle(this.waiting.shift()!);

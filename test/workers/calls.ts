@@ -25,6 +25,7 @@ export class MessageCall implements Call {
   readonly data = null;
   readonly wallMs = 5;
   readonly decided: boolean;
+  readonly timed = false;
   guest!: Asked;
   readonly frame: Frame;
   private readonly name: string;
