@@ -1,6 +1,8 @@
 // The `nats` command against a server on a real port, where that command is installed.
 import { spawn } from 'node:child_process';
+import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { callApi, verdictGuest } from '../host-lifecycle/stage.js';
 import { absent, findPeer } from '../kit/peers.js';
 import { startWeir } from '../kit/servers.js';
 import { tempFolder } from '../kit/temp-folder.js';
@@ -96,6 +98,28 @@ describe.skipIf(nats === null)(nats === null ? absent('nats') : 'the nats comman
     expect(await receiver.exited).toBe(0);
     expect(receiver.output()).toContain('payload');
     expect(await run('trace', 'cli.nobody')).toContain('No active interest');
+  });
+
+  it('traces a message that plugins in worker threads let through, or do not', async () => {
+    const client = await connect({ servers: server.url });
+    const attached = ['cli.passes', 'cli.drops', 'cli.rejects'];
+    for (const [verdict, subject] of [0, 1, 3].map((verdict, i) => [verdict, attached[i]] as const)) {
+      const name = subject.slice('cli.'.length);
+      await callApi(client, `PLUGIN.INSTALL.${name}`, await verdictGuest(verdict));
+      const { error } = await callApi(client, `ATTACHMENT.CREATE.${name}`, { plugin: name, subject, tier: 'worker' });
+      expect(error).toBeUndefined();
+    }
+    const before = server.server.account.subscriptions;
+    const receivers = attached.map((subject) => start('sub', subject, '--count=1'));
+    await subscribed(before + attached.length);
+    const said = await run('trace', 'cli.passes', 'payload', '--deliver');
+    expect(said).toMatch(/--C Client "NATS CLI Version .*" cid:\d+ subject:"cli\.passes"/);
+    expect(await receivers[0].exited).toBe(0);
+    expect(receivers[0].output()).toContain('payload');
+    expect(await run('trace', 'cli.drops', 'payload', '--deliver')).toContain('Dropped by a plugin');
+    expect(await run('trace', 'cli.rejects', 'payload', '--deliver')).toContain('Rejected by a plugin: 400');
+    expect(receivers.slice(1).some((receiver) => receiver.output().includes('payload'))).toBe(false);
+    await client.close();
   });
 
   it('runs its benchmark', async () => {

@@ -1,12 +1,8 @@
-import { headers } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { emit, guest, Kind, record, records, writingGuest } from '../hostile/guest.js';
 import { digitGuest } from './counting.js';
 import { Stage, verdictGuest } from './stage.js';
-
-const DEADLINE_MS = 10_000;
-// biome-ignore lint/suspicious/noExplicitAny: events are looked into at will, and every look is an expectation.
-type Json = Record<string, any>;
+import { type Json, traceOf } from './traces.js';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -14,24 +10,13 @@ beforeEach(async () => {
 });
 afterEach(() => stage.close());
 
-let traces = 0;
-async function trace(subject: string, only: boolean): Promise<Json> {
-  const dest = `traces.${++traces}`;
-  const subscription = stage.client.subscribe(dest, { max: 1, timeout: DEADLINE_MS });
-  const set = headers();
-  set.set('Nats-Trace-Dest', dest);
-  if (only) set.set('Nats-Trace-Only', 'true');
-  await stage.client.flush();
-  stage.client.publish(subject, 'hello', { headers: set });
-  for await (const message of subscription) return message.json();
-  throw new Error('no trace came');
-}
+const trace = (subject: string, only: boolean) => traceOf(stage.client, subject, { only });
 
-describe('the trace of a message that plugins see', () => {
+describe.each(['loop', 'worker'])('the trace of a message that plugins see in the tier %s', (tier) => {
   it.each([false, true])('names each of them, its version, verdict, fuel and time (trace only: %s)', async (only) => {
-    await stage.bring('p', await verdictGuest(0), { phase: 'validate' });
+    await stage.bring('p', await verdictGuest(0), { tier, phase: 'validate' });
     await stage.done('PLUGIN.INSTALL.r', await writingGuest(2, record(Kind.subject, 'elsewhere')));
-    await stage.done('ATTACHMENT.CREATE.r', { plugin: 'r', subject: 'p.in' });
+    await stage.done('ATTACHMENT.CREATE.r', { tier, plugin: 'r', subject: 'p.in' });
     const seen = await stage.listen('elsewhere');
     const said = await trace('p.in', only);
     expect(Object.keys(said)).toEqual(['server', 'request', 'events', 'plugins']);
@@ -51,10 +36,10 @@ describe('the trace of a message that plugins see', () => {
   });
 
   it('says that one dropped or rejected it, or failed, and what was done then', async () => {
-    await stage.bring('drops', await verdictGuest(1));
-    await stage.bring('rejects', await writingGuest(3, record(Kind.error, 'too hot'), { code: 422 }));
-    await stage.bring('traps', await guest({ message: 'unreachable' }), { failure: { default: 'drop' } });
-    await stage.bring('emits', await writingGuest(0, emit('x')));
+    await stage.bring('drops', await verdictGuest(1), { tier });
+    await stage.bring('rejects', await writingGuest(3, record(Kind.error, 'too hot'), { code: 422 }), { tier });
+    await stage.bring('traps', await guest({ message: 'unreachable' }), { tier, failure: { default: 'drop' } });
+    await stage.bring('emits', await writingGuest(0, emit('x')), { tier });
     const dropped = await trace('drops.in', false);
     expect(dropped.events).toEqual([expect.objectContaining({ type: 'in', error: 'Dropped by a plugin' })]);
     expect(dropped.plugins).toEqual([expect.objectContaining({ verdict: 'drop' })]);
@@ -76,14 +61,15 @@ describe('the trace of a message that plugins see', () => {
   });
 
   it('changes nothing when only the trace is wanted', async () => {
-    await stage.bring('counts', await digitGuest());
+    await stage.bring('counts', await digitGuest(), { tier });
     await stage.done('PLUGIN.INSTALL.emits', await writingGuest(0, records(emit('emitted', 'x'))));
     await stage.done('ATTACHMENT.CREATE.emits', {
+      tier,
       plugin: 'emits',
       subject: 'counts.in',
       grants: { emit: ['emitted'] },
     });
-    await stage.bring('traps', await guest({ message: 'unreachable' }));
+    await stage.bring('traps', await guest({ message: 'unreachable' }), { tier });
     const [counted, emitted, letters] = await Promise.all(
       ['counts.in', 'emitted', '$WEIR.DEAD.>'].map((s) => stage.listen(s)),
     );
@@ -102,8 +88,10 @@ describe('the trace of a message that plugins see', () => {
     expect(attachments.get('counts')!.counters.calls).toBe(2);
     expect(attachments.get('traps')!.breaker.quarantined).toBe(false);
   });
+});
 
-  it.each([false, true])('names the plugins of its receivers (trace only: %s)', async (only) => {
+describe('the trace of a message that plugins of its receivers see', () => {
+  it.each([false, true])('names them (trace only: %s)', async (only) => {
     await stage.bring('d', await verdictGuest(1), { stage: 'deliver', receivers: { queue: 'q' } });
     await stage.listen('d.in');
     stage.client.subscribe('d.in', { queue: 'q', callback: () => {} });
