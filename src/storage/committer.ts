@@ -22,6 +22,8 @@ export interface CommitterOptions {
   create(segment: Segment): Promise<SegmentFile>;
   onCommit(sequence: number): void;
   onTrouble(trouble: Failure | null): void;
+  /** The file of a segment that was dropped is whole. */
+  onLeft(segment: Segment): void;
   /** A commit is done. */
   afterCommit(): void;
 }
@@ -55,6 +57,10 @@ export class Committer {
   /** What the last commit brought, and what was told of. */
   private written = 0;
   private committed = 0;
+  /** The segment whose file is being made: if that fails there may be half of one. */
+  private making: Segment | null = null;
+  /** Segments that were dropped before their files were whole. */
+  private readonly leaving = new Set<Segment>();
 
   constructor(options: CommitterOptions) {
     this.options = options;
@@ -148,7 +154,11 @@ export class Committer {
     const pending = this.pendingBytes;
     const mustSync = withSync || sync === 'always';
     this.flagNext = mustSync;
-    for (const { segment, end } of work) await this.write(segment, end, mustSync || segment.closed);
+    for (const { segment, end } of work) {
+      // One that was dropped meanwhile, and has nothing on the disk, needs nothing there.
+      if (this.isBegun(segment) || ledger.segments.lastIndexOf(segment) >= 0)
+        await this.write(segment, end, mustSync || segment.closed);
+    }
     this.pendingBytes -= pending;
     this.bytesWritten += pending;
     if (!mustSync && sync === 'interval') this.syncSoon();
@@ -156,7 +166,7 @@ export class Committer {
   }
 
   private async write(segment: Segment, end: number, mustSync: boolean): Promise<void> {
-    const file = this.options.files.get(segment) ?? (await this.options.create(segment));
+    const file = this.options.files.get(segment) ?? (await this.create(segment));
     const pieces = piecesOf(segment, file.written, end);
     if (pieces.length > 0) await file.append(pieces, mustSync && !segment.closed);
     const trimmed = segment.closed && (await file.trim());
@@ -166,15 +176,30 @@ export class Committer {
       file.durable = written;
     }
     this.release(segment, file);
+    if (!this.leaving.has(segment) || isUnfinished(segment, this.options.files)) return;
+    this.leaving.delete(segment);
+    this.options.onLeft(segment);
   }
 
-  /** Segments that have something to be written or synced, oldest first. Those that were dropped meanwhile need nothing any more. */
+  private async create(segment: Segment): Promise<SegmentFile> {
+    this.making = segment;
+    const file = await this.options.create(segment);
+    this.making = null;
+    return file;
+  }
+
+  /** Whether something of a segment is on the disk, or half of it. */
+  private isBegun(segment: Segment): boolean {
+    return segment === this.making || this.options.files.has(segment);
+  }
+
+  /** Segments that have something to be written or synced, oldest first. */
   private unfinished(): Segment[] {
     const { ledger, files } = this.options;
     const { segments } = ledger;
     let from = segments.length - 1;
     while (from > 0 && isUnfinished(segments[from - 1], files)) from--;
-    return segments.slice(from);
+    return [...this.leaving, ...segments.slice(from)];
   }
 
   /** Gives blocks that are durable to the cache. */
@@ -187,12 +212,23 @@ export class Committer {
     }
   }
 
-  /** A segment is dropped, and perhaps not written any more: what removals it has that are not durable go into another one. */
-  rescueRemovals(segment: Segment): void {
-    if (segment.removalBytes === 0) return;
-    segment.forEachUndurable(this.options.files.get(segment)?.durable ?? 0, ({ view }, at) =>
-      forEachRemoved(view, at, (first, last) => this.removed.add(first, last)),
-    );
+  /**
+   * A segment was dropped. If something of it is on the disk, its file is finished all the same before there is another one: behind a file comes
+   * the next only when it is whole, and what recovery finds otherwise is damage. If not, what removals it has go into another segment. Says whether
+   * there is nothing to be finished.
+   */
+  drop(segment: Segment): boolean {
+    if (this.isBegun(segment)) {
+      const isWhole = !isUnfinished(segment, this.options.files);
+      if (!isWhole) this.leaving.add(segment);
+      return isWhole;
+    }
+    if (segment.removalBytes > 0) {
+      segment.forEachUndurable(0, ({ view }, at) =>
+        forEachRemoved(view, at, (first, last) => this.removed.add(first, last)),
+      );
+    }
+    return true;
   }
 
   private encodeRemovals(): void {

@@ -84,6 +84,7 @@ export class FileLog extends BaseLog {
       create: (segment) => this.createFile(segment),
       onCommit: (sequence) => this.onCommit(sequence),
       onTrouble: (trouble) => this.onTrouble(trouble),
+      onLeft: (segment) => this.maintenance.retire(segment),
       afterCommit: () => this.maintenance.consider(),
     });
     const { disk, folder, encryption } = options;
@@ -269,11 +270,14 @@ export class FileLog extends BaseLog {
     });
     const path = segmentPath(folder, segment.id);
     const file = await SegmentFile.create(disk, path, header, this.key);
-    await disk.syncFolder(folder);
+    try {
+      await disk.syncFolder(folder);
+    } catch (thrown) {
+      await file.file.close();
+      throw thrown;
+    }
     this.files.set(segment, file);
     this.maintenance.fileMade();
-    // It was purged while its file was made.
-    if (!this.ledger.segments.includes(segment)) this.maintenance.retire(segment);
     return file;
   }
 
@@ -288,8 +292,7 @@ export class FileLog extends BaseLog {
   }
 
   private retire(segment: Segment): void {
-    this.committer.rescueRemovals(segment);
-    this.maintenance.retire(segment);
+    if (this.committer.drop(segment)) this.maintenance.retire(segment);
   }
 
   private onThinned(segment: Segment): void {

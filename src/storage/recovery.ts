@@ -76,13 +76,16 @@ async function setAside(
   { found, damages }: FolderContent,
 ): Promise<void> {
   const { bytes } = file;
+  const folder = path.slice(0, path.lastIndexOf('/'));
   await file.close();
   if (isLast && bytes <= HEADER_BYTES) {
     await disk.removeFile(path);
+    // If it came back, there might be files behind it.
+    await disk.syncFolder(folder);
     return;
   }
   await disk.rename(path, `${path}.damaged`);
-  await disk.syncFolder(path.slice(0, path.lastIndexOf('/')));
+  await disk.syncFolder(folder);
   // What it held is known when the segments around it were read.
   const first = found.at(-1)?.segment.base ?? 1;
   damages.push({

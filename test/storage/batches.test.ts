@@ -4,7 +4,7 @@ import { MemoryLog } from '../../src/storage/memory-log.js';
 import { type MessageLog, REFUSED, StoredMessage } from '../../src/storage/message-log.js';
 import { FaultDisk } from './fault-disk.js';
 import { openLog, silentListener } from './opened.js';
-import { failAt, failEverywhere, type Lives } from './power-failures.js';
+import { failAt, failEverywhere, failOnBadDisks, flushAtLast, type Lives } from './power-failures.js';
 import { Random } from './random.js';
 import { messageOf, readOut } from './random-operations.js';
 
@@ -47,7 +47,7 @@ async function live(log: FileLog, witness: Witness, random: Random): Promise<voi
       );
       if (last > 0) witness.ends.set(name, { last, removed: false });
     }
-    if ((await log.flush()) !== null) return;
+    if (!(await flushAtLast(log, witness))) return;
     if (random.next(3) > 0) continue;
     const upTo = log.state.lastSequence - random.next(10);
     // Takes ends of batches away and leaves their beginnings, which are whole all the same.
@@ -105,9 +105,12 @@ function lives(options: Partial<FileLogOptions>): Lives<Witness> {
 
 describe.each(KINDS)('a power failure at every write, sync and rename: %s', (_name, options) => {
   test('leaves of a batch all or nothing', { timeout: TIMEOUT_MS }, () => failEverywhere(lives(options)));
+
+  test('does so on a disk that failed before', { timeout: TIMEOUT_MS }, () => failOnBadDisks(lives(options), 8));
 });
 
-test('seed 1054: a sync fails, and the power while all is written again', () => failAt(lives({}), 1054, 190));
+test('seed 1054: a sync fails, and the power while all is written again', () =>
+  failAt(lives({}), { seed: 1054, crashAt: 190, faults: 0, every: 1 }));
 
 test.each(KINDS)('what is written again with what came meanwhile is torn as one write: %s', async (_name, options) => {
   const disk = new FaultDisk();

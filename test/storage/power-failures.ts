@@ -22,20 +22,47 @@ export interface Lives<W extends Witness> {
   judge(log: FileLog, witness: W, reopen: () => Promise<FileLog>): Promise<void>;
 }
 
+/** What happens to the disk before the power fails. */
+export interface Trouble {
+  /** So many writes, syncs and renames of a hundred fail. */
+  faults: number;
+  /** The power fails at one of so many steps. */
+  every: number;
+}
+
+const NO_TROUBLE: Trouble = { faults: 0, every: 1 };
+/** The disk works while the log is opened. */
+const STEPS_AT_OPENING = 4;
+
 /** Lives again and again, and the power fails at each write, sync and rename once. Whatever fails tells its seed. */
-export async function failEverywhere<W extends Witness>(lives: Lives<W>): Promise<void> {
-  const seed = newSeed();
+export async function failEverywhere<W extends Witness>(
+  lives: Lives<W>,
+  seed = newSeed(),
+  trouble = NO_TROUBLE,
+): Promise<void> {
   const whole = new FaultDisk();
-  await lifeUntil(whole, seed, lives);
+  await lifeUntil(whole, seed, lives, trouble);
   expect(whole.steps).toBeGreaterThan(40);
-  for (let crashAt = 1; crashAt <= whole.steps; crashAt++) await failAt(lives, seed, crashAt);
+  const random = new Random(seed);
+  for (let crashAt = 1; crashAt <= whole.steps; crashAt++)
+    if (random.next(trouble.every) === 0) await failAt(lives, { seed, crashAt, ...trouble });
+}
+
+/** The same on disks that fail now and then, at some steps of so many lives. `SEEDS` of the environment says how many. */
+export async function failOnBadDisks<W extends Witness>(lives: Lives<W>, seeds: number): Promise<void> {
+  const first = newSeed();
+  for (let seed = first; seed < first + Number(process.env.SEEDS ?? seeds); seed++)
+    await failEverywhere(lives, seed, { faults: 1 + (seed % 16), every: 16 });
 }
 
 /** Lives once, and the power fails at this write, sync or rename. */
-export async function failAt<W extends Witness>(lives: Lives<W>, seed: number, crashAt: number): Promise<void> {
+export async function failAt<W extends Witness>(
+  lives: Lives<W>,
+  { seed, crashAt, ...trouble }: { seed: number; crashAt: number } & Trouble,
+): Promise<void> {
   const disk = new FaultDisk();
   disk.crashAt = crashAt;
-  const witness = await lifeUntil(disk, seed, lives);
+  const witness = await lifeUntil(disk, seed, lives, trouble);
   const random = new Random(seed + crashAt);
   for (let variant = 0; variant < lives.variants; variant++) {
     const after = disk.afterPowerLoss(random);
@@ -43,17 +70,36 @@ export async function failAt<W extends Witness>(lives: Lives<W>, seed: number, c
     try {
       await lives.judge(await open(after), witness, () => open(after.afterPowerLoss(random)));
     } catch (thrown) {
-      throw new Error(`seed ${seed}, step ${crashAt}, variant ${variant}: ${(thrown as Error).message}`, {
-        cause: thrown,
-      });
+      const what = `seed ${seed}, step ${crashAt}, variant ${variant}, faults ${trouble.faults}`;
+      throw new Error(`${what}: ${(thrown as Error).message}`, { cause: thrown });
     }
   }
 }
 
-async function lifeUntil<W extends Witness>(disk: FaultDisk, seed: number, lives: Lives<W>): Promise<W> {
+/** Until everything is durable, however often the disk fails; false when the power failed. */
+export async function flushAtLast(log: FileLog, witness: Witness): Promise<boolean> {
+  const { lastSequence } = log.state;
+  for (let failure = await log.flush(); failure !== null; failure = await log.flush())
+    if (failure.code === 'CRASHED') return false;
+  witness.acknowledged = Math.max(witness.acknowledged, lastSequence);
+  return true;
+}
+
+async function lifeUntil<W extends Witness>(
+  disk: FaultDisk,
+  seed: number,
+  lives: Lives<W>,
+  { faults }: Trouble,
+): Promise<W> {
   const witness = lives.newWitness();
+  const chance = new Random(-seed);
+  disk.fault = ({ kind }) => {
+    if (kind === 'read' || disk.steps <= STEPS_AT_OPENING || chance.next(100) >= faults) return null;
+    return chance.pick(['EIO', 'ENOSPC']);
+  };
   const onCommit = (sequence: number) => {
-    witness.acknowledged = sequence;
+    // Without a sync of each commit it says nothing about the power.
+    if (lives.options.sync === undefined) witness.acknowledged = sequence;
   };
   try {
     const listener = { ...silentListener, onCommit };
