@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import wabtModule from 'wabt';
+import { arenaOffset, takeFromArena } from '../../src/base/arena.js';
 import { wordsOf } from '../../src/base/bytes.js';
 import { DEFAULT_BUDGET } from '../../src/sandbox/budget.js';
 import { type Frame, frameOf } from '../../src/sandbox/frame.js';
@@ -69,10 +70,20 @@ function frame(payload: Uint8Array): Frame {
 
 async function calls(): Promise<MicroFigure[]> {
   const instance = open(await passing(), {});
-  return [16, 128, 1024].map((bytes) => {
+  return [16, 128, 1024].flatMap((bytes) => {
     const message = frame(new Uint8Array(bytes).fill(0x78));
-    return { name: `call of a guest that passes all, ${bytes} B`, ns: nsPerCall([instance], message) };
+    return [
+      { name: `call of a guest that passes all, ${bytes} B`, ns: nsPerCall([instance], message) },
+      { name: `the same, ${bytes} B from the arena`, ns: nsPerCall([instance], inArena(message)) },
+    ];
   });
+}
+
+/** A frame where those from sockets lie. */
+function inArena(message: Frame): Frame {
+  const bytes = takeFromArena(message.bytes.length)!;
+  bytes.set(message.bytes);
+  return { ...message, bytes, words: wordsOf(bytes), arenaOffset: arenaOffset(bytes) };
 }
 
 /** The same guest as a component, and how it compares: allocates by counting up, and answers that the message may pass. */
@@ -109,7 +120,7 @@ async function inTurn(): Promise<MicroFigure[]> {
   const message = frame(new Uint8Array(128).fill(0x78));
   return [50, 1000].map((count) => {
     const instances = Array.from({ length: count }, () => open(wasm, {}));
-    return { name: `the same, ${count} guests in turn, 128 B`, ns: nsPerCall(instances, message) };
+    return { name: `${count} guests in turn, 128 B from the arena`, ns: nsPerCall(instances, inArena(message)) };
   });
 }
 

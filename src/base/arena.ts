@@ -23,6 +23,8 @@ const ALIGN_BYTES = 64;
 
 const { m, c } = new WebAssembly.Instance(new WebAssembly.Module(MODULE)).exports;
 const memory = (m as WebAssembly.Memory).buffer;
+/** For other modules that move bytes. */
+export const arenaMemory = m as WebAssembly.Memory;
 let used = 0;
 
 /** Copies `length` bytes within the arena; both are offsets in it. */

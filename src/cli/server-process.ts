@@ -52,8 +52,9 @@ export class ServerProcess implements SignalTarget {
     // A reload that is asked for now comes after the start.
     this.reloading = started;
     await started;
-    const { keepYoungSpaceSmall } = await import('./engine.js');
+    const { inlineMore, keepYoungSpaceSmall } = await import('./engine.js');
     keepYoungSpaceSmall();
+    if (!this.options.edge) inlineMore();
   }
 
   private async startServer(): Promise<void> {

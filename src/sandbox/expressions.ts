@@ -48,6 +48,16 @@ export const loadShort = loading(0x2f);
 export const store = storing(Op.i32Store);
 export const storeLong = storing(Op.i64Store);
 export const storeDouble = storing(0x39);
+/** Sixteen bytes. */
+export const loadWide: typeof load = (at, offset = 0) => [...at, Op.prefixSimd, 0, 0, ...unsigned(offset)];
+export const storeWide: typeof store = (at, value, offset = 0) => [
+  ...at,
+  ...value,
+  Op.prefixSimd,
+  11,
+  0,
+  ...unsigned(offset),
+];
 
 export function i32(value: number): Code {
   return [Op.i32Const, ...new ByteWriter(5).i32(value).bytes()];
@@ -106,6 +116,16 @@ export function when(condition: Code, then: Code, otherwise: Code = []): Code {
 /** One value or the other. */
 export function choose(condition: Code, then: Code, otherwise: Code): Code {
   return [...condition, Op.if, ValueType.i32, ...then, Op.else, ...otherwise, Op.end];
+}
+
+/** The smaller of two numbers without a sign; both are read twice. */
+export function least(one: Code, other: Code): Code {
+  return [...one, ...other, ...less(one, other), Op.select];
+}
+
+/** Runs the body once, and again as long as the condition holds. */
+export function repeat(body: Code, condition: Code): Code {
+  return [Op.loop, NOTHING, ...body, ...condition, Op.brIf, 0, Op.end];
 }
 
 /** Runs the body as long as the condition holds, which is looked at first. */

@@ -7,6 +7,8 @@ export interface Frame {
   readonly bytes: Uint8Array;
   /** The same bytes, and what lies behind them. */
   readonly words: DataView;
+  /** Where `bytes` lie in the arena, or -1. */
+  readonly arenaOffset: number;
   readonly subjectStart: number;
   readonly subjectEnd: number;
   readonly replyStart: number;
@@ -20,6 +22,7 @@ export interface Frame {
 export class MovingFrame implements Frame {
   bytes = NO_BYTES;
   words: DataView = wordsOf(NO_BYTES);
+  arenaOffset = -1;
   subjectStart = 0;
   subjectEnd = 0;
   replyStart = 0;
@@ -38,6 +41,7 @@ export function frameOf(subject: Uint8Array, reply: Uint8Array, headers: Uint8Ar
   return {
     bytes,
     words: wordsOf(bytes),
+    arenaOffset: -1,
     subjectStart: 0,
     subjectEnd: replyStart,
     replyStart,

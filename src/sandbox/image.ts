@@ -1,3 +1,5 @@
+import type { Boxes } from './boxes.js';
+
 /** Memory is compared and kept in blocks of this size. */
 const BLOCK_BYTES = 4096;
 
@@ -5,15 +7,6 @@ const BLOCK_BYTES = 4096;
 export interface MemoryChange {
   readonly at: number;
   readonly bytes: Uint8Array;
-}
-
-/** Where a guest keeps its boxes, as its control block said. */
-export interface Boxes {
-  readonly control: number;
-  readonly inbox: number;
-  readonly inboxCapacity: number;
-  readonly outbox: number;
-  readonly outboxCapacity: number;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { describe } from '../base/failure.js';
 import { ABI_VERSION, CONTROL_BYTES, ControlWord, ENTRY_REMOVED, RECORD_HEAD_BYTES, Verdict } from './abi.js';
+import { movedBoxes, NO_BOXES, readBoxes, whyBadBoxes, whyNoControl } from './boxes.js';
 import { type Budget, DEFAULT_BUDGET, FUEL_FOR_STATE, FUEL_MAX, outputAllowance, STATE_BYTES_MAX } from './budget.js';
+import { CARRIED_BYTES_MAX, CARRIED_BYTES_MIN, CARRIER_NAME, type Carry, carrierTo } from './carrier.js';
 import type { Fault, FaultCause } from './fault.js';
 import type { Frame } from './frame.js';
 import { GuestMemory } from './guest-memory.js';
@@ -60,6 +62,10 @@ interface GuestExports {
 
 type HookName = 'weir_tick' | 'weir_drain' | 'weir_save' | 'weir_restore' | 'weir_table';
 
+function isCarried({ arenaOffset }: Frame, bytes: number): boolean {
+  return arenaOffset >= 0 && bytes >= CARRIED_BYTES_MIN && bytes <= CARRIED_BYTES_MAX;
+}
+
 function globalOf(exports: GuestExports, name: string): WebAssembly.Global {
   return (exports as unknown as Record<string, WebAssembly.Global>)[name];
 }
@@ -82,6 +88,7 @@ export class Instance {
   private readonly prepared: PreparedModule;
   private readonly exports: GuestExports;
   private readonly message: MessageFunction;
+  private carry: Carry | null | undefined = undefined;
   /** Of a message of which the guest looks at a part only. */
   private readonly part = new PartialFrame();
   private budget: Budget;
@@ -91,11 +98,7 @@ export class Instance {
   private hookAnswer = 0;
   private memory = NO_MEMORY;
   private control = new Int32Array(0);
-  private controlAt = 0;
-  private inboxAt = 0;
-  private inboxCapacity = 0;
-  private outboxAt = 0;
-  private outboxCapacity = 0;
+  private boxes = NO_BOXES;
 
   private constructor(prepared: PreparedModule, budget: Budget, memoryBytes: number) {
     this.prepared = prepared;
@@ -119,11 +122,7 @@ export class Instance {
   static restore(prepared: PreparedModule, budget: Budget, image: Image): Instance | Fault {
     const made = Instance.make(prepared, budget, image.memoryBytes);
     if (!(made instanceof Instance)) return made;
-    made.controlAt = image.boxes.control;
-    made.inboxAt = image.boxes.inbox;
-    made.inboxCapacity = image.boxes.inboxCapacity;
-    made.outboxAt = image.boxes.outbox;
-    made.outboxCapacity = image.boxes.outboxCapacity;
+    made.boxes = image.boxes;
     prepared.stateGlobals?.forEach((name, i) => {
       globalOf(made.exports, name).value = image.globals[i];
     });
@@ -156,13 +155,7 @@ export class Instance {
       memoryBytes: memory.length,
       changes: changesOf(memory, new Uint8Array(fresh.buffer)),
       globals: stateGlobals.map((name) => globalOf(this.exports, name).value),
-      boxes: {
-        control: this.controlAt,
-        inbox: this.inboxAt,
-        inboxCapacity: this.inboxCapacity,
-        outbox: this.outboxAt,
-        outboxCapacity: this.outboxCapacity,
-      },
+      boxes: this.boxes,
     };
   }
 
@@ -190,29 +183,29 @@ export class Instance {
   }
 
   private callOn(frame: Frame, now: WallTime): number {
-    const { subjectStart, replyStart, headersStart, payloadStart, payloadEnd } = frame;
-    const frameBytes = payloadEnd - subjectStart;
-    if (frameBytes > this.inboxCapacity && !this.enlargeForMessage(frameBytes)) return FAULT;
-    const inbox = this.inboxAt;
-    this.memory.copyIn(inbox, frame.bytes, frame.words, subjectStart, frameBytes);
-    const shift = inbox - subjectStart;
+    const { subjectStart } = frame;
+    const frameBytes = frame.payloadEnd - subjectStart;
+    if (frameBytes > this.boxes.inboxCapacity && !this.enlargeForMessage(frameBytes)) return FAULT;
     const fuel = this.budget.fuelPerMessage;
     let verdict: number;
     try {
-      verdict = this.message(
-        fuel,
-        this.controlAt,
-        inbox,
-        frame.subjectEnd - subjectStart,
-        replyStart + shift,
-        frame.replyEnd - replyStart,
-        headersStart + shift,
-        payloadStart - headersStart,
-        payloadStart + shift,
-        payloadEnd - payloadStart,
-        now.wallMs,
-        0,
-      );
+      const carry = isCarried(frame, frameBytes) ? this.carrier() : null;
+      verdict =
+        carry === null
+          ? this.copyAndCall(frame, now)
+          : carry(
+              fuel,
+              this.boxes.control,
+              this.boxes.inbox,
+              frame.arenaOffset + subjectStart,
+              frameBytes,
+              frame.subjectEnd - subjectStart,
+              frame.replyStart - subjectStart,
+              frame.replyEnd - frame.replyStart,
+              frame.headersStart - subjectStart,
+              frame.payloadStart - subjectStart,
+              now.wallMs,
+            );
     } catch (error) {
       this.fuelUsed = this.fuelSince(fuel);
       return this.trapped(error, 'weir_message');
@@ -227,6 +220,34 @@ export class Instance {
     } else if (!this.outbox.isEmpty) this.outbox.clear();
     if (verdict >= Verdict.pass && verdict <= Verdict.replace) return verdict;
     return this.lessUsual(verdict);
+  }
+
+  /** Of frames that the carrier does not take: they lie elsewhere, or are large. */
+  private copyAndCall(frame: Frame, now: WallTime): number {
+    const { subjectStart, replyStart, headersStart, payloadStart, payloadEnd } = frame;
+    const inbox = this.boxes.inbox;
+    this.memory.copyIn(inbox, frame.bytes, frame.words, subjectStart, payloadEnd - subjectStart);
+    const shift = inbox - subjectStart;
+    return this.message(
+      this.budget.fuelPerMessage,
+      this.boxes.control,
+      inbox,
+      frame.subjectEnd - subjectStart,
+      replyStart + shift,
+      frame.replyEnd - replyStart,
+      headersStart + shift,
+      payloadStart - headersStart,
+      payloadStart + shift,
+      payloadEnd - payloadStart,
+      now.wallMs,
+      0,
+    );
+  }
+
+  /** Made at the first frame that lies in the arena. */
+  private carrier(): Carry | null {
+    if (this.carry === undefined) this.carry = carrierTo(this.exports.memory, this.message);
+    return this.carry;
   }
 
   /** Tells the guest the time, for what it does between messages. False after a fault; what it wrote is in `outbox`. */
@@ -254,7 +275,7 @@ export class Instance {
           return null;
         }
         const outbox = Math.ceil((wanted + RECORD_HEAD_BYTES) / PAGE_BYTES) * PAGE_BYTES;
-        if (!this.open(this.inboxCapacity, outbox) || !this.hook('weir_save', FUEL_FOR_STATE, save, output))
+        if (!this.open(this.boxes.inboxCapacity, outbox) || !this.hook('weir_save', FUEL_FOR_STATE, save, output))
           return null;
       }
       const { bytes, state } = this.outbox;
@@ -267,8 +288,8 @@ export class Instance {
   /** Hands over what another instance saved. */
   restoreState(state: Uint8Array): boolean {
     this.initFuel = FUEL_FOR_STATE;
-    if (state.length > this.inboxCapacity && !this.enlarge(state.length)) return false;
-    this.memory.bytes.set(state, this.inboxAt);
+    if (state.length > this.boxes.inboxCapacity && !this.enlarge(state.length)) return false;
+    this.memory.bytes.set(state, this.boxes.inbox);
     return this.hook('weir_restore', FUEL_FOR_STATE, () => this.exports.weir_restore!(state.length));
   }
 
@@ -276,9 +297,9 @@ export class Instance {
   takeEntry(key: Uint8Array, value: Uint8Array | null, fuel: number): boolean {
     const bytes = key.length + (value?.length ?? 0);
     this.initFuel = Math.min(fuel, FUEL_MAX);
-    if (bytes > this.inboxCapacity && !this.enlarge(bytes)) return false;
-    this.memory.bytes.set(key, this.inboxAt);
-    if (value !== null) this.memory.bytes.set(value, this.inboxAt + key.length);
+    if (bytes > this.boxes.inboxCapacity && !this.enlarge(bytes)) return false;
+    this.memory.bytes.set(key, this.boxes.inbox);
+    if (value !== null) this.memory.bytes.set(value, this.boxes.inbox + key.length);
     const valueBytes = value?.length ?? ENTRY_REMOVED;
     if (!this.hook('weir_table', fuel, () => this.exports.weir_table!(key.length, valueBytes))) return false;
     if (this.hookAnswer === 0) return true;
@@ -300,7 +321,7 @@ export class Instance {
     if (this.control.length === 0) this.renewViews();
     const length = this.control[ControlWord.outboxLength] >>> 0;
     this.outbox.clear();
-    if (length > 0 && !this.readRecords(length, Math.min(this.outboxCapacity, output))) return false;
+    if (length > 0 && !this.readRecords(length, Math.min(this.boxes.outboxCapacity, output))) return false;
     if (answer >= 0) return true;
     this.fail('guest-error', `${name} answered ${answer}${this.outbox.error === '' ? '' : `: ${this.outbox.error}`}`);
     return false;
@@ -353,51 +374,33 @@ export class Instance {
     if (at === 0) {
       this.fail('memory', `weir_open(${inboxBytes}, ${outboxBytes}) answered 0: the guest has no room for them`);
       // It may have grown the memory before it gave up.
-      if (this.controlAt !== 0) this.renewViews();
+      if (this.boxes.control !== 0) this.renewViews();
       return false;
     }
     const memoryBytes = this.memoryBytes;
     const address = at >>> 0;
-    if (address % 4 !== 0 || address > memoryBytes - CONTROL_BYTES) {
-      this.fail(
-        'output',
-        `weir_open answered the address ${address}, which is not aligned or outside the memory of ${memoryBytes} bytes`,
-      );
+    const nowhere = whyNoControl(address, memoryBytes);
+    if (nowhere !== null) {
+      this.fail('output', `weir_open answered ${nowhere}`);
       this.poisoned = true;
       return false;
     }
-    this.controlAt = address;
+    const boxes = readBoxes(this.exports.memory.buffer, address);
+    const problem = whyBadBoxes(boxes, inboxBytes, outboxBytes, memoryBytes);
+    this.boxes = boxes;
     this.renewViews();
-    const word = (index: number) => this.control[index] >>> 0;
-    this.inboxAt = word(ControlWord.inbox);
-    this.inboxCapacity = word(ControlWord.inboxCapacity);
-    this.outboxAt = word(ControlWord.outbox);
-    this.outboxCapacity = word(ControlWord.outboxCapacity);
-    const problem = this.whyBadControl(inboxBytes, outboxBytes, memoryBytes);
     if (problem === null) return true;
     this.fail('output', `after weir_open(${inboxBytes}, ${outboxBytes}) ${problem}`);
     this.poisoned = true;
-    this.inboxCapacity = 0;
+    this.boxes = { ...boxes, inboxCapacity: 0 };
     return false;
-  }
-
-  private whyBadControl(inboxBytes: number, outboxBytes: number, memoryBytes: number): string | null {
-    const { inboxAt, inboxCapacity, outboxAt, outboxCapacity } = this;
-    if (inboxCapacity < inboxBytes || outboxCapacity < outboxBytes) {
-      return `the control block says capacities ${inboxCapacity} and ${outboxCapacity}, less than asked for`;
-    }
-    if (inboxAt + inboxCapacity > memoryBytes)
-      return `the inbox (${inboxAt}, ${inboxCapacity} bytes) lies outside the memory`;
-    if (outboxAt + outboxCapacity > memoryBytes)
-      return `the outbox (${outboxAt}, ${outboxCapacity} bytes) lies outside the memory`;
-    return outboxAt % 4 === 0 ? null : `the outbox address ${outboxAt} is not a multiple of 4`;
   }
 
   private init(config: string): boolean {
     if (!this.prepared.hasInit) return true;
     const bytes = Buffer.from(config, 'utf8');
-    if (bytes.length > this.inboxCapacity && !this.enlarge(bytes.length)) return false;
-    this.memory.bytes.set(bytes, this.inboxAt);
+    if (bytes.length > this.boxes.inboxCapacity && !this.enlarge(bytes.length)) return false;
+    this.memory.bytes.set(bytes, this.boxes.inbox);
     this.control[ControlWord.outboxLength] = 0;
     const answer = this.guarded('weir_init', () => this.exports.weir_init!(bytes.length));
     if (answer === null) return false;
@@ -434,7 +437,7 @@ export class Instance {
     this.outbox.clear();
     const { outputBytesMax, outputByInput } = this.budget;
     const byInput = outputByInput ? outputAllowance(inputBytes) : outputBytesMax;
-    return this.readRecords(length, Math.min(this.outboxCapacity, outputBytesMax, byInput));
+    return this.readRecords(length, Math.min(this.boxes.outboxCapacity, outputBytesMax, byInput));
   }
 
   private readRecords(length: number, allowed: number): boolean {
@@ -442,7 +445,7 @@ export class Instance {
       this.fail('output', `the outbox holds ${length} bytes; at most ${allowed} are allowed`);
       return false;
     }
-    const problem = this.outbox.read(this.memory, this.outboxAt, this.outboxAt + length);
+    const problem = this.outbox.read(this.memory, this.boxes.outbox, this.boxes.outbox + length);
     if (problem === null) return true;
     this.fail('output', problem);
     return false;
@@ -451,19 +454,17 @@ export class Instance {
   /** `memory.grow` detaches every view of the memory. */
   private renewViews(): void {
     const { buffer } = this.exports.memory;
-    if (this.prepared.isComponent && this.controlAt !== 0) this.followBoxes(buffer);
+    if (this.prepared.isComponent && this.boxes.control !== 0) this.followBoxes(buffer);
     this.memory = new GuestMemory(buffer);
-    this.control = new Int32Array(buffer, this.controlAt, CONTROL_BYTES / 4);
+    this.control = new Int32Array(buffer, this.boxes.control, CONTROL_BYTES / 4);
   }
 
   /** A component's boxes lie behind its memory, and move when that grows. */
   private followBoxes(buffer: ArrayBuffer): void {
     const control = this.exports[HostExport.control]!() >>> 0;
-    const moved = control - this.controlAt;
-    if (moved === 0 || control > buffer.byteLength - CONTROL_BYTES) return;
-    this.controlAt = control;
-    this.inboxAt += moved;
-    this.outboxAt += moved;
+    if (control !== this.boxes.control && control <= buffer.byteLength - CONTROL_BYTES) {
+      this.boxes = movedBoxes(this.boxes, control);
+    }
   }
 
   private trapped(error: unknown, what: string): number {
@@ -478,7 +479,8 @@ export class Instance {
   /** The innermost guest functions of a trap, by name. */
   private whereIn(error: unknown): string {
     const stack = error instanceof Error ? (error.stack ?? '') : '';
-    const frames = [...stack.matchAll(/wasm-function\[(\d+)\]/g)].slice(0, 4);
+    const own = stack.split('\n').filter((line) => !line.includes(CARRIER_NAME));
+    const frames = [...own.join('\n').matchAll(/wasm-function\[(\d+)\]/g)].slice(0, 4);
     if (frames.length === 0) return '';
     const names = frames.map(([, index]) => this.prepared.functionNames.get(Number(index)) ?? `function ${index}`);
     return `, in ${names.join(' < ')}`;

@@ -29,6 +29,7 @@ export class PartialFrame extends MovingFrame {
   of(frame: Frame, { payloadBytes, headers }: Needs): this {
     this.bytes = frame.bytes;
     this.words = frame.words;
+    this.arenaOffset = frame.arenaOffset;
     this.subjectStart = frame.subjectStart;
     this.subjectEnd = frame.subjectEnd;
     this.replyStart = frame.replyStart;
