@@ -25,20 +25,30 @@ export class MessageCall implements Call {
   readonly data = null;
   readonly wallMs = 5;
   readonly decided: boolean;
-  readonly timed = false;
+  readonly timed: boolean;
+  /** Of the answer. */
+  ns = -1;
+  isSample = false;
   guest!: Asked;
   readonly frame: Frame;
   private readonly name: string;
   private readonly list: Came[];
 
-  constructor(list: Came[], name: string, { payload = Buffer.from(name) as Uint8Array, decided = false } = {}) {
+  constructor(
+    list: Came[],
+    name: string,
+    { payload = Buffer.from(name) as Uint8Array, decided = false, timed = false } = {},
+  ) {
     this.list = list;
     this.name = name;
     this.decided = decided;
+    this.timed = timed;
     this.frame = frameOf(Buffer.from('a.b'), NO_BYTES, NO_BYTES, payload);
   }
 
-  onAnswer({ verdict, fault, outbox }: Answer): void {
+  onAnswer({ verdict, fault, outbox, ns, isSample }: Answer): void {
+    this.ns = ns;
+    this.isSample = isSample;
     const failed = verdict === FAULT;
     const { name } = this;
     const payload = outbox.payload === null ? null : payloadOf(outbox);

@@ -64,12 +64,25 @@ describe('the worker tier', () => {
     const one = tier.guest(settingsOf(wasm, { budget }));
     const large = Buffer.alloc(4 * 1024 * 1024, 'abc');
     one.call(new MessageCall(came, 'small'));
-    one.call(new MessageCall(came, 'large', { payload: large }));
+    const timed = new MessageCall(came, 'large', { payload: large, timed: true });
+    one.call(timed);
     one.call(new MessageCall(came, 'small again'));
     await until(() => came.length === 3, 'the answers', DEADLINE_MS);
     expect(came.map(({ cause, text }) => cause ?? text)).toEqual(['', '', '']);
     expect(came[1].payload === large.toString('latin1')).toBe(true);
     expect([came[0].payload, came[2].payload]).toEqual(['small', 'small again']);
+    expect(timed.ns).toBeGreaterThan(0);
+  });
+
+  it('times one call of many, which stands for them, and those whose time is wanted, which do not', async () => {
+    newTier(1);
+    const one = tier.guest(settingsOf(await guest({ message: BY_FIRST_BYTE })));
+    const calls = Array.from({ length: 130 }, (_, i) => new MessageCall(came, '0', { timed: i % 10 === 5 }));
+    for (const call of calls) one.call(call);
+    await until(() => came.length === calls.length, 'the answers', DEADLINE_MS);
+    const numbers = (wanted: (call: MessageCall) => boolean) => calls.flatMap((call, i) => (wanted(call) ? [i] : []));
+    expect(numbers(({ isSample, ns }) => isSample && ns >= 0)).toEqual([0, 64, 128]);
+    expect(numbers(({ isSample, ns }) => !isSample && ns > 0)).toEqual(numbers(({ timed }) => timed));
   });
 
   it('ends a guest that is stuck, and does the rest with another worker', async () => {
