@@ -46,7 +46,8 @@ export class DeliveryFilter {
     if (known === null) return this.ask(message, queue, place);
     if (known.hash === message.subjectHash && known.queue === queue && isSubject(message, known.words, known.bytes))
       return known.denied;
-    return this.ask(message, queue, ++this.misses % REPLACED_EVERY === 0 ? place : -1);
+    this.misses = (this.misses + 1) % REPLACED_EVERY;
+    return this.ask(message, queue, this.misses === 0 ? place : -1);
   }
 
   /** Keeps what it hears at `place`, unless that is negative. */

@@ -44,7 +44,8 @@ export class Crew {
   private readonly now = { wallMs: 0 };
   private unannounced = 0;
   private announcedMs = 0;
-  private calls = 0;
+  /** Calls since one was timed. */
+  private untimed = 0;
 
   constructor({ status, requests, answers }: ThreadMemory, port: MessagePort, wake: () => void) {
     this.status = new Int32Array(status);
@@ -94,7 +95,8 @@ export class Crew {
     const slot = this.slots.get(guest) ?? this.settleIn(guest);
     slot.begin();
     const before = slot.renewals;
-    const isSample = this.calls++ % TIMED_EVERY === 0;
+    const isSample = this.untimed === 0;
+    this.untimed = (this.untimed + 1) % TIMED_EVERY;
     const timed = isSample || (view.getInt32(at + RequestWord.flags * 4, true) & TIMED) !== 0;
     const startedMs = timed ? performance.now() : 0;
     const verdict = this.call(slot, at);
