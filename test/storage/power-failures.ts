@@ -48,11 +48,12 @@ export async function failEverywhere<W extends Witness>(
     if (random.next(trouble.every) === 0) await failAt(lives, { seed, crashAt, ...trouble });
 }
 
-/** The same on disks that fail now and then, at some steps of so many lives. `SEEDS` of the environment says how many. */
-export async function failOnBadDisks<W extends Witness>(lives: Lives<W>, seeds: number): Promise<void> {
+/** The same on disks that fail now and then, at some steps of each life: one for each seed, or for as many as `SEEDS` of the environment says, from `SEED` on. */
+export async function failOnBadDisks<W extends Witness>(lives: Lives<W>, seeds: readonly number[]): Promise<void> {
+  const { SEEDS } = process.env;
   const first = newSeed();
-  for (let seed = first; seed < first + Number(process.env.SEEDS ?? seeds); seed++)
-    await failEverywhere(lives, seed, { faults: 1 + (seed % 16), every: 16 });
+  const chosen = SEEDS === undefined ? seeds : Array.from({ length: Number(SEEDS) }, (_, i) => first + i);
+  for (const seed of chosen) await failEverywhere(lives, seed, { faults: 1 + (seed % 16), every: 16 });
 }
 
 /** Lives once, and the power fails at this write, sync or rename. */
