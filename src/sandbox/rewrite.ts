@@ -6,6 +6,7 @@ import { type DecodedModule, typeOfFunction } from './decoded-module.js';
 import { type Code, call, get, getGlobal, i64, setGlobal, store, storeLong } from './expressions.js';
 import { MODULE_LIMITS } from './limits.js';
 import { type MemoryCode, meterBody } from './meter.js';
+import { ModuleCharges } from './module-charges.js';
 import { Op } from './opcodes.js';
 
 /** What the host calls besides the contract's own exports. */
@@ -203,12 +204,14 @@ function codeSection(module: DecodedModule, adapter: Adapter | null, charges: bo
   const fuelGlobal = module.globals;
   const imported = module.importedFunctions.length;
   const host = hostFunctions(module, adapter);
+  const moduleCharges = new ModuleCharges(module);
   const body = new ByteWriter(module.bytes.length * 2).u32(imported + module.bodies.length + host.length);
   for (let i = 0; i < imported; i++) body.sized(Uint8Array.of(0, Op.unreachable, Op.end));
   module.bodies.forEach((span, i) => {
     const params = module.types[typeOfFunction(module, imported + i)!].params.length;
     const metered = new ByteWriter((span.end - span.start) * 2 + 64);
-    meterBody(metered, module.bytes, span, { fuelGlobal, params, memory: adapter?.memory ?? null, charges });
+    const found = { bytes: module.bytes, span, charges: moduleCharges.take(imported + i) };
+    meterBody(metered, found, { fuelGlobal, params, memory: adapter?.memory ?? null, charges });
     body.sized(metered.bytes());
   });
   for (const hostFunction of host) body.sized(hostFunction.bytes());

@@ -80,6 +80,48 @@ const CASES: Record<string, Case> = {
       message: '(return_call $f (i32.const 0))',
     },
   },
+  'tail calls in a circle of three': {
+    guest: {
+      extra:
+        '(func $f (result i32) (return_call $g)) (func $g (result i32) (return_call $h)) (func $h (result i32) (return_call $f))',
+      message: '(return_call $f)',
+    },
+  },
+  'two functions that call each other': {
+    guest: { extra: '(func $f (call $g)) (func $g (call $f))', message: '(call $f) i32.const 0' },
+    cause: 'trap',
+    text: /stack overflow/,
+  },
+  'small functions, each of which calls the next one twice': {
+    guest: {
+      extra: `(func $f0) ${Array.from({ length: 50 }, (_, i) => `(func $f${i + 1} (call $f${i}) (call $f${i}))`).join(' ')}`,
+      message: '(call $f50) i32.const 0',
+    },
+  },
+  'a loop that jumps back under a condition': {
+    guest: { message: '(loop (br_if 0 (i32.const 1))) i32.const 0' },
+  },
+  'a loop with a value that jumps back under a condition': {
+    guest: { message: 'i32.const 1 (loop (param i32) (result i32) i32.const 1 br_if 0)' },
+  },
+  ...Object.fromEntries(
+    [2, 3, 4, 20].map((ways) => [
+      `a loop with ${ways} ways back`,
+      {
+        guest: {
+          locals: '(local i32)',
+          message: `(loop (local.set 10 (i32.add (local.get 10) (i32.const 1)))
+            ${Array.from({ length: ways }, (_, i) => `(br_if 0 (i32.eq (i32.rem_u (local.get 10) (i32.const ${ways})) (i32.const ${i})))`).join(' ')}) i32.const 0`,
+        },
+      },
+    ]),
+  ),
+  'a small loop in a small loop, without an end': {
+    guest: {
+      locals: '(local i32)',
+      message: `(loop (local.set 10 (i32.const 9)) (loop (br_if 0 (local.tee 10 (i32.sub (local.get 10) (i32.const 1))))) (br 0)) i32.const 0`,
+    },
+  },
   'divisions that wait for each other': {
     guest: {
       locals: '(local i64)',

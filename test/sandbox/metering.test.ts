@@ -151,6 +151,41 @@ describe('metering', () => {
     expect(fuel).toBeLessThan(30);
   });
 
+  it('a function costs what it does, called by its name or by a reference, once or ten times', async () => {
+    const called = `(func $small (result i32) (i32.const 0) ${'(i32.const 1) i32.add '.repeat(30)})`;
+    const byName = '(drop (call $small))';
+    const byReference = '(drop (call_indirect (result i32) (i32.const 0)))';
+    const table = '(table 1 funcref) (elem (i32.const 0) func $small)';
+    for (const [extra, call] of [
+      [called, byName],
+      [called + table, byName],
+      [called + table, byReference],
+    ]) {
+      const fuel = await Promise.all(
+        [1, 10].map(async (times) => {
+          const wasm = await guest({ extra, message: `${call.repeat(times)} (i32.const 0)` });
+          return runMetered(prepareModule(wasm), 100_000).fuel;
+        }),
+      );
+      expect(fuel[0]).toBeGreaterThan(60);
+      expect(fuel[1] - fuel[0]).toBeGreaterThan(9 * 60);
+      expect(fuel[1] - fuel[0]).toBeLessThan(9 * 75);
+    }
+  });
+
+  it('a small loop is charged for each of its passes', async () => {
+    const passes = (count: number) => `(local.set $a (i32.const ${count}))
+      (loop (br_if 0 (local.tee $a (i32.sub (local.get $a) (i32.const 1))))) (i32.const 0)`;
+    const fuel = await Promise.all(
+      [1, 2, 1001].map(async (count) => {
+        const wasm = await guest({ locals: '(local $a i32)', message: passes(count) });
+        return runMetered(prepareModule(wasm), 100_000).fuel;
+      }),
+    );
+    expect(fuel[1] - fuel[0]).toBeGreaterThanOrEqual(5);
+    expect(fuel[2] - fuel[0]).toBe(1000 * (fuel[1] - fuel[0]));
+  });
+
   it('a custom section, a name or an unused function costs nothing', async () => {
     const message = '(i32.const 0)';
     const plain = runMetered(prepareModule(await guest({ message })), 1000).fuel;
