@@ -1,5 +1,5 @@
 // Counts a number, and tells its least, most and mean for each window of time and each key.
-import { appendJsonBytes, appendNumber, Buffer, emitBytes, Json, Kind, Message, Path, SubjectTemplate, Value, Verdict } from 'weir/plugin';
+import { appendJsonBytes, appendNumber, Buffer, emitBytes, Json, Kind, Message, Path, SubjectTemplate, Verdict } from 'weir/plugin';
 import { GROUP_KEYS, Groups } from 'weir/group';
 import { allowKeys, answer, fieldOf, numberOf, policy, subjectOf, wholeOf } from 'weir/policy';
 
@@ -46,9 +46,8 @@ export function onInit(config: Json): void {
 
 // What is done for every message holds no strings: see the SDK's README.
 export function onMessage(message: Message): Verdict {
-  const found = message.json.peek(field);
-  const value = found.number;
-  if (!isFinite(value)) return judgeOther(message, found);
+  const value = message.json.peekNumber(field);
+  if (!isFinite(value)) return judgeOther(message);
   if (!groups.find(message)) return answer(invalid, groups.problem());
   // What has to give way is told before it is forgotten.
   if (groups.isPushing) tell(groups.keys.oldest);
@@ -72,8 +71,9 @@ export function onMessage(message: Message): Verdict {
   return readings;
 }
 
-function judgeOther(message: Message, found: Value): Verdict {
+function judgeOther(message: Message): Verdict {
   const json = message.json;
+  const found = json.peek(field);
   if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
   if (found.kind == Kind.Missing || found.kind == Kind.Null) return answer(missing, `there is no "${field.text}"`);
   return answer(invalid, `"${field.text}" is ${found.raw}: expected a number`);

@@ -1,5 +1,5 @@
 // Lets through a number when it has changed enough since the last one that was let through.
-import { Buffer, Json, Kind, Message, Path, refuse, Value, Verdict } from 'weir/plugin';
+import { Buffer, Json, Kind, Message, Path, refuse, Verdict } from 'weir/plugin';
 import { GROUP_KEYS, Groups } from 'weir/group';
 import { allowKeys, answer, fieldOf, numberOf, policy } from 'weir/policy';
 
@@ -32,10 +32,9 @@ export function onInit(config: Json): void {
 
 // What is done for every message holds no strings: see the SDK's README.
 export function onMessage(message: Message): Verdict {
-  const found = message.json.peek(field);
-  const value = found.number;
+  const value = message.json.peekNumber(field);
   // A number that is too large for a double is none that could be compared.
-  if (!isFinite(value)) return judgeOther(message, found);
+  if (!isFinite(value)) return judgeOther(message);
   if (!groups.find(message)) return answer(invalid, groups.problem());
   const last = changetype<Last>(groups.take());
   const isDue = groups.keys.isNew || (intervalMs > 0 && message.timestamp - last.timeMs >= intervalMs);
@@ -45,8 +44,9 @@ export function onMessage(message: Message): Verdict {
   return Verdict.Pass;
 }
 
-function judgeOther(message: Message, found: Value): Verdict {
+function judgeOther(message: Message): Verdict {
   const json = message.json;
+  const found = json.peek(field);
   if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
   if (found.kind == Kind.Missing || found.kind == Kind.Null) return answer(missing, `there is no "${field.text}"`);
   return answer(invalid, `"${field.text}" is ${found.raw}: expected a number`);

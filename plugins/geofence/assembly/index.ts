@@ -1,5 +1,5 @@
 // Judges positions by fences: circles and polygons on the map.
-import { Buffer, Json, Kind, Message, Path, refuse, Value, Verdict } from 'weir/plugin';
+import { Buffer, Json, Kind, Message, Path, refuse, Verdict } from 'weir/plugin';
 import { GROUP_KEYS, Groups } from 'weir/group';
 import { allowKeys, answer, fieldOf, policy } from 'weir/policy';
 import { Fence, readFence } from './fence';
@@ -50,11 +50,9 @@ export function onInit(config: Json): void {
 // What is done for every message holds no strings: see the SDK's README.
 export function onMessage(message: Message): Verdict {
   const json = message.json;
-  const north = json.peek(latitude);
-  const east = json.peek(longitude);
-  const y = north.number;
-  const x = east.number;
-  if (!(abs(y) <= LATITUDE_MAX && abs(x) <= LONGITUDE_MAX)) return judgeOther(json, north, east);
+  const y = json.peekNumber(latitude);
+  const x = json.peekNumber(longitude);
+  if (!(abs(y) <= LATITUDE_MAX && abs(x) <= LONGITUDE_MAX)) return judgeOther(json);
   const fence = fenceAt(y, x);
   if (changes) {
     if (!groups.find(message)) return answer(invalid, groups.problem());
@@ -77,7 +75,9 @@ function name(json: Json, fence: i32): Verdict {
   return answer(invalid, json.valid ? `there is no place for "${target!.text}"` : `the payload is not JSON: ${json.problem}`);
 }
 
-function judgeOther(json: Json, north: Value, east: Value): Verdict {
+function judgeOther(json: Json): Verdict {
+  const north = json.peek(latitude);
+  const east = json.peek(longitude);
   if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
   if (north.kind <= Kind.Null) return answer(missing, `there is no "${latitude.text}"`);
   if (east.kind <= Kind.Null) return answer(missing, `there is no "${longitude.text}"`);

@@ -19,6 +19,8 @@ const OTHER_TEXT: Buffer = new Buffer();
 let inOther: bool = false;
 
 /** A new text. Behind it must lie PADDING bytes. */
+// @ts-ignore: decorator
+@inline
 export function setText(from: usize, to: usize): void {
   start = from;
   end = to;
@@ -41,7 +43,7 @@ export function ready(): bool {
   return state == VALID;
 }
 
-/** The value at a path when it can be found without a scan, else 0. */
+/** Where the value at a path begins when it can be found without a scan, else 0; `NO_MEMBER` when there is none. */
 // @ts-ignore: decorator
 @inline
 export function peekAt(path: Path): usize {

@@ -2,7 +2,7 @@ import { currentBytes, currentStart, isScanned, peekAt, problem, ready, splice }
 import { Buffer } from './memory';
 import { appendNumber } from './number';
 import { childOf, find, nextSegment, Path, pathOf, segmentKey, segmentKeyBytes } from './path';
-import { isEmptyBefore, NO_MEMBER, peekEnd } from './peek';
+import { entryOf, isEmptyBefore, NO_MEMBER, numberOf, peekEnd } from './peek';
 import { keepSelected, maskSelected, removeSelected, renameSelected } from './select';
 import { ENTRY_BYTES, Entry, Kind, kindOf, root } from './tape';
 import { appendJsonBytes, appendJsonText } from './text';
@@ -49,9 +49,19 @@ export class Json {
   // @ts-ignore: decorator
   @inline
   peek(path: Path): Value {
-    const entry = peekAt(path);
-    if (entry == 0) return this.atPath(path);
-    return entry == NO_MEMBER ? missing() : changetype<Value>(entry);
+    const at = peekAt(path);
+    if (at == NO_MEMBER) return missing();
+    const entry = at == 0 ? 0 : entryOf(at);
+    return entry == 0 ? this.atPath(path) : changetype<Value>(entry);
+  }
+
+  /** The number at a path, found as `peek` finds values; NaN when there is none. */
+  // @ts-ignore: decorator
+  @inline
+  peekNumber(path: Path): f64 {
+    const at = peekAt(path);
+    const value = at > NO_MEMBER ? numberOf(at) : NaN;
+    return isNaN(value) ? lessUsualNumber(this, path) : value;
   }
 
   kind(path: string): Kind {
@@ -201,6 +211,10 @@ export class Json {
     insertLast(parent, MEMBER);
     return true;
   }
+}
+
+function lessUsualNumber(json: Json, path: Path): f64 {
+  return json.peek(path).number;
 }
 
 /** Writes a number into VALUE. */

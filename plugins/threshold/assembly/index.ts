@@ -1,5 +1,5 @@
 // Lets through the messages whose number lies within limits.
-import { Json, Kind, Message, Path, refuse, Value, Verdict } from 'weir/plugin';
+import { Json, Kind, Message, Path, refuse, Verdict } from 'weir/plugin';
 import { allowKeys, answer, policy } from 'weir/policy';
 
 let field: Path = new Path('');
@@ -34,23 +34,23 @@ export function onInit(config: Json): void {
 // Texts are put together in functions of their own: one that holds strings prepares a stack for the collector whenever it is entered, and that costs
 // as much as finding the number does.
 export function onMessage(message: Message): Verdict {
-  const found = strict ? message.json.atPath(field) : message.json.peek(field);
-  if (found.kind != Kind.Number) return judgeOther(message, found.kind);
-  const value = found.number;
+  const value = strict ? message.json.atPath(field).number : message.json.peekNumber(field);
+  if (isNaN(value)) return judgeOther(message);
   const inside = value > above && value < below && value >= atLeast && value <= atMost;
   if (inside != outside) return Verdict.Pass;
-  return otherwise == Verdict.Drop ? Verdict.Drop : judgeBeyond(found);
+  return otherwise == Verdict.Drop ? Verdict.Drop : judgeBeyond(message);
 }
 
-function judgeOther(message: Message, kind: Kind): Verdict {
+function judgeOther(message: Message): Verdict {
   const json = message.json;
+  const kind = json.peek(field).kind;
   if (!json.valid) return answer(invalid, `the payload is not JSON: ${json.problem}`);
   if (kind == Kind.Missing || kind == Kind.Null) return answer(missing, `there is no "${field.text}"`);
   return answer(invalid, `"${field.text}" is not a number`);
 }
 
-function judgeBeyond(found: Value): Verdict {
-  return answer(otherwise, `"${field.text}" is ${found.raw}, which is not within its limits`);
+function judgeBeyond(message: Message): Verdict {
+  return answer(otherwise, `"${field.text}" is ${message.json.peek(field).raw}, which is not within its limits`);
 }
 
 function limit(config: Json, key: string, otherwise: f64): f64 {
