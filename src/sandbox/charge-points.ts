@@ -4,13 +4,13 @@ import { Misc, Op, skipImmediates } from './opcodes.js';
 import { EMPTY_BLOCK, isValueType } from './value-types.js';
 
 /** An instruction before which fuel is subtracted. */
-export interface ChargePoint {
+interface ChargePoint {
   at: number;
   cost: number;
 }
 
 /** A branch back to where a loop begins, which is charged for one more pass. */
-export interface BackEdge extends ChargePoint {
+interface BackEdge extends ChargePoint {
   /** Behind the instruction. */
   next: number;
   /** How many constructs it leaves, when it is taken under a condition only. */
@@ -18,7 +18,7 @@ export interface BackEdge extends ChargePoint {
 }
 
 /** An instruction whose work depends on the number on top of the stack. */
-export interface LengthCharge {
+interface LengthCharge {
   at: number;
   weight: LengthWeight;
 }
@@ -32,7 +32,7 @@ export interface LengthWeight {
 }
 
 /** `memory.size` or `memory.grow`. */
-export interface MemoryInstruction {
+interface MemoryInstruction {
   at: number;
   next: number;
   grows: boolean;
