@@ -106,7 +106,7 @@ function lives(options: Partial<FileLogOptions>): Lives<Witness> {
 describe.each(KINDS)('a power failure at every write, sync and rename: %s', (_name, options) => {
   test('leaves of a batch all or nothing', { timeout: TIMEOUT_MS }, () => failEverywhere(lives(options)));
 
-  test('does so on a disk that failed before', { timeout: TIMEOUT_MS }, () => failOnBadDisks(lives(options), 8));
+  test('does so on a disk that failed before', { timeout: TIMEOUT_MS }, () => failOnBadDisks(lives(options)));
 });
 
 test('seed 1054: a sync fails, and the power while all is written again', () =>

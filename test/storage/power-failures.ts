@@ -30,6 +30,9 @@ export interface Trouble {
   every: number;
 }
 
+/** Seeds of lives that a former version of the log took for damaged. */
+const BAD_DISKS = [7000, 7001, 7025, 7026, 7027, 7028, 7029, 7030];
+
 const NO_TROUBLE: Trouble = { faults: 0, every: 1 };
 /** The disk works while the log is opened. */
 const STEPS_AT_OPENING = 4;
@@ -48,11 +51,14 @@ export async function failEverywhere<W extends Witness>(
     if (random.next(trouble.every) === 0) await failAt(lives, { seed, crashAt, ...trouble });
 }
 
-/** The same on disks that fail now and then, at some steps of each life: one for each seed, or for as many as `SEEDS` of the environment says, from `SEED` on. */
-export async function failOnBadDisks<W extends Witness>(lives: Lives<W>, seeds: readonly number[]): Promise<void> {
+/**
+ * The same on disks that fail now and then, at some steps of each life: one for each of `BAD_DISKS`, or for as many as `SEEDS` of the environment says, from
+ * `SEED` on. One in forty of those still ends with a range that is told as damage though nothing of it was acknowledged (src/storage/README.md).
+ */
+export async function failOnBadDisks<W extends Witness>(lives: Lives<W>): Promise<void> {
   const { SEEDS } = process.env;
   const first = newSeed();
-  const chosen = SEEDS === undefined ? seeds : Array.from({ length: Number(SEEDS) }, (_, i) => first + i);
+  const chosen = SEEDS === undefined ? BAD_DISKS : Array.from({ length: Number(SEEDS) }, (_, i) => first + i);
   for (const seed of chosen) await failEverywhere(lives, seed, { faults: 1 + (seed % 16), every: 16 });
 }
 
