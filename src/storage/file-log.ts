@@ -202,7 +202,9 @@ export class FileLog extends BaseLog {
     this.maintenance.hurry();
   }
 
-  protected async overwrite(segment: Segment, _sequence: number, wipe: () => void): Promise<void> {
+  protected async overwrite(segment: Segment, sequence: number, wipe: () => void): Promise<void> {
+    // A record that is yet to be written has to be what its checksum says, or it would be damage behind a crash.
+    if (sequence > this.committedSequence) await this.flush();
     wipe();
     if (segment === this.ledger.active()) this.ledger.roll(this.state.lastSequence + 1);
     await this.flush();

@@ -31,7 +31,7 @@ export interface Trouble {
 }
 
 /** Seeds of lives that a former version of the log took for damaged. */
-const BAD_DISKS = [7000, 7001, 7025, 7026, 7027, 7028, 7029, 7030];
+const BAD_DISKS = [7000, 7001, 7002, 7025, 7028, 7029, 7054, 7060];
 
 const NO_TROUBLE: Trouble = { faults: 0, every: 1 };
 /** The disk works while the log is opened. */
@@ -53,7 +53,7 @@ export async function failEverywhere<W extends Witness>(
 
 /**
  * The same on disks that fail now and then, at some steps of each life: one for each of `BAD_DISKS`, or for as many as `SEEDS` of the environment says, from
- * `SEED` on. One in forty of those still ends with a range that is told as damage though nothing of it was acknowledged (src/storage/README.md).
+ * `SEED` on. One in two hundred still ends with a range that is told as damage though nothing of it was acknowledged (src/storage/README.md).
  */
 export async function failOnBadDisks<W extends Witness>(lives: Lives<W>): Promise<void> {
   const { SEEDS } = process.env;
