@@ -72,7 +72,8 @@ function judgeHeaders(rules: AdmissionRules, message: Message, headers: Headers)
   const expectedStream = headers.get(HEADER.expectedStream) ?? '';
   if (expectedStream !== '' && expectedStream !== config.name) return refused(errorJson('streamNotMatch'));
   const ttlText = headers.get(HEADER.ttl) ?? '';
-  if (ttlText !== '' && !config.allow_msg_ttl) return refused(errorJson('messageTtlDisabled'));
+  const ttlSeconds = ttlText === '' ? 0 : readTtl(ttlText);
+  if (ttlSeconds && !config.allow_msg_ttl) return refused(errorJson('messageTtlDisabled'));
   const sequenceError = checkSequences(rules, message, headers);
   if (sequenceError !== null) return refused(sequenceError);
   const scheduleError = checkSchedule(config, message, headers, nowMs);
@@ -89,7 +90,6 @@ function judgeHeaders(rules: AdmissionRules, message: Message, headers: Headers)
     return refused(errorJson('streamRollupFailed', { err: 'rollup not permitted' }));
   if (rollup !== '' && rollup !== 'sub' && rollup !== 'all')
     return refused(errorJson('streamRollupFailed', { err: `rollup value invalid: ${JSON.stringify(rollup)}` }));
-  const ttlSeconds = ttlText === '' ? 0 : readTtl(ttlText);
   if (ttlSeconds === null) return refused(errorJson('messageTtlInvalid'));
   return { ...WELCOME, msgId, rollup: rollup as Verdict['rollup'], ttlSeconds };
 }
@@ -113,13 +113,18 @@ function checkSequences({ log }: AdmissionRules, message: Message, headers: Head
   if (ofSubject !== undefined) {
     const subject = other === '' ? bytes.subarray(subjectStart, subjectEnd) : utf8(other);
     const last = lastOf(log, subject, other);
-    if (last !== Number(ofSubject)) return errorJson('streamWrongLastSequence', { seq: last });
+    if (last !== sequenceOf(ofSubject)) return errorJson('streamWrongLastSequence', { seq: last });
   } else if (other !== '') return errorJson('streamExpectedLastSeqPerSubjectInvalid');
-  const expected = headers.get(HEADER.expectedLastSequence);
+  const expected = headers.get(HEADER.expectedLastSequence) ?? '';
   const { lastSequence } = log.state;
-  if (expected !== undefined && Number(expected) !== lastSequence)
+  if (expected !== '' && sequenceOf(expected) !== lastSequence)
     return errorJson('streamWrongLastSequence', { seq: lastSequence });
   return null;
+}
+
+/** What is no sequence is none that a stream ever has. */
+function sequenceOf(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : -1;
 }
 
 /** The last sequence of a subject, or of all that a filter matches; 0 when there is none. */

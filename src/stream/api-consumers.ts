@@ -1,5 +1,5 @@
 import { apiError } from './api-error.js';
-import { type ApiRequest, expectEmpty, isEmpty, jsonOf, type Operation, page } from './api-request.js';
+import { type ApiRequest, expectEmpty, isEmpty, isStructured, jsonOf, type Operation, page } from './api-request.js';
 import type { Consumer } from './consumer.js';
 import { type ConsumerRequest, createConsumerShape } from './consumer-config.js';
 import { createConsumer, getConsumer, pauseConsumer, resetConsumer } from './consumers.js';
@@ -25,14 +25,14 @@ type Way = 'named' | 'ephemeral' | 'durable';
 
 function creation(way: Way): (request: ApiRequest) => Promise<object> {
   return async (request) => {
-    const { stream_name, config, action = '', pedantic = false } = jsonOf(request, createConsumerShape);
+    const { stream_name, config = {}, action = '', pedantic = false } = jsonOf(request, createConsumerShape);
     const [streamName, name = '', ...filter] = request.args;
     if (streamName !== stream_name) throw apiError('streamMismatch');
     if (/[\\/]/.test(name)) throw apiError('consumerNameContainsPathSeparators');
-    if (config === undefined) throw apiError('consumerConfigRequired');
     checkNames(way, name, config);
     if (name !== '') config.name = name;
     if (filter.length > 0) checkFilter(filter.join('.'), config);
+    if ((config.num_replicas ?? 0) > 1) throw apiError('streamReplicasNotSupported');
     const stream = request.streams.get(streamName);
     const follows = config.direct || config.sourcing;
     if (follows) checkIdentity(request, stream);
@@ -124,7 +124,7 @@ function list(request: ApiRequest): object {
 }
 
 async function pause(request: ApiRequest): Promise<object> {
-  const { pause_until } = isEmpty(request) ? {} : jsonOf(request, pauseShape);
+  const { pause_until } = isStructured(request) ? jsonOf(request, pauseShape) : {};
   const { stream, consumer } = consumerOf(request);
   await pauseConsumer(stream, consumer, isNever(pause_until) ? undefined : pause_until);
   const untilMs = consumer.pausedUntilMs;
@@ -136,10 +136,9 @@ async function pause(request: ApiRequest): Promise<object> {
 }
 
 function unpin(request: ApiRequest): object {
-  if (isEmpty(request)) throw apiError('badRequest');
-  const { group = '' } = jsonOf(request, unpinShape);
-  const { consumer } = consumerOf(request);
+  const { group = '' } = isEmpty(request) ? {} : jsonOf(request, unpinShape);
   if (group === '') throw apiError('invalidJson', { err: 'consumer group not specified' });
+  const { consumer } = consumerOf(request);
   if (consumer.config.priority_policy !== 'pinned_client' || !consumer.config.priority_groups?.includes(group))
     throw apiError('consumerInvalidPriorityGroup');
   consumer.pull?.pin.release('admin');

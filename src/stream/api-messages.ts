@@ -1,5 +1,5 @@
 import { textOf } from '../base/bytes.js';
-import type { StoredMessage } from '../storage/message-log.js';
+import type { LogState, StoredMessage } from '../storage/message-log.js';
 import { apiError } from './api-error.js';
 import { type ApiRequest, isEmpty, jsonOf, type Operation } from './api-request.js';
 import { findMessage, isContradictory, messageGetShape } from './message-search.js';
@@ -36,11 +36,16 @@ async function remove(request: ApiRequest): Promise<object> {
   const { config, log } = request.streams.get(request.args[0]);
   if (config.sealed) throw apiError('streamSealed');
   if (config.deny_delete) throw apiError('streamMsgDeleteFailed', { err: 'message delete not permitted' });
-  const { firstSequence, lastSequence } = log.state;
-  if (seq < firstSequence || seq > lastSequence) throw apiError('streamMsgDeleteFailed', { err: 'no message found' });
+  if (config.storage === 'file') checkWithin(seq, log.state);
   const removed = no_erase ? log.remove(seq) : await log.erase(seq);
   if (!removed) throw apiError('sequenceNotFound', { seq });
   return { success: true };
+}
+
+/** What was never there, or no longer, is told from what was removed: but not where messages are only in memory. */
+function checkWithin(sequence: number, { firstSequence, lastSequence }: LogState): void {
+  if (sequence > lastSequence) throw apiError('streamMsgDeleteFailed', { err: 'stream store EOF' });
+  if (sequence < firstSequence) throw apiError('streamMsgDeleteFailed', { err: 'no message found' });
 }
 
 /** Operations on stored messages. */

@@ -61,6 +61,11 @@ export function isEmpty({ payload }: ApiRequest): boolean {
   return said === '' || /^\{\s*\}$/.test(said);
 }
 
+/** Some operations do not look at what is neither an object nor an array. */
+export function isStructured({ payload }: ApiRequest): boolean {
+  return /^\s*[{[]/.test(payload);
+}
+
 /** Some operations want nothing said. */
 export function expectEmpty(request: ApiRequest): void {
   if (!isEmpty(request)) throw apiError('notEmptyRequest');

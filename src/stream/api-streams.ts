@@ -2,7 +2,7 @@ import { API_LEVEL } from '../base/version.js';
 import { LogFilter } from '../storage/log-filter.js';
 import { filtersOverlap, isFilter } from '../subject/subject.js';
 import { apiError, invalidConfig } from './api-error.js';
-import { type ApiRequest, expectEmpty, isEmpty, jsonOf, type Operation, page } from './api-request.js';
+import { type ApiRequest, expectEmpty, isEmpty, isStructured, jsonOf, type Operation, page } from './api-request.js';
 import type { StreamLimits } from './limits.js';
 import { flag, natural, object, text, whole } from './shape.js';
 import type { Stream } from './stream.js';
@@ -44,7 +44,7 @@ async function update(request: ApiRequest): Promise<object> {
 }
 
 async function info(request: ApiRequest): Promise<object> {
-  const wishes = request.payload.trim().startsWith('{') ? jsonOf(request, infoShape) : {};
+  const wishes = isStructured(request) ? jsonOf(request, infoShape) : {};
   const { offset = 0, deleted_details = false, subjects_filter = '' } = wishes;
   const stream = streamOf(request);
   const lists = subjects_filter !== '' && isFilter(subjects_filter);

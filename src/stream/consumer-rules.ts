@@ -108,7 +108,6 @@ function checkNames(config: ConsumerConfig, stream: StreamConfig): void {
     throw invalidConfig("consumer name can not contain '.', '*', '>', '\\', '/'");
   if (config.durable_name && !isName(config.durable_name))
     throw invalidConfig("consumer durable name can not contain '.', '*', '>', '\\', '/'");
-  if (config.num_replicas > 1 && stream.num_replicas === 1) throw apiError('streamReplicasNotSupported');
   if (config.num_replicas > stream.num_replicas) throw apiError('consumerReplicasExceedsStream');
   if (config.num_replicas < 0) throw apiError('replicasCountCannotBeNegative');
 }

@@ -44,7 +44,7 @@ export async function createConsumer(streams: Streams, stream: Stream, wish: Con
   checkRoom(streams, stream, config);
   if (stream.config.retention === 'workqueue' && counts(config)) checkWorkQueue(stream, config, '');
   const name = given || streams.newId(EPHEMERAL_NAME_LENGTH);
-  config.name = name;
+  if (given !== '') config.name = name;
   const ordered = inConsumerOrder(config);
   const consumer = new Consumer(stream, { name, config: ordered, createdMs: stream.nowMs, state: null });
   stream.addConsumer(consumer);

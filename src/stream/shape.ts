@@ -29,6 +29,14 @@ export const natural: Shape<number> = (value, path) =>
     ? value
     : mistake(value, path, 'a whole number that is not negative');
 
+const SMALL_MAX = 2 ** 31 - 1;
+
+/** A whole number that other servers keep in 32 bits: what says more could not be moved to them. */
+export const smallWhole: Shape<number> = (value, path, strict) => {
+  const number = whole(value, path, strict);
+  return Math.abs(number) <= SMALL_MAX ? number : mistake(value, path, `a whole number of at most ${SMALL_MAX}`);
+};
+
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** A time as RFC 3339; stays text, so that no digit of it is lost. */
@@ -81,7 +89,8 @@ export function readJson<T>(json: string, shape: Shape<T>, strict: boolean): T {
   let value: unknown = {};
   if (json.trim() !== '') {
     try {
-      value = parseJson(json);
+      // `null` says nothing.
+      value = parseJson(json) ?? {};
     } catch (error) {
       throw new ShapeMistake((error as Error).message);
     }

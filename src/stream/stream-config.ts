@@ -1,4 +1,4 @@
-import { flag, list, natural, object, oneOf, type Shape, text, texts, time, whole } from './shape.js';
+import { flag, list, natural, object, oneOf, type Shape, smallWhole, text, texts, time, whole } from './shape.js';
 
 const transform = object('SubjectTransformConfig', { src: text, dest: text });
 
@@ -23,7 +23,7 @@ export const streamFields = {
   max_bytes: whole,
   max_age: whole,
   max_msgs_per_subject: whole,
-  max_msg_size: whole,
+  max_msg_size: smallWhole,
   discard: oneOf('old', 'new'),
   storage: oneOf('file', 'memory'),
   num_replicas: whole,
@@ -49,7 +49,7 @@ export const streamFields = {
   allow_msg_counter: flag,
   allow_atomic: flag,
   allow_msg_schedules: flag,
-  persist_mode: oneOf('default', 'async'),
+  persist_mode: oneOf('', 'default', 'async'),
   allow_batched: flag,
   metadata: texts,
 } as const;
@@ -97,9 +97,22 @@ export function inOrder(config: StreamConfig): StreamConfig {
   const ordered: Record<string, unknown> = {};
   for (const key of Object.keys(streamFields) as (keyof StreamConfig)[]) {
     const value = config[key];
-    if (value !== undefined && (ALWAYS.has(key) || !isEmpty(value))) ordered[key] = value;
+    if (value !== undefined && (ALWAYS.has(key) || !isEmpty(value)))
+      ordered[key] = PARTS.has(key) ? tidied(value) : value;
   }
   return ordered as unknown as StreamConfig;
+}
+
+/** Fields whose value has fields of its own. */
+const PARTS: ReadonlySet<string> = new Set(['placement', 'mirror', 'sources', 'republish', 'consumer_limits']);
+/** Of those, what is written even when it says nothing. */
+const ALWAYS_WITHIN: ReadonlySet<string> = new Set(['name', 'src', 'dest', 'api', 'deliver']);
+
+function tidied(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(tidied);
+  if (typeof value !== 'object' || value === null) return value;
+  const kept = Object.entries(value).filter(([key, inner]) => ALWAYS_WITHIN.has(key) || !isEmpty(inner));
+  return Object.fromEntries(kept.map(([key, inner]) => [key, tidied(inner)]));
 }
 
 const ALWAYS: ReadonlySet<string> = new Set([

@@ -28,12 +28,12 @@ export function streamInfo(stream: Stream, wishes: StateWishes = {}): object {
   };
 }
 
-export function streamState({ log, consumers }: Stream, wishes: StateWishes = {}): object {
+export function streamState({ config, log, consumers }: Stream, wishes: StateWishes = {}): object {
   const { state } = log;
   return {
     messages: state.messages,
     bytes: state.bytes,
-    first_seq: state.messages === 0 && state.lastSequence === 0 ? 0 : state.firstSequence,
+    first_seq: state.messages === 0 && state.lastSequence === 0 && !config.first_seq ? 0 : state.firstSequence,
     first_ts: state.messages === 0 ? timeText(0) : timeText(state.firstTimeMs, state.firstTimeNs),
     last_seq: state.lastSequence,
     last_ts: timeText(state.lastTimeMs, state.lastTimeNs),

@@ -24,9 +24,9 @@ const DUPLICATE_WINDOW = 120_000 * MS;
 
 /** Fills in defaults and checks everything, in nats-server's order; throws an `ApiError`. */
 export function completeStream(request: StreamRequest, context: StreamContext): StreamConfig {
+  checkTexts(request);
+  checkReplicas(request);
   const config = withDefaults(request, context.pedantic);
-  checkTexts(config);
-  checkCounts(config);
   checkTimes(config, context);
   checkFlags(config, context.pedantic);
   checkSources(config, context);
@@ -66,7 +66,7 @@ function withDefaults(request: StreamRequest, pedantic: boolean): StreamConfig {
   return config;
 }
 
-function checkTexts({ name, description = '', metadata }: StreamConfig): void {
+function checkTexts({ name = '', description = '', metadata }: StreamRequest): void {
   if (!isName(name)) throw invalidConfig("stream name is required and can not contain '.', '*', '>', '\\', '/'");
   if (name.length > NAME_LENGTH_MAX)
     throw invalidConfig(`stream name is too long, maximum allowed is ${NAME_LENGTH_MAX}`);
@@ -76,7 +76,7 @@ function checkTexts({ name, description = '', metadata }: StreamConfig): void {
     throw invalidConfig(`stream metadata exceeds maximum size of ${METADATA_LENGTH_MAX} bytes`);
 }
 
-function checkCounts({ num_replicas }: StreamConfig): void {
+function checkReplicas({ num_replicas = 1 }: StreamRequest): void {
   if (num_replicas > REPLICAS_MAX) throw invalidConfig(`maximum replicas is ${REPLICAS_MAX}`);
   if (num_replicas < 0) throw apiError('replicasCountCannotBeNegative');
 }

@@ -330,7 +330,12 @@ export class Stream implements Subscriber, LogListener, ConsumerOwner, Origin, T
     // What goes may be all that tells where they were.
     await this.store.flushMarks();
     const isAll = filter === null && keep === 0 && before > this.log.state.lastSequence;
-    if (isAll) return this.purge({});
+    if (isAll) {
+      const purged = this.purge({});
+      // Whoever purges up to a sequence that is still to come wants the next message to have it.
+      if (before < Number.MAX_SAFE_INTEGER) this.log.skipTo(before);
+      return purged;
+    }
     const purged = await sweep(this, options);
     if (filter === null) this.tellPurged();
     return purged;

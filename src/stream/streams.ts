@@ -123,13 +123,13 @@ export class Streams implements Surroundings {
   /** Makes a stream; one that is there already with the same configuration is answered as it is. */
   async create(request: StreamRequest, pedantic: boolean): Promise<Stream> {
     const config = this.complete(request, pedantic);
+    if (config.num_replicas > 1) throw apiError('streamReplicasNotSupported');
     const old = this.byName.get(config.name);
     if (old !== undefined) {
       if (isDeepStrictEqual(inOrder(old.config), inOrder(config))) return old;
       throw apiError('streamNameExist');
     }
     if (this.making.has(config.name)) throw apiError('streamNameExist');
-    if (config.num_replicas > 1) throw apiError('streamReplicasNotSupported');
     if (this.limits.streamsMax >= 0 && this.size + this.making.size >= this.limits.streamsMax)
       throw apiError('maximumStreamsLimit');
     this.checkOverlap(config);
@@ -221,8 +221,8 @@ export class Streams implements Surroundings {
   }
 
   async update(request: StreamRequest, pedantic: boolean): Promise<Stream> {
-    const stream = this.get(request.name ?? '');
     const config = this.complete(request, pedantic);
+    const stream = this.get(config.name);
     checkStreamUpdate(stream.config, config);
     this.checkOverlap(config);
     this.checkRoom(config, Math.max(0, stream.config.max_bytes));

@@ -31,7 +31,13 @@ export class SubjectTransform {
     this.destination = destination === '' ? '>' : destination;
     this.random = random;
     if (!isFilter(this.source)) throw new TransformMistake(`invalid subject ${source}`);
-    const tokens = splitTokens(this.destination);
+    if (destination === '') {
+      this.pieces = [];
+      this.tail = true;
+      this.fixed = 0;
+      return;
+    }
+    const tokens = splitTokens(destination);
     if (tokens.some((token) => token === '')) throw new TransformMistake(`invalid subject ${destination}`);
     const from = this.source.split('.');
     const wildcards = from.flatMap((token, index) => (token === '*' ? [index] : []));
@@ -80,7 +86,7 @@ function pieceOf(token: string, wildcards: number[]): Piece {
     return () => token;
   }
   const call = /^\{\{\s*(\w+)\s*\(([^)]*)\)\s*\}\}$/.exec(token);
-  if (call === null) throw new TransformMistake(`invalid mapping destination: unknown mapping function in ${token}`);
+  if (call === null) throw new TransformMistake(`invalid mapping destination: unknown function in ${token}`);
   const values = call[2].split(',').map((value) => value.trim());
   return functionPiece(call[1].toLowerCase(), values, { token, wildcards });
 }
@@ -98,8 +104,11 @@ function functionPiece(name: string, values: string[], place: Place): Piece {
     return (_tokens, random) => String(Math.floor(random() * count));
   }
   if (name === 'partition') return partitionPiece(values, place);
+  const cut = CUTS[name];
+  if (cut === undefined && name !== 'split')
+    throw new TransformMistake(`invalid mapping destination: unknown function in ${token}`);
   const first = wildcardPiece(numberOf(values, 0, token, 2), wildcards, token);
-  if (name === 'split') {
+  if (cut === undefined) {
     const delimiter = values[1];
     if (delimiter === '' || /[\s.]/.test(delimiter))
       throw new TransformMistake(`invalid mapping destination: bad delimiter in ${token}`);
@@ -109,9 +118,6 @@ function functionPiece(name: string, values: string[], place: Place): Piece {
         .filter((part) => part !== '')
         .join('.');
   }
-  const cut = CUTS[name];
-  if (cut === undefined)
-    throw new TransformMistake(`invalid mapping destination: unknown mapping function in ${token}`);
   const size = numberOf(values, 1, token, 2);
   return (tokens, random) => cut(first(tokens, random), size);
 }
