@@ -9,7 +9,7 @@ import { Alarm } from './alarm.js';
 import type { ConsumerConfig } from './consumer-config.js';
 import type { ConsumerCore, ConsumerOwner } from './consumer-owner.js';
 import { filtersOf } from './consumer-rules.js';
-import { Feed, restOfStart, startOf } from './feed.js';
+import { Feed, firstAwaited, restOfStart, startOf } from './feed.js';
 import { changeHeaders, HEADER } from './headers.js';
 import { Ledger, type LedgerState } from './ledger.js';
 import { type Changes, returnOutgoing, takeOutgoing } from './outgoing.js';
@@ -106,7 +106,8 @@ export class Consumer implements ConsumerCore {
   private restoreLedger(state: LedgerState): void {
     const { log } = this.owner;
     const found = new StoredMessage();
-    this.ledger.restore(state, (sequence) => log.read(sequence, found), log.state.lastSequence);
+    const last = Math.max(log.state.lastSequence, firstAwaited(this.config) - 1);
+    this.ledger.restore(state, (sequence) => log.read(sequence, found), last);
   }
 
   get broker() {

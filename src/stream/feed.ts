@@ -148,6 +148,14 @@ export function restOfStart(config: ConsumerConfig, log: MessageLog, ledger: Led
   return log.lastSequences(filterOf(config), ledger.next - 1).filter((sequence) => sequence > ledger.delivered.stream);
 }
 
+/**
+ * What a consumer waits for even when the stream does not go as far yet; 0 is nothing. Those that feed other streams take what comes
+ * next: where they ask for more than there is, their origin has lost messages.
+ */
+export function firstAwaited({ deliver_policy, opt_start_seq = 0, direct, sourcing }: ConsumerConfig): number {
+  return deliver_policy === 'by_start_sequence' && !direct && !sourcing ? opt_start_seq : 0;
+}
+
 /** Where a new consumer begins. */
 export function startOf(config: ConsumerConfig, log: MessageLog): Start {
   const { firstSequence, lastSequence } = log.state;
@@ -163,7 +171,7 @@ export function startOf(config: ConsumerConfig, log: MessageLog): Start {
     case 'last_per_subject':
       return { next: end, first: log.lastSequences(filter, lastSequence) };
     case 'by_start_sequence':
-      return { next: Math.min(end, Math.max(firstSequence, config.opt_start_seq!)), first: [] };
+      return { next: Math.max(firstSequence, Math.min(end, config.opt_start_seq!), firstAwaited(config)), first: [] };
     case 'by_start_time':
       return { next: log.sequenceAtTime(parseTime(config.opt_start_time!)), first: [] };
     default:
