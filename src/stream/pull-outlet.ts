@@ -58,7 +58,8 @@ export class PullOutlet implements Outlet {
   request(request: PullRequest, unseen: number): void {
     const refusal = this.whyNot(request) ?? this.pin.refuse(request) ?? this.whyNotNow(request, unseen);
     this.owner.touch();
-    if (refusal === null) {
+    if (refusal === null && request.expiresNs < 0) this.tell(request, '408 Request Timeout', true);
+    else if (refusal === null) {
       this.queue.add(request);
       this.alarm.set(Math.min(request.expiresMs, request.nextHeartbeatMs));
       this.owner.wake();

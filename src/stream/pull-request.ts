@@ -38,7 +38,7 @@ export interface PullRequest {
   /** Shown by the client, or given to it with its first message. */
   pinId: string;
   readonly priority: number;
-  /** How long it asked to wait, in ns; 0 is not at all. */
+  /** How long it asked to wait, in ns; 0 is not at all, less is over already. */
   readonly expiresNs: number;
 }
 
